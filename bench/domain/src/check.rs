@@ -1,0 +1,131 @@
+//! Checks as they stand in the stream: what was to be measured, the limits, and what was decided.
+//!
+//! The definition travels with the decision, so that a report can compute it again with the same functions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::CheckVerdict;
+
+/// Limits of a value, in the unit of the check. A missing side is not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// The least value that is allowed.
+    pub low: Option<f64>,
+    /// The greatest value that is allowed.
+    pub high: Option<f64>,
+}
+
+/// A span of the run between two marks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The mark at its beginning.
+    pub from: String,
+    /// The mark at its end.
+    pub to: String,
+}
+
+impl Window {
+    /// The window of a named step: its marks are `NAME.begin` and `NAME.end`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self { from: format!("{name}.begin"), to: format!("{name}.end") }
+    }
+}
+
+/// In what unit an error of a volume is stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorUnit {
+    /// Per cent of the commanded volume.
+    PercentOfCommanded,
+    /// Microlitres.
+    Microlitre,
+}
+
+impl ErrorUnit {
+    /// The symbol of the unit.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::PercentOfCommanded => "%",
+            Self::Microlitre => "uL",
+        }
+    }
+}
+
+/// A figure that is settled once, after the closing weighing, from the stream alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// Delivered minus commanded volume over a window.
+    VolumeError {
+        /// Over which span.
+        window: Window,
+        /// In what unit.
+        unit: ErrorUnit,
+    },
+    /// The error of the worst single bolus: volume in excess of the continuous rate, minus the bolus commanded.
+    WorstBolusError {
+        /// One window a bolus.
+        windows: Vec<Window>,
+        /// In what unit.
+        unit: ErrorUnit,
+    },
+    /// The mean error over all boluses of a step.
+    MeanBolusError {
+        /// One window a bolus.
+        windows: Vec<Window>,
+        /// In what unit.
+        unit: ErrorUnit,
+    },
+}
+
+impl Figure {
+    /// The symbol of the figure's unit.
+    #[must_use]
+    pub const fn unit(&self) -> &'static str {
+        match self {
+            Self::VolumeError { unit, .. } | Self::WorstBolusError { unit, .. } | Self::MeanBolusError { unit, .. } => {
+                unit.symbol()
+            }
+        }
+    }
+}
+
+/// A check of the plan: what it is called, why it is there, and its limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckHead {
+    /// Unique in the run.
+    pub name: String,
+    /// The step it stands in.
+    pub step: String,
+    /// The reason for its limits.
+    pub because: String,
+    /// The requirements it verifies.
+    pub requirements: Vec<String>,
+}
+
+/// A check as decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// What it is called and why it is there.
+    pub head: CheckHead,
+    /// What was decided.
+    pub verdict: CheckVerdict,
+    /// The value, in `unit`, if there is one.
+    pub value: Option<f64>,
+    /// The unit of value, uncertainty and limits.
+    pub unit: String,
+    /// The expanded uncertainty of the value, if it is known.
+    pub expanded_uncertainty: Option<f64>,
+    /// The coverage factor of the expanded uncertainty.
+    pub coverage_factor: Option<f64>,
+    /// The limits it was held against.
+    pub limits: Limits,
+    /// Why it is no pass, as a sentence; `None` for a pass.
+    pub reason: Option<String>,
+    /// What was measured, for a settled check; `None` for one decided in the moment.
+    pub figure: Option<Figure>,
+    /// What else can be said of it, such as flags that did not change it.
+    pub notes: Vec<String>,
+}

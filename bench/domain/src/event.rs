@@ -1,0 +1,331 @@
+//! The one stream: every event of a run, in the order in which it was linearised.
+//!
+//! An event is either an *input* (the world told the engine) or a *decision* (the engine told the world). The
+//! decisions that follow from an input stand right behind it, so feeding the inputs through the engine again must
+//! give the same decisions; `engine::replay` checks that.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::CheckRecord;
+use crate::fault::{Fault, LinkFault};
+use crate::identity::Identity;
+use crate::profile::{RigProfile, SafePump};
+use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
+use crate::quantity::MassRate;
+use crate::reading::Reading;
+use crate::time::RunTime;
+use crate::verdict::RunVerdict;
+
+/// The version of the events' encoding.
+///
+/// - 1: the first.
+pub const FORMAT: u32 = 1;
+
+/// One event of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Consecutive from 0, without gaps.
+    pub seq: u64,
+    /// When it entered the stream, in run time.
+    pub t_ns: RunTime,
+    /// The station it belongs to.
+    pub station: Arc<str>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// How a run was set up: the first event, and with it the record explains itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The encoding's version, [`FORMAT`].
+    pub format: u32,
+    /// The version of the tool that ran it.
+    pub version: String,
+    /// The seed of everything random in the simulators.
+    pub seed: u64,
+    /// The scenario's title.
+    pub title: String,
+    /// The protocol's id and revision.
+    pub protocol: Option<Protocol>,
+    /// What the scenario says of its method.
+    pub method: String,
+    /// The requirements it names, with their texts.
+    pub requirements: Vec<(String, String)>,
+    /// The parameters as set.
+    pub parameters: Vec<(String, String)>,
+    /// The resolved scenario: it can be run again as it stands.
+    pub scenario_yaml: String,
+    /// The name by which the scenario was called.
+    pub scenario: String,
+    /// The serial number that the device must have, if one was asked for.
+    pub device_expected: Option<String>,
+    /// The day on which the run is planned to end, `YYYY-MM-DD`: no calibration may fall due before.
+    pub ends_on: String,
+    /// The id of the first dose less one: doses of different runs must differ on a real pump.
+    pub dose_base: u64,
+    /// The rig's station.
+    pub profile: RigProfile,
+    /// By how much evaporation may differ between before and after.
+    pub evaporation_changes_at_most_ug_per_s: MassRate,
+    /// The checks that the plan holds, in order.
+    pub checks: Vec<String>,
+}
+
+/// A test protocol under revision control.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// Its number.
+    pub id: String,
+    /// Its revision.
+    pub revision: Option<String>,
+}
+
+/// A part of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The pump is stopped and the vessel weighed, to know evaporation before.
+    OpeningWeighing,
+    /// The scenario's steps.
+    Steps,
+    /// The pump is stopped and the vessel weighed, to know evaporation after.
+    ClosingWeighing,
+}
+
+impl Phase {
+    /// The name in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpeningWeighing => "opening weighing",
+            Self::Steps => "steps",
+            Self::ClosingWeighing => "closing weighing",
+        }
+    }
+}
+
+/// What is asked of an operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// The name by which it is answered.
+    pub name: String,
+    /// The instruction.
+    pub instruction: String,
+    /// What is to be entered.
+    pub entries: Vec<PromptEntry>,
+    /// When it is too late.
+    pub until_ns: RunTime,
+}
+
+impl Prompt {
+    /// Holds entries against what was asked: every entry once, each a number within its plausible range.
+    ///
+    /// # Errors
+    /// The first entry that does not fit, what was expected and what was found.
+    pub fn accepts(&self, entries: &[(String, String)]) -> Result<(), String> {
+        if let Some((name, _)) = entries.iter().find(|(n, _)| !self.entries.iter().any(|e| e.name == *n)) {
+            let known: Vec<&str> = self.entries.iter().map(|e| e.name.as_str()).collect();
+            return Err(format!("prompt {}: expected entries [{}], but found '{name}'", self.name, known.join(", ")));
+        }
+        for entry in &self.entries {
+            let found: Vec<&str> = entries.iter().filter(|(n, _)| *n == entry.name).map(|(_, v)| v.trim()).collect();
+            let [value] = found.as_slice() else {
+                return Err(format!("prompt {}: expected '{}' once, but found it {} times", self.name, entry.name, found.len()));
+            };
+            entry.accepts(value).map_err(|why| format!("prompt {}: {why}", self.name))?;
+        }
+        Ok(())
+    }
+}
+
+impl PromptEntry {
+    /// The plausible range as people read it.
+    #[must_use]
+    pub fn range(&self) -> String {
+        match (&self.unit, self.low, self.high) {
+            (Some(unit), Some(low), Some(high)) => format!("{low} {unit} to {high} {unit}"),
+            _ => "text".to_owned(),
+        }
+    }
+
+    fn accepts(&self, value: &str) -> Result<(), String> {
+        let wrong = || format!("{}: expected {}, but found '{value}'", self.name, self.range());
+        let (Some(unit), Some(low), Some(high)) = (&self.unit, self.low, self.high) else {
+            return if value.is_empty() { Err(wrong()) } else { Ok(()) };
+        };
+        let number = value.strip_suffix(unit.as_str()).ok_or_else(wrong)?;
+        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        if (low..=high).contains(&number) { Ok(()) } else { Err(wrong()) }
+    }
+}
+
+/// A typed entry of a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromptEntry {
+    /// Its name.
+    pub name: String,
+    /// The symbol of its unit; without one it is text.
+    pub unit: Option<String>,
+    /// The least plausible value, in the unit.
+    pub low: Option<f64>,
+    /// The greatest plausible value, in the unit.
+    pub high: Option<f64>,
+}
+
+/// An operator's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The prompt's name.
+    pub prompt: String,
+    /// Each entry's name and what was entered.
+    pub entries: Vec<(String, String)>,
+    /// Who answered.
+    pub by: String,
+    /// A script answered, no person.
+    pub simulated: bool,
+}
+
+/// How a safe stop went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafeStopReport {
+    /// What the pump was to do.
+    pub wanted: SafePump,
+    /// What was done, a sentence an action.
+    pub actions: Vec<String>,
+    /// Whether the pump confirmed it.
+    pub confirmed: bool,
+    /// How long it took, in ms.
+    pub took_ms: u64,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Input: the run began.
+    Opened(Box<Opened>),
+    /// Input: an instrument answered, for the first time or again.
+    Attached {
+        /// Which.
+        instrument: String,
+        /// What it said of itself.
+        identity: Identity,
+    },
+    /// Input: an exchange with an instrument failed, and it is being attached again.
+    Lost {
+        /// Which.
+        instrument: String,
+        /// Why.
+        fault: LinkFault,
+        /// The last raw frames on its line, escaped, oldest first.
+        frames: Vec<String>,
+    },
+    /// Input: every instrument of the rig has answered once.
+    RigReady,
+    /// Input: a value.
+    Reading(Reading),
+    /// Input: what became of a command.
+    PumpAnswered {
+        /// The command's number.
+        command: u32,
+        /// The middle between request and reply.
+        at_ns: RunTime,
+        /// Half the round trip.
+        u_ns: u64,
+        /// What became of it.
+        outcome: PumpOutcome,
+    },
+    /// Input: the pump's state changed between two polls.
+    PumpChanged(PumpState),
+    /// Input: a new entry of the pump's log.
+    PumpLogged(PumpLogEntry),
+    /// Input: entries of the pump's log were overwritten before they were read.
+    PumpLogGap {
+        /// The first index that is lost.
+        from: u32,
+        /// The first index that is there again.
+        to: u32,
+    },
+    /// Input: an operator, or the script in his place, answered.
+    Answered(Answer),
+    /// Input: a remark for the record.
+    Remarked {
+        /// What was said.
+        text: String,
+        /// By whom.
+        by: String,
+    },
+    /// Input: somebody wants the run to stop.
+    StopAsked {
+        /// Who or what.
+        cause: String,
+    },
+    /// Input: this program or the machine failed.
+    Broke(Fault),
+    /// Input: a moment came that the engine had asked for.
+    Tick,
+    /// Input: the safe stop was carried out.
+    SafeStopped(SafeStopReport),
+
+    /// Decision: a part of the run begins.
+    PhaseEntered(Phase),
+    /// Decision: a step begins.
+    StepEntered {
+        /// Its place in the plan, from 0.
+        index: u32,
+        /// Its name.
+        name: String,
+        /// What it does, in a sentence.
+        what: String,
+    },
+    /// Decision: the vessel is weighed here; the moment has a name.
+    Marked {
+        /// The mark's name.
+        mark: String,
+    },
+    /// Decision: a command for the pump.
+    Commanded {
+        /// Its number in the run.
+        command: u32,
+        /// What is commanded.
+        request: PumpRequest,
+    },
+    /// Decision: an operator is asked.
+    Prompted(Prompt),
+    /// Decision: a check was decided.
+    CheckDecided(Box<CheckRecord>),
+    /// Decision: the station is to be made safe.
+    SafeStopBegan {
+        /// Why: the plan came to its end, or what went wrong.
+        cause: String,
+    },
+    /// Decision: the last event of a run.
+    Ended {
+        /// What it ended as.
+        verdict: RunVerdict,
+        /// Why, when it is no pass.
+        reason: Option<String>,
+        /// The bench's fault, if there was one, whatever the verdict.
+        fault: Option<Fault>,
+    },
+}
+
+impl EventKind {
+    /// Whether the world told the engine, rather than the other way round.
+    #[must_use]
+    pub const fn is_input(&self) -> bool {
+        !matches!(
+            self,
+            Self::PhaseEntered(_)
+                | Self::StepEntered { .. }
+                | Self::Marked { .. }
+                | Self::Commanded { .. }
+                | Self::Prompted(_)
+                | Self::CheckDecided(_)
+                | Self::SafeStopBegan { .. }
+                | Self::Ended { .. }
+        )
+    }
+}

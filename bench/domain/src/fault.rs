@@ -1,0 +1,93 @@
+//! Faults of the bench: what kept an instrument or this program from doing its work.
+//!
+//! They say nothing about the device under test, and are a type of their own so that nobody can mistake one for it.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an exchange with an instrument failed. A refusal is not among them: an instrument that refuses is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkFault {
+    /// The port cannot be opened, or vanished.
+    #[error("port {port} is not there ({why}); check the cable and the rig file's port")]
+    Vanished {
+        /// The port as the rig file names it.
+        port: String,
+        /// What the system said.
+        why: String,
+    },
+    /// Nothing, or not the whole answer, came in time.
+    #[error("no answer to {request} within {deadline_ms} ms, but {received} bytes of one; check power, cable and settings")]
+    Silent {
+        /// What was asked.
+        request: String,
+        /// The deadline, in milliseconds.
+        deadline_ms: u64,
+        /// How many bytes had come.
+        received: usize,
+    },
+    /// What came is no answer of this protocol.
+    #[error("expected {expected}, but found {found}; check baud rate, parity and wiring")]
+    Broken {
+        /// What was expected.
+        expected: String,
+        /// What came, escaped and cut.
+        found: String,
+    },
+}
+
+/// A fault of the bench that ends a run as `error`, or keeps it from starting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// An instrument was away for longer than its rig entry allows.
+    #[error("instrument {instrument} was away for longer than {allowed}: {cause}")]
+    Away {
+        /// The instrument's name.
+        instrument: String,
+        /// How long it may be away, as text with its unit.
+        allowed: String,
+        /// The last link fault, as text.
+        cause: String,
+    },
+    /// The pump refused a command that the plan thought legal.
+    #[error("the pump refused to {command}: {refusal}; compare the rig file's pump limits with the board's")]
+    Refused {
+        /// What was commanded.
+        command: String,
+        /// What the pump answered.
+        refusal: String,
+    },
+    /// The station could not be brought to its safe state and confirmed there.
+    #[error("the station could not be confirmed safe: {why}; go and look at the pump")]
+    NotSafe {
+        /// What failed.
+        why: String,
+    },
+    /// A limit of the rig was exceeded.
+    #[error("{channel}: expected {expected}, but found {found}; {because}")]
+    Limit {
+        /// The channel.
+        channel: String,
+        /// The limit, with its unit.
+        expected: String,
+        /// The value, with its unit.
+        found: String,
+        /// The reason of the limit.
+        because: String,
+    },
+    /// Nobody answered an operator's step.
+    #[error("nobody answered the prompt '{prompt}' within {within}; answer it with `dosebench answer`")]
+    Unanswered {
+        /// The prompt's name.
+        prompt: String,
+        /// How long it waited, with its unit.
+        within: String,
+    },
+    /// This program, or the machine it runs on.
+    #[error("{what}")]
+    Program {
+        /// What happened, as a sentence that names the object and what to do.
+        what: String,
+    },
+}

@@ -1,0 +1,87 @@
+//! Who answered: an instrument's identity as it tells it, and the tier of rig that follows from all of them.
+//!
+//! The tier is derived, never declared: a simulator says of itself that it is one.
+
+use serde::{Deserialize, Serialize};
+
+/// What an instrument or a pump said of itself when it was attached. What is not known is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Model or type designation.
+    pub model: Option<String>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Hardware revision.
+    pub hardware: Option<String>,
+    /// Firmware version.
+    pub firmware: Option<String>,
+    /// What stands behind the wire.
+    pub nature: Nature,
+}
+
+/// What stands behind the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nature {
+    /// A thing on a table.
+    Real,
+    /// A simulator, or the pump's logic on the host.
+    Simulated,
+    /// The pump's firmware image on an emulated core.
+    Emulated,
+}
+
+/// How real a rig is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Simulators under virtual time.
+    Virtual,
+    /// Simulators in real time behind real ports.
+    Served,
+    /// The firmware image on an emulated core.
+    Emulated,
+    /// The board, on a bench.
+    Lab,
+}
+
+impl Tier {
+    /// The tier that follows from what answered, and from whether time was virtual.
+    #[must_use]
+    pub fn derive(virtual_time: bool, natures: impl IntoIterator<Item = Nature>) -> Self {
+        let natures: Vec<Nature> = natures.into_iter().collect();
+        if virtual_time {
+            Self::Virtual
+        } else if natures.contains(&Nature::Emulated) {
+            Self::Emulated
+        } else if natures.contains(&Nature::Simulated) {
+            Self::Served
+        } else {
+            Self::Lab
+        }
+    }
+
+    /// The tier as it stands in `summary.json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Virtual => "virtual",
+            Self::Served => "served",
+            Self::Emulated => "emulated",
+            Self::Lab => "lab",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_simulator_keeps_a_rig_from_being_a_lab() {
+        assert_eq!(Tier::derive(false, [Nature::Real, Nature::Simulated]), Tier::Served);
+        assert_eq!(Tier::derive(false, [Nature::Real, Nature::Real]), Tier::Lab);
+        assert_eq!(Tier::derive(true, [Nature::Simulated]), Tier::Virtual);
+        assert_eq!(Tier::derive(false, [Nature::Emulated, Nature::Simulated]), Tier::Emulated);
+    }
+}

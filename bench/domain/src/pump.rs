@@ -1,0 +1,157 @@
+//! The pump as a capability: what the bench may ask of one, whatever link or protocol it speaks.
+//!
+//! Integers in the pump's own units (nL, nL/h, ms, µs), because that is what a pump is told. No wire format here.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::{FlowRate, Volume};
+
+/// What the bench commands. Each request that delivers drug carries a dose id, which the pump executes once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PumpRequest {
+    /// Start simple-continuous therapy.
+    Start {
+        /// The id of this delivery.
+        dose: u64,
+        /// The rate, in nL/h.
+        rate_nl_per_h: u32,
+    },
+    /// Give a bolus in excess of the continuous rate.
+    Bolus {
+        /// The id of this delivery.
+        dose: u64,
+        /// The volume, in nL.
+        volume_nl: u32,
+        /// How long it takes, in ms.
+        duration_ms: u32,
+    },
+    /// Stop therapy.
+    Stop,
+    /// Run at the pump's minimum rate.
+    MinimumRate,
+}
+
+impl PumpRequest {
+    /// Whether this delivers drug, so that its intent must be on disk before it goes out.
+    #[must_use]
+    pub const fn delivers(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::Bolus { .. })
+    }
+}
+
+impl fmt::Display for PumpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start { rate_nl_per_h, .. } => {
+                write!(f, "start at {}", FlowRate::from_ul_per_h(f64::from(*rate_nl_per_h) * 1e-3))
+            }
+            Self::Bolus { volume_nl, duration_ms, .. } => {
+                let volume = Volume::from_ul(f64::from(*volume_nl) * 1e-3);
+                write!(f, "give a bolus of {volume} over {} s", f64::from(*duration_ms) * 1e-3)
+            }
+            Self::Stop => f.write_str("stop"),
+            Self::MinimumRate => f.write_str("run at its minimum rate"),
+        }
+    }
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PumpOutcome {
+    /// The pump executes it, or has executed it before.
+    Accepted {
+        /// When, by the pump's own clock, in µs since it booted.
+        pump_us: u64,
+        /// It had been executed before under the same dose id, and was not executed again.
+        repeated: bool,
+    },
+    /// The pump will not.
+    Refused {
+        /// Why, in the pump's words.
+        reason: String,
+    },
+    /// Nobody knows: the pump did not answer in time, and was asked again.
+    Unanswered {
+        /// The last link fault, as text.
+        reason: String,
+    },
+}
+
+/// What the pump is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Therapy {
+    /// Nothing is delivered but a bolus that may be running.
+    Stopped,
+    /// Simple-continuous therapy.
+    Continuous,
+    /// The pump's minimum rate.
+    MinimumRate,
+}
+
+impl Therapy {
+    /// The name in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Continuous => "continuous",
+            Self::MinimumRate => "minimum rate",
+        }
+    }
+}
+
+/// What the pump says of itself when asked, as far as the bench follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PumpState {
+    /// What it is doing.
+    pub therapy: Therapy,
+    /// The rate commanded now, a running bolus included, in nL/h.
+    pub rate_nl_per_h: u32,
+    /// Whether a bolus runs.
+    pub bolus_running: bool,
+}
+
+/// An entry of the pump's event log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PumpLogEntry {
+    /// Its index in the pump's log; consecutive from 0 at boot.
+    pub index: u32,
+    /// When, by the pump's own clock, in µs since it booted.
+    pub pump_us: u64,
+    /// What happened.
+    pub what: PumpLogged,
+}
+
+/// What a pump logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PumpLogged {
+    /// The board started.
+    Booted {
+        /// Why it had been reset.
+        cause: String,
+    },
+    /// A therapy, a bolus or a stop, in the pump's words.
+    Therapy {
+        /// What it did.
+        what: String,
+    },
+    /// An alarm began.
+    AlarmRaised {
+        /// Its name, as scenarios write it.
+        alarm: String,
+    },
+    /// An alarm ended.
+    AlarmCleared {
+        /// Its name, as scenarios write it.
+        alarm: String,
+    },
+}
+
+/// The alarms that the bench knows by name; scenarios may expect these.
+pub const ALARMS: &[&str] = &["motor stall", "pump stopped 48 h"];

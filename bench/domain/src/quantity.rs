@@ -1,0 +1,149 @@
+//! Quantities that carry their unit in the type.
+//!
+//! Each holds a finite `f64` in its dimension's base unit (see [`crate::unit::Dimension`]). At the edges, in
+//! events and files, a field's name carries the unit as well: `volume_ul: Volume`.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident, $symbol:literal, $from:ident, $get:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(f64);
+
+        impl $name {
+            #[doc = concat!("The quantity of `value` ", $symbol, ".")]
+            ///
+            /// # Panics
+            /// If `value` is not finite: no quantity is NaN or infinite.
+            #[must_use]
+            pub fn $from(value: f64) -> Self {
+                assert!(value.is_finite(), concat!(stringify!($name), " must be finite, but {} was given"), value);
+                Self(value)
+            }
+
+            #[doc = concat!("The value in ", $symbol, ".")]
+            #[must_use]
+            pub const fn $get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{} {}", significant(self.0), $symbol)
+            }
+        }
+    };
+}
+
+quantity!(
+    /// A volume, in microlitres.
+    Volume, "uL", from_ul, ul
+);
+quantity!(
+    /// A flow rate, in microlitres per hour.
+    FlowRate, "uL/h", from_ul_per_h, ul_per_h
+);
+quantity!(
+    /// A mass, in grams.
+    Mass, "g", from_g, g
+);
+quantity!(
+    /// A mass per time, in micrograms per second.
+    MassRate, "ug/s", from_ug_per_s, ug_per_s
+);
+quantity!(
+    /// A pressure, in kilopascals.
+    Pressure, "kPa", from_kpa, kpa
+);
+quantity!(
+    /// A temperature, in degrees Celsius.
+    Temperature, "°C", from_c, c
+);
+quantity!(
+    /// A ratio, in per cent.
+    Ratio, "%", from_percent, percent
+);
+quantity!(
+    /// A density, in kilograms per cubic metre.
+    Density, "kg/m3", from_kg_per_m3, kg_per_m3
+);
+quantity!(
+    /// A length, in millimetres.
+    Length, "mm", from_mm, mm
+);
+
+impl Volume {
+    /// The volume in whole nanolitres, as the pump takes it, rounded to the nearest.
+    ///
+    /// `None` if it is negative or above the pump's 32 bits (4.29 mL).
+    #[must_use]
+    pub fn whole_nl(self) -> Option<u32> {
+        whole(self.0 * 1e3)
+    }
+}
+
+impl FlowRate {
+    /// The rate in whole nanolitres per hour, as the pump takes it, rounded to the nearest.
+    ///
+    /// `None` if it is negative or above the pump's 32 bits (4.29 mL/h).
+    #[must_use]
+    pub fn whole_nl_per_h(self) -> Option<u32> {
+        whole(self.0 * 1e3)
+    }
+}
+
+fn whole(value: f64) -> Option<u32> {
+    let rounded = value.round();
+    (0.0..=f64::from(u32::MAX)).contains(&rounded).then_some(rounded as u32)
+}
+
+/// A number as people read it: six significant digits, no trailing zeros.
+#[must_use]
+pub fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let mut magnitude = 0_i32;
+    let mut scaled = value.abs();
+    while scaled >= 10.0 {
+        scaled /= 10.0;
+        magnitude += 1;
+    }
+    while scaled < 1.0 {
+        scaled *= 10.0;
+        magnitude -= 1;
+    }
+    let decimals = usize::try_from((5 - magnitude).max(0)).unwrap_or(0);
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_names_the_unit() {
+        assert_eq!(Volume::from_ul(10.0).to_string(), "10 uL");
+        assert_eq!(FlowRate::from_ul_per_h(20.833_333_3).to_string(), "20.8333 uL/h");
+        assert_eq!(Mass::from_g(0.000_012_3).to_string(), "0.0000123 g");
+    }
+
+    #[test]
+    fn whole_nanolitres_refuse_what_the_pump_cannot_hold() {
+        assert_eq!(Volume::from_ul(0.5).whole_nl(), Some(500));
+        assert_eq!(Volume::from_ul(-1.0).whole_nl(), None);
+        assert_eq!(Volume::from_ul(5e6).whole_nl(), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "must be finite")]
+    fn nan_is_no_quantity() {
+        let _ = Volume::from_ul(f64::NAN);
+    }
+}

@@ -1,0 +1,133 @@
+//! How a run ends: why it is being stopped, what was decided until then, and the verdict that follows.
+//!
+//! The order is the contract's: a stop that was asked for, then a failed check, then a bench error or a precondition
+//! that was not met, then an inconclusive check.
+
+use domain::check::CheckRecord;
+use domain::fault::Fault;
+use domain::{CheckVerdict, RunVerdict};
+
+/// Why a run does not go on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Ending {
+    /// The plan came to its end.
+    Complete,
+    /// Somebody wanted it to stop.
+    Asked(String),
+    /// A check failed and nothing is gained by going on.
+    Failed(String),
+    /// The bench broke.
+    Broken(Fault),
+    /// A precondition was not met.
+    NotRun(String),
+}
+
+impl Ending {
+    /// Why, in a sentence.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Complete => "the plan came to its end".to_owned(),
+            Self::Asked(cause) | Self::Failed(cause) | Self::NotRun(cause) => cause.clone(),
+            Self::Broken(fault) => fault.to_string(),
+        }
+    }
+}
+
+/// What is known of the run's outcome.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outcome {
+    ending: Option<Ending>,
+    fault: Option<Fault>,
+    failed: Option<String>,
+    inconclusive: Option<String>,
+}
+
+impl Outcome {
+    /// A check was decided.
+    pub(crate) fn decided(&mut self, check: &CheckRecord) {
+        let reason = || format!("check '{}': {}", check.head.name, check.reason.as_deref().unwrap_or("no reason is known"));
+        match check.verdict {
+            CheckVerdict::Fail => drop(self.failed.get_or_insert_with(reason)),
+            CheckVerdict::Inconclusive => drop(self.inconclusive.get_or_insert_with(reason)),
+            CheckVerdict::Pass | CheckVerdict::NotRun => {}
+        }
+    }
+
+    /// The run ends for this reason; of several, the first counts, but a stop that is asked for always does.
+    pub(crate) fn end(&mut self, ending: Ending) {
+        if let Ending::Broken(fault) = &ending {
+            self.fault.get_or_insert_with(|| fault.clone());
+        }
+        let asked = matches!(ending, Ending::Asked(_)) && !matches!(self.ending, Some(Ending::Asked(_)));
+        if self.ending.is_none() || asked {
+            self.ending = Some(ending);
+        }
+    }
+
+    /// The bench broke while the run was ending already.
+    pub(crate) fn broke(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// The verdict, its reason, and the bench's fault beside it.
+    pub(crate) fn verdict(&self) -> (RunVerdict, Option<String>, Option<Fault>) {
+        let fault = self.fault.clone();
+        let (verdict, reason) = if let Some(Ending::Asked(cause)) = &self.ending {
+            (RunVerdict::Aborted, Some(cause.clone()))
+        } else if let Some(reason) = &self.failed {
+            (RunVerdict::Fail, Some(reason.clone()))
+        } else if let Some(fault) = &self.fault {
+            (RunVerdict::Error, Some(fault.to_string()))
+        } else if let Some(Ending::NotRun(why)) = &self.ending {
+            (RunVerdict::NotRun, Some(why.clone()))
+        } else if let Some(reason) = &self.inconclusive {
+            (RunVerdict::Inconclusive, Some(reason.clone()))
+        } else {
+            (RunVerdict::Pass, None)
+        };
+        (verdict, reason, fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::check::{CheckHead, Limits};
+
+    fn check(verdict: CheckVerdict) -> CheckRecord {
+        let head = CheckHead { name: "c".into(), step: "s".into(), because: "b".into(), requirements: Vec::new() };
+        CheckRecord {
+            head,
+            verdict,
+            value: None,
+            unit: "%".into(),
+            expanded_uncertainty: None,
+            coverage_factor: None,
+            limits: Limits::default(),
+            reason: Some("why".into()),
+            figure: None,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_fail_stays_a_fail_with_the_bench_error_beside_it() {
+        let mut outcome = Outcome::default();
+        outcome.decided(&check(CheckVerdict::Fail));
+        outcome.end(Ending::Broken(Fault::NotSafe { why: "x".into() }));
+        let (verdict, _, fault) = outcome.verdict();
+        assert_eq!(verdict, RunVerdict::Fail);
+        assert!(fault.is_some());
+    }
+
+    #[test]
+    fn a_stop_that_was_asked_for_comes_first_and_an_inconclusive_check_last() {
+        let mut outcome = Outcome::default();
+        outcome.decided(&check(CheckVerdict::Inconclusive));
+        assert_eq!(outcome.verdict().0, RunVerdict::Inconclusive);
+        outcome.end(Ending::Broken(Fault::NotSafe { why: "x".into() }));
+        assert_eq!(outcome.verdict().0, RunVerdict::Error);
+        outcome.end(Ending::Asked("SIGINT".into()));
+        assert_eq!(outcome.verdict().0, RunVerdict::Aborted);
+    }
+}

@@ -1,0 +1,17 @@
+//! The run as a fold over its stream, without input or output.
+//!
+//! [`Engine::apply`] takes an input event and appends the decisions that follow from it; the run loop puts those into
+//! the stream right behind the input and carries out what they command. The same inputs give the same decisions,
+//! which [`replay`] proves of every record.
+
+mod alarms;
+mod core;
+mod ending;
+mod engine;
+mod guards;
+mod instruments;
+mod replay;
+mod steps;
+
+pub use engine::{Engine, Position};
+pub use replay::{Replay, ReplayError};

@@ -1,0 +1,82 @@
+//! `expect`: an alarm must be in the pump's log in time; decided in the moment.
+//!
+//! The log is read at each poll, so the alarm came some time within the poll before: a rectangle of that width.
+
+use core::time::Duration;
+
+use domain::check::{CheckHead, CheckRecord, Limits};
+use domain::profile::Role;
+use domain::pump::PumpLogged;
+use domain::{CheckVerdict, Event, EventKind, RunTime, time};
+use scenario::Expect;
+
+use crate::core::Core;
+use crate::ending::Ending;
+use crate::steps::{Active, Flow};
+
+/// The coverage factor of the whole width of a rectangle.
+const WHOLE_RECTANGLE: f64 = 1.732_050_807_568_877_2;
+
+/// Waiting for the alarm.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    head: CheckHead,
+    alarm: String,
+    within: Duration,
+    since: RunTime,
+    poll: Duration,
+    /// One poll after the limit: an alarm that came just in time is still heard.
+    pub(super) until: RunTime,
+}
+
+pub(super) fn enter(expect: &Expect, core: &Core) -> Flow {
+    let poll = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |p| p.poll);
+    Flow::Stay(Active::Expect(State {
+        head: expect.head.clone(),
+        alarm: expect.alarm.clone(),
+        within: expect.within,
+        since: core.now,
+        poll,
+        until: core.now + expect.within + poll * 2,
+    }))
+}
+
+pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
+    if let EventKind::PumpLogged(entry) = &event.kind {
+        let raised = matches!(&entry.what, PumpLogged::AlarmRaised { alarm } if *alarm == state.alarm);
+        if raised {
+            let half = state.poll.as_secs_f64() / 2.0;
+            let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
+            let limit = state.within.as_secs_f64();
+            let decision = measure::decision::decide_guarded(took_s, half, Limits { low: None, high: Some(limit) });
+            let verdict = CheckVerdict::from(decision);
+            let reason = (verdict != CheckVerdict::Pass).then(|| {
+                format!("expected the alarm '{}' within {limit} s, but it came after {took_s:.3} s ± {half:.3} s", state.alarm)
+            });
+            decide(&state, verdict, Some(took_s), reason, core);
+            return (Flow::Done, true);
+        }
+    }
+    if core.now < state.until {
+        return (Flow::Stay(Active::Expect(state)), false);
+    }
+    let reason = format!("expected the alarm '{}' within {}, but it did not come", state.alarm, time::span(state.within));
+    decide(&state, CheckVerdict::Fail, None, Some(reason.clone()), core);
+    (Flow::End(Ending::Failed(reason)), false)
+}
+
+fn decide(state: &State, verdict: CheckVerdict, value: Option<f64>, reason: Option<String>, core: &mut Core) {
+    let record = CheckRecord {
+        head: state.head.clone(),
+        verdict,
+        value,
+        unit: "s".to_owned(),
+        expanded_uncertainty: value.map(|_| state.poll.as_secs_f64() / 2.0),
+        coverage_factor: value.map(|_| WHOLE_RECTANGLE),
+        limits: Limits { low: None, high: Some(state.within.as_secs_f64()) },
+        reason,
+        figure: None,
+        notes: Vec::new(),
+    };
+    core.decide(EventKind::CheckDecided(Box::new(record)));
+}

@@ -1,0 +1,75 @@
+//! The step kinds: one file each, with what it does when it begins and what it does with each event after that.
+//!
+//! A step is a small state machine; it never waits, it says until when it wants to hear nothing.
+
+mod bolus;
+mod check;
+mod expect;
+mod hold;
+mod operator;
+mod pump;
+
+use domain::{Event, RunTime};
+use scenario::{Step, StepKind};
+
+use crate::core::Core;
+use crate::ending::Ending;
+
+/// A step that is under way.
+#[derive(Debug, Clone)]
+pub(crate) enum Active {
+    Pump(pump::State),
+    Hold(hold::State),
+    Bolus(bolus::State),
+    Expect(expect::State),
+    Operator(operator::State),
+}
+
+/// What becomes of a step.
+#[derive(Debug, Clone)]
+pub(crate) enum Flow {
+    /// It goes on.
+    Stay(Active),
+    /// It is done.
+    Done,
+    /// The run ends.
+    End(Ending),
+}
+
+/// A step begins.
+pub(crate) fn enter(step: &Step, core: &mut Core) -> Flow {
+    match &step.kind {
+        StepKind::Start(start) => pump::enter_start(start, core),
+        StepKind::Stop => pump::enter_stop(core),
+        StepKind::Hold(hold) => hold::enter(hold, &step.name, core),
+        StepKind::Bolus(bolus) => bolus::enter(bolus, &step.name, core),
+        StepKind::Check(_) => check::enter(),
+        StepKind::Expect(expect) => expect::enter(expect, core),
+        StepKind::Operator(operator) => operator::enter(operator, &step.name, core),
+    }
+}
+
+/// An event comes while a step is under way. True beside it if the step claims the event for itself.
+pub(crate) fn apply(active: Active, event: &Event, core: &mut Core) -> (Flow, bool) {
+    match active {
+        Active::Pump(state) => (pump::apply(state, event), false),
+        Active::Hold(state) => (hold::apply(state, core), false),
+        Active::Bolus(state) => (bolus::apply(state, event, core), false),
+        Active::Expect(state) => expect::apply(state, event, core),
+        Active::Operator(state) => (operator::apply(state, event, core), false),
+    }
+}
+
+/// When a step wants to be woken at the latest.
+pub(crate) fn due(active: &Active) -> Option<RunTime> {
+    match active {
+        Active::Pump(_) => None,
+        Active::Hold(state) => Some(state.until),
+        Active::Bolus(state) => state.due(),
+        Active::Expect(state) => Some(state.until),
+        Active::Operator(state) => Some(state.until),
+    }
+}
+
+pub(crate) use check::settle;
+pub(crate) use pump::{Answer, answer};

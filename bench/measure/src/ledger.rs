@@ -1,0 +1,193 @@
+//! The fold of a run's stream into what figures need: weighings at marks, drifts with the pump stopped, the dose.
+//!
+//! Bounded by the plan, not by the run's length. Engine and reports apply the same events and so have the same
+//! ledger.
+
+use std::collections::BTreeMap;
+
+use domain::check::Figure;
+use domain::event::{Opened, Phase};
+use domain::profile::{Calibration, Method, Role};
+use domain::pump::{PumpOutcome, PumpRequest};
+use domain::{Event, EventKind, Limits, MassRate, Reading, RunTime, Status};
+
+use crate::budget::Estimate;
+use crate::conversion::{Conversion, Evaporation, factors};
+use crate::dose::Dose;
+use crate::fit::LineFit;
+use crate::settle::{self, Settled};
+use crate::weighing::{Recent, Weighing};
+
+/// What the rig declares of the measurement, taken from the run's first event.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Setup {
+    pub(crate) method: Method,
+    pub(crate) calibration: Option<Calibration>,
+    pub(crate) channel: String,
+    pub(crate) poll_s: f64,
+    pub(crate) pulse_ul: f64,
+    pub(crate) minimum_ul_per_h: f64,
+    pub(crate) change_at_most: MassRate,
+    factors: Option<(Estimate, Estimate)>,
+}
+
+/// Everything that figures need of a run so far.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub(crate) setup: Option<Setup>,
+    pub(crate) dose: Dose,
+    recent: Recent,
+    weighings: BTreeMap<String, (RunTime, Option<Weighing>)>,
+    phase: Option<(Phase, RunTime)>,
+    before: LineFit,
+    after: LineFit,
+    zero: Option<(f64, f64)>,
+    pending: BTreeMap<u32, PumpRequest>,
+    overloads: u64,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next event of the stream.
+    pub fn apply(&mut self, event: &Event) {
+        self.take(event.t_ns, &event.kind);
+    }
+
+    /// Takes what happened at that moment: an event that has no place in the stream yet.
+    pub fn take(&mut self, at: RunTime, kind: &EventKind) {
+        match kind {
+            EventKind::Reading(reading) => self.reading(reading),
+            EventKind::Opened(opened) => self.setup = setup(opened),
+            EventKind::PhaseEntered(phase) => self.enter(*phase, at),
+            EventKind::Marked { mark } => {
+                let weighing = self.weigh(at);
+                self.weighings.insert(mark.clone(), (at, weighing));
+            }
+            EventKind::Commanded { command, request } => {
+                self.pending.insert(*command, request.clone());
+            }
+            EventKind::PumpAnswered { command, at_ns, outcome, .. } => self.answered(*command, *at_ns, outcome),
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, command: u32, at: RunTime, outcome: &PumpOutcome) {
+        let Some(request) = self.pending.remove(&command) else { return };
+        let minimum = self.setup.as_ref().map_or(0.0, |s| s.minimum_ul_per_h);
+        match outcome {
+            PumpOutcome::Accepted { .. } => self.dose.accepted(&request, at, minimum),
+            PumpOutcome::Refused { .. } => {}
+            PumpOutcome::Unanswered { .. } => self.dose.unknown(&request),
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, at: RunTime) {
+        if phase == Phase::Steps {
+            self.zero = self.weigh(at).map(|w| (w.t_s, w.mass_g));
+        }
+        self.phase = Some((phase, at));
+    }
+
+    fn reading(&mut self, reading: &Reading) {
+        let Some(setup) = &self.setup else { return };
+        if reading.channel.as_str() != setup.channel {
+            return;
+        }
+        if reading.status == Status::Overload {
+            self.overloads += 1;
+            return;
+        }
+        self.recent.push(reading, setup.method.averaging.as_secs_f64());
+        let Some((phase, since)) = self.phase else { return };
+        // The liquid and the balance settle first; what is read then says nothing of evaporation.
+        if reading.at_ns.since(since) < setup.method.settling || reading.status != Status::Ok {
+            return;
+        }
+        let (t_s, mass_g) = (reading.at_ns.seconds(), reading.value);
+        match phase {
+            Phase::OpeningWeighing => drop(self.before.push(t_s, mass_g)),
+            Phase::ClosingWeighing => drop(self.after.push(t_s, mass_g)),
+            Phase::Steps => {}
+        }
+    }
+
+    fn weigh(&self, at: RunTime) -> Option<Weighing> {
+        let setup = self.setup.as_ref()?;
+        self.recent.weigh(at.seconds(), setup.method.averaging.as_secs_f64())
+    }
+
+    /// The weighing at a mark: `None` if the mark was never set, inner `None` if too little was read before it.
+    #[must_use]
+    pub fn weighing(&self, mark: &str) -> Option<Option<Weighing>> {
+        self.weighings.get(mark).map(|(_, weighing)| *weighing)
+    }
+
+    /// When a mark was set.
+    #[must_use]
+    pub fn mark_time(&self, mark: &str) -> Option<RunTime> {
+        self.weighings.get(mark).map(|(at, _)| *at)
+    }
+
+    /// How many readings were refused as overload.
+    #[must_use]
+    pub const fn overloads(&self) -> u64 {
+        self.overloads
+    }
+
+    /// Evaporation, as soon as the opening weighing has shown it.
+    #[must_use]
+    pub fn evaporation(&self) -> Option<Evaporation> {
+        let loss = |fit: &LineFit| {
+            let slope = fit.slope_estimate()?;
+            let estimate = Estimate::new(-slope.value * 1e6, slope.u * 1e6, slope.dof)?;
+            Some((estimate, fit.mean_t_s()?))
+        };
+        let (before_ug_per_s, before_t_s) = loss(&self.before)?;
+        Some(Evaporation { before_ug_per_s, before_t_s, after: loss(&self.after) })
+    }
+
+    /// What turns an indicated mass into a delivered volume, as soon as the opening weighing is done.
+    #[must_use]
+    pub fn conversion(&self) -> Option<Conversion> {
+        let (z_ml_per_g, needle) = self.setup.as_ref()?.factors?;
+        Some(Conversion { z_ml_per_g, needle, evaporation: self.evaporation()?, zero: self.zero? })
+    }
+
+    /// The volume commanded within a span, in uL.
+    #[must_use]
+    pub fn commanded_ul(&self, from: RunTime, to: RunTime) -> f64 {
+        self.dose.commanded_ul(from.seconds(), to.seconds())
+    }
+
+    /// The continuous rate commanded at a moment, in uL/h.
+    #[must_use]
+    pub fn rate_ul_per_h(&self, at: RunTime) -> f64 {
+        self.dose.rate_ul_per_h(at.seconds())
+    }
+
+    /// Settles a figure against its limits.
+    #[must_use]
+    pub fn settle(&self, figure: &Figure, limits: &Limits) -> Settled {
+        settle::settle(self, figure, *limits)
+    }
+}
+
+fn setup(opened: &Opened) -> Option<Setup> {
+    let profile = &opened.profile;
+    let balance = profile.by_role(Role::Balance)?;
+    Some(Setup {
+        method: profile.method.clone(),
+        calibration: balance.calibration.clone(),
+        channel: balance.channels.first()?.channel.clone(),
+        poll_s: balance.poll.as_secs_f64(),
+        pulse_ul: profile.pump.pulse_ul.ul(),
+        minimum_ul_per_h: profile.pump.minimum_rate_ul_per_h.ul_per_h(),
+        change_at_most: opened.evaporation_changes_at_most_ug_per_s,
+        factors: factors(&profile.method),
+    })
+}

@@ -1,0 +1,232 @@
+//! Settling: a figure of the plan becomes a value with its uncertainty and a verdict.
+//!
+//! A verdict never gets better by itself: what speaks against the measurement can only move a pass towards
+//! inconclusive, and a figure that cannot be computed is inconclusive, never a pass.
+
+use domain::check::{ErrorUnit, Figure, Window};
+use domain::{CheckVerdict, Limits};
+
+use crate::budget::Budget;
+use crate::conversion::Conversion;
+use crate::decision::{Decision, decide_guarded};
+use crate::ledger::Ledger;
+use crate::settle::terms::{Weighed, volume_terms};
+
+mod mean;
+mod terms;
+
+/// A figure, settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// What was decided.
+    pub verdict: CheckVerdict,
+    /// The value, in the figure's unit.
+    pub value: Option<f64>,
+    /// Its expanded uncertainty, in the figure's unit.
+    pub expanded_uncertainty: Option<f64>,
+    /// The coverage factor of that.
+    pub coverage_factor: Option<f64>,
+    /// Why it is no pass.
+    pub reason: Option<String>,
+    /// What else is to be said.
+    pub notes: Vec<String>,
+    /// Where the uncertainty comes from.
+    pub budget: Option<Budget>,
+}
+
+/// An error of volume over one window, before it is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measured {
+    /// In the figure's unit.
+    pub(crate) value: f64,
+    /// In the figure's unit.
+    pub(crate) budget: Budget,
+    pub(crate) notes: Vec<String>,
+}
+
+/// The volume that an error is taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// All that was commanded.
+    Commanded,
+    /// The bolus alone, in excess of the continuous rate.
+    Bolus,
+}
+
+pub(crate) fn settle(ledger: &Ledger, figure: &Figure, limits: Limits) -> Settled {
+    let measured = match figure {
+        Figure::VolumeError { window, unit } => measure(ledger, window, Of::Commanded, *unit),
+        Figure::WorstBolusError { windows, unit } => worst(ledger, windows, *unit, limits),
+        Figure::MeanBolusError { windows, unit } => mean::measure(ledger, windows, *unit),
+    };
+    match measured {
+        Ok(measured) => judge(ledger, measured, limits),
+        Err(reason) => undecided(reason),
+    }
+}
+
+fn undecided(reason: String) -> Settled {
+    Settled {
+        verdict: CheckVerdict::Inconclusive,
+        value: None,
+        expanded_uncertainty: None,
+        coverage_factor: None,
+        reason: Some(reason),
+        notes: Vec::new(),
+        budget: None,
+    }
+}
+
+fn judge(ledger: &Ledger, measured: Measured, limits: Limits) -> Settled {
+    let combined = match measured.budget.combined() {
+        Ok(combined) => combined,
+        Err(error) => return undecided(format!("the uncertainty could not be computed: {error}")),
+    };
+    let unit = measured.budget.unit.clone();
+    let decision = decide_guarded(measured.value, combined.expanded, limits);
+    let shown = |v: f64| domain::quantity::significant(v);
+    let mut reason = match decision {
+        Decision::Pass => None,
+        Decision::Fail => Some(format!(
+            "expected {}, but found {} {unit}, outside by more than its uncertainty of {} {unit}",
+            range(limits, &unit),
+            shown(measured.value),
+            shown(combined.expanded)
+        )),
+        Decision::Inconclusive => Some(format!(
+            "expected {} with a guard band of {} {unit}, but found {} {unit}, too near a limit to tell",
+            range(limits, &unit),
+            shown(combined.expanded),
+            shown(measured.value)
+        )),
+    };
+    let mut verdict = CheckVerdict::from(decision);
+    if let (CheckVerdict::Pass, Some(against)) = (verdict, objection(ledger)) {
+        verdict = CheckVerdict::Inconclusive;
+        reason = Some(against);
+    }
+    Settled {
+        verdict,
+        value: Some(measured.value),
+        expanded_uncertainty: Some(combined.expanded),
+        coverage_factor: Some(combined.coverage_factor),
+        reason,
+        notes: measured.notes,
+        budget: Some(measured.budget),
+    }
+}
+
+fn range(limits: Limits, unit: &str) -> String {
+    let shown = domain::quantity::significant;
+    match (limits.low, limits.high) {
+        (Some(low), Some(high)) => format!("{} to {} {unit}", shown(low), shown(high)),
+        (Some(low), None) => format!("at least {} {unit}", shown(low)),
+        (None, Some(high)) => format!("at most {} {unit}", shown(high)),
+        (None, None) => "any value".to_owned(),
+    }
+}
+
+/// What speaks against a pass although the value is within its limits.
+fn objection(ledger: &Ledger) -> Option<String> {
+    let evaporation = ledger.evaporation()?;
+    let Some(after) = evaporation.after_ug_per_s() else {
+        return Some("evaporation after the last step was not measured".to_owned());
+    };
+    let change = (after.value - evaporation.before_ug_per_s.value).abs();
+    let limit = ledger.setup.as_ref()?.change_at_most.ug_per_s();
+    (change > limit).then(|| {
+        format!(
+            "expected evaporation to change by at most {} ug/s, but found {} ug/s before and {} ug/s after",
+            domain::quantity::significant(limit),
+            domain::quantity::significant(evaporation.before_ug_per_s.value),
+            domain::quantity::significant(after.value)
+        )
+    })
+}
+
+/// The error over one window, with its budget.
+fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<Measured, String> {
+    let (conversion, weighed) = weighed(ledger, window)?;
+    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
+    let delivered_ul = weighed.delivered_ul(&conversion);
+    let (expected_ul, reference_ul) = match of {
+        Of::Commanded => {
+            let commanded = ledger.dose.commanded_ul(from_s, to_s);
+            (commanded, commanded)
+        }
+        Of::Bolus => {
+            let bolus = ledger.dose.bolus_ul(from_s, to_s);
+            (bolus + ledger.dose.basal_ul(from_s, to_s), bolus)
+        }
+    };
+    let scale = match unit {
+        ErrorUnit::Microlitre => 1.0,
+        ErrorUnit::PercentOfCommanded if reference_ul > 0.0 => 100.0 / reference_ul,
+        ErrorUnit::PercentOfCommanded => {
+            return Err(format!("expected a commanded volume between {} and {}, but none was commanded", window.from, window.to));
+        }
+    };
+    let terms = volume_terms(ledger, &conversion, &weighed, scale).ok_or("the balance has no calibration in the rig file")?;
+    let mut notes = vec![format!(
+        "delivered {} uL, commanded {} uL",
+        domain::quantity::significant(delivered_ul),
+        domain::quantity::significant(expected_ul)
+    )];
+    notes.extend(weighed.note());
+    let budget = Budget { terms, unit: unit.symbol().to_owned() };
+    Ok(Measured { value: (delivered_ul - expected_ul) * scale, budget, notes })
+}
+
+fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), String> {
+    if let Some(why) = ledger.dose.uncertain() {
+        return Err(format!("the commanded volume is not known: {why}"));
+    }
+    let weighing = |mark: &str| match ledger.weighing(mark) {
+        None => Err(format!("the run never came to the weighing '{mark}'")),
+        Some(None) => Err(format!("expected at least 3 readings of the balance for the weighing '{mark}', but found fewer")),
+        Some(Some(weighing)) => Ok(weighing),
+    };
+    let (from, to) = (weighing(&window.from)?, weighing(&window.to)?);
+    if to.t_s <= from.t_s {
+        return Err(format!("expected some time between {} and {}, but found none", window.from, window.to));
+    }
+    let conversion = ledger.conversion().ok_or("evaporation before the first step was not measured")?;
+    Ok((conversion, Weighed { from, to }))
+}
+
+/// The worst of several boluses: the one that is decided worst, and among those the one that is farthest off.
+fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -> Result<Measured, String> {
+    let rank = |m: &Measured| {
+        let decision = m.budget.combined().map_or(Decision::Inconclusive, |c| decide_guarded(m.value, c.expanded, limits));
+        match decision {
+            Decision::Fail => 2,
+            Decision::Inconclusive => 1,
+            Decision::Pass => 0,
+        }
+    };
+    let mut worst: Option<(u8, usize, Measured)> = None;
+    let mut broken = None;
+    for (i, window) in windows.iter().enumerate() {
+        match measure(ledger, window, Of::Bolus, unit) {
+            Ok(measured) => {
+                let rank = rank(&measured);
+                let beats = |w: &(u8, usize, Measured)| rank > w.0 || (rank == w.0 && measured.value.abs() > w.2.value.abs());
+                if worst.as_ref().is_none_or(beats) {
+                    worst = Some((rank, i + 1, measured));
+                }
+            }
+            Err(why) => broken = broken.or(Some(why)),
+        }
+    }
+    match (worst, broken) {
+        // A bolus that failed is a fail, whatever could not be weighed besides.
+        (Some((rank, number, mut measured)), broken) if rank == 2 || broken.is_none() => {
+            if windows.len() > 1 {
+                measured.notes.insert(0, format!("the worst of {} is bolus {number}", windows.len()));
+            }
+            Ok(measured)
+        }
+        (_, Some(why)) => Err(why),
+        (_, None) => Err("expected at least one bolus, but found none".to_owned()),
+    }
+}

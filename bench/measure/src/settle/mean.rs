@@ -1,0 +1,39 @@
+//! The mean error over the boluses of a train.
+//!
+//! What the boluses share does not average out; what each has for itself does.
+
+use domain::check::{ErrorUnit, Window};
+
+use crate::budget::{Budget, Term};
+use crate::ledger::Ledger;
+use crate::settle::terms::SHARED;
+use crate::settle::{Measured, Of, measure as measure_one};
+
+pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> Result<Measured, String> {
+    let mut all = Vec::with_capacity(windows.len());
+    for window in windows {
+        all.push(measure_one(ledger, window, Of::Bolus, unit)?);
+    }
+    let Some(first) = all.first() else { return Err("expected at least one bolus, but found none".to_owned()) };
+    let n = all.len() as f64;
+    let mean = all.iter().map(|m| m.value).sum::<f64>() / n;
+    let terms = first.budget.terms.iter().map(|term| averaged(term, &all)).collect();
+    let high = all.iter().map(|m| m.value).fold(f64::MIN, f64::max);
+    let low = all.iter().map(|m| m.value).fold(f64::MAX, f64::min);
+    let shown = domain::quantity::significant;
+    let symbol = unit.symbol();
+    let note = format!("{} boluses, from {} to {} {symbol}", all.len(), shown(low), shown(high));
+    Ok(Measured { value: mean, budget: Budget { terms, unit: symbol.to_owned() }, notes: vec![note] })
+}
+
+fn averaged(term: &Term, all: &[Measured]) -> Term {
+    let us: Vec<f64> =
+        all.iter().flat_map(|m| &m.budget.terms).filter(|t| t.name == term.name).map(|t| t.u).collect();
+    let n = all.len() as f64;
+    let u = if SHARED.contains(&term.name.as_str()) {
+        us.iter().sum::<f64>() / n
+    } else {
+        us.iter().map(|u| u * u).sum::<f64>().sqrt() / n
+    };
+    Term { u, ..term.clone() }
+}

@@ -1,0 +1,132 @@
+//! The terms of a volume's uncertainty, one by one, each with where it comes from.
+//!
+//! Correlations are few and handled by construction: what both weighings share (calibration, density, evaporation)
+//! enters once, on the difference.
+
+use crate::budget::{Distribution, Estimate, Term};
+use crate::conversion::Conversion;
+use crate::ledger::{Ledger, Setup};
+use crate::weighing::Weighing;
+
+/// Degrees of freedom of a repeatability taken from a certificate.
+const CERTIFICATE_DOF: f64 = 50.0;
+
+/// The names of the terms that the boluses of a train share, so that they do not average out.
+pub(super) const SHARED: [&str; 7] = [
+    "balance calibration",
+    "balance linearity",
+    "evaporation before and after",
+    "evaporation, change between",
+    "evaporation, swing",
+    "density and buoyancy",
+    "needle",
+];
+
+/// Two weighings that bound a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Weighed {
+    pub(super) from: Weighing,
+    pub(super) to: Weighing,
+}
+
+impl Weighed {
+    fn lasts_s(&self) -> f64 {
+        self.to.t_s - self.from.t_s
+    }
+
+    /// The volume delivered, in uL at the stated temperature.
+    pub(super) fn delivered_ul(&self, conversion: &Conversion) -> f64 {
+        let lost_g = conversion.evaporation.lost_g(self.from.t_s, self.to.t_s);
+        (self.to.mass_g - self.from.mass_g + lost_g) * conversion.ul_per_g()
+    }
+
+    /// What is to be said of the weighings.
+    pub(super) fn note(&self) -> Option<String> {
+        let unstable = self.from.unstable_range_g.is_some() || self.to.unstable_range_g.is_some();
+        unstable.then(|| "the balance was not stable at a weighing; the range of its readings is in the uncertainty".to_owned())
+    }
+}
+
+/// All terms, in the figure's unit (`scale` times microlitres). `None` without a calibration.
+pub(super) fn volume_terms(ledger: &Ledger, conversion: &Conversion, weighed: &Weighed, scale: f64) -> Option<Vec<Term>> {
+    let setup = ledger.setup.as_ref()?;
+    let per_g = conversion.ul_per_g() * scale;
+    let mut terms = weighing_terms(setup, weighed, per_g)?;
+    terms.extend(evaporation_terms(setup, conversion, weighed, per_g)?);
+    let delivered = weighed.delivered_ul(conversion) * scale;
+    let relative = |e: Estimate| Estimate::new(e.value, e.u / e.value.abs(), e.dof);
+    let z = relative(conversion.z_ml_per_g)?;
+    let normal = |e: Estimate| Distribution::Normal { u: e.u };
+    terms.push(Term::type_b("density and buoyancy", normal(z), delivered, z.dof, "conditions declared in the rig file; Tanaka, CIPM-2007")?);
+    let needle = relative(conversion.needle)?;
+    terms.push(Term::type_b("needle", normal(needle), delivered, needle.dof, "diameters declared in the rig file")?);
+    terms.extend(pulse_term(ledger, setup, weighed, scale));
+    Some(terms)
+}
+
+fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Term>> {
+    let calibration = setup.calibration.as_ref()?;
+    let certificate_g = calibration.repeatability_g.g();
+    let mut terms = Vec::new();
+    for (name, weighing) in [("repeatability, first weighing", weighed.from), ("repeatability, second weighing", weighed.to)] {
+        let n = f64::from(weighing.n);
+        // A few readings may agree by luck; below the certificate's figure the certificate holds.
+        let (s, dof) = if weighing.s_g > certificate_g { (weighing.s_g, n - 1.0) } else { (certificate_g, CERTIFICATE_DOF) };
+        let mean = Estimate::new(weighing.mass_g, s / n.sqrt(), dof)?;
+        terms.push(Term::type_a(name, mean, per_g, "scatter of the readings, at least the certificate's repeatability")?);
+        if let Some(range_g) = weighing.unstable_range_g {
+            let distribution = Distribution::Rectangular { half_width: range_g / 2.0 };
+            terms.push(Term::type_b("unstable weighing", distribution, per_g, f64::INFINITY, "range of unstable readings")?);
+        }
+    }
+    let both = core::f64::consts::SQRT_2 * per_g;
+    let resolution = Distribution::Resolution { step: calibration.resolution_g.g() };
+    terms.push(Term::type_b("resolution", resolution, both, f64::INFINITY, "one digit, at both weighings")?);
+    let expanded = Distribution::Expanded {
+        expanded_u: calibration.expanded_uncertainty_g.g(),
+        coverage_factor: calibration.coverage_factor,
+    };
+    let source = format!("certificate {}", calibration.certificate);
+    terms.push(Term::type_b("balance calibration", expanded, per_g, f64::INFINITY, &source)?);
+    let linearity = Distribution::Rectangular { half_width: calibration.linearity_g.g() };
+    terms.push(Term::type_b("balance linearity", linearity, both, f64::INFINITY, &source)?);
+    Some(terms)
+}
+
+fn evaporation_terms(setup: &Setup, conversion: &Conversion, weighed: &Weighed, per_g: f64) -> Option<Vec<Term>> {
+    let evaporation = &conversion.evaporation;
+    let before = evaporation.before_ug_per_s;
+    let after = evaporation.after_ug_per_s().unwrap_or(before);
+    let per_ug_per_s = weighed.lasts_s() * 1e-6 * per_g;
+    let (u, dof) = crate::budget::combine_independent(&[(before.u / 2.0, before.dof), (after.u / 2.0, after.dof)])?;
+    let mean = (before.value + after.value) / 2.0;
+    let fits = Estimate::new(mean, u, dof)?;
+    let change = Distribution::Rectangular { half_width: (after.value - before.value).abs() / 2.0 };
+    let swing = Distribution::Rectangular { half_width: mean.abs() * setup.method.evaporation_swing.percent() / 100.0 };
+    Some(vec![
+        Term::type_a("evaporation before and after", fits, per_ug_per_s, "scatter about the drifts with the pump stopped")?,
+        Term::type_b("evaporation, change between", change, per_ug_per_s, f64::INFINITY, "difference of the two drifts")?,
+        Term::type_b("evaporation, swing", swing, per_ug_per_s, f64::INFINITY, "declared in the rig file: climate between the drifts")?,
+    ])
+}
+
+/// Where a pulse stands within a window is not known: a pulsed pump is not inaccurate for that.
+fn pulse_term(ledger: &Ledger, setup: &Setup, weighed: &Weighed, scale: f64) -> Option<Term> {
+    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
+    let rate = ledger.dose.rate_ul_per_h(from_s);
+    let flowing = u8::from(ledger.dose.flows(from_s)) + u8::from(ledger.dose.flows(to_s));
+    let pulse = setup.pulse_ul;
+    let distribution = match flowing {
+        0 => return None,
+        1 => Distribution::Rectangular { half_width: pulse / 2.0 },
+        _ => {
+            let cycles = ledger.dose.commanded_ul(from_s, to_s) / pulse;
+            let whole = (cycles - cycles.round()).abs() < 0.02 && !ledger.dose.changes(from_s, to_s) && rate > 0.0;
+            // Over whole cycles the phases agree to within a poll at either end.
+            let cycle_s = pulse / rate.max(f64::MIN_POSITIVE) * 3600.0;
+            let share = if whole { (2.0 * setup.poll_s / cycle_s).min(1.0) } else { 1.0 };
+            Distribution::Triangular { half_width: pulse * share }
+        }
+    };
+    Term::type_b("pulse at the edges", distribution, scale, f64::INFINITY, "nominal pulse volume declared in the rig file")
+}

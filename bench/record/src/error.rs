@@ -1,0 +1,79 @@
+//! What can go wrong with a record, each with the file it is about and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why an event could not be put into the record.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The folder holds a record already.
+    #[error("expected no record, but found {path}; choose another run folder, a record is never written over")]
+    Exists {
+        /// The file that is there.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("cannot {doing} {path}: {cause}; free space or mend the disk, then start the run again")]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// What the system said.
+        cause: Arc<io::Error>,
+    },
+    /// The event would not come back from the file as it went in. Nothing was written, and the record goes on.
+    #[error("event {seq} cannot be recorded: {why}; record finite numbers and texts of a sane length")]
+    Event {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl WriteError {
+    pub(crate) fn file(doing: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self::File { doing, path: path.to_owned(), cause: Arc::new(cause) }
+    }
+}
+
+/// Why a record could not be read at all. What is torn or damaged is no error, see [`crate::Tail`].
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// There is no record, or nothing of it is left.
+    #[error("expected a record in {folder}, but found {found}; check that this is a run's folder")]
+    Nothing {
+        /// The folder.
+        folder: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
+    /// The system refused.
+    #[error("cannot {doing} {path}: {cause}; check the disk and the rights on the file")]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        cause: Arc<io::Error>,
+    },
+    /// A later version wrote it.
+    #[error("record {path} is in format {found}, but this version knows formats up to {known}; read it with the version that wrote it or a later one")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The record's format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+}
+
+impl ReadError {
+    pub(crate) fn file(doing: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self::File { doing, path: path.to_owned(), cause: Arc::new(cause) }
+    }
+}

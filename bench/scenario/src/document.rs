@@ -1,0 +1,178 @@
+//! A scenario file as a document: its shape, and its parameters.
+//!
+//! Parameters stand as `$name` wherever a value may stand. Each combination of their values is a variant, and each
+//! variant becomes a plan of its own.
+
+use text::{Diagnostics, Field, Kind, Node, Source, Value, parse, validate};
+
+use crate::guard;
+use crate::steps::VARIANTS;
+
+/// How many variants the parameters of one scenario may make.
+pub const VARIANTS_MAX: usize = 64;
+
+const PROTOCOL: &[Field] = &[
+    Field::required("id", Kind::Text, "the protocol's number"),
+    Field::optional("revision", Kind::Text, "the protocol's revision"),
+];
+
+const PARAMETER: &[Field] = &[
+    Field::optional("default", Kind::Text, "the value unless it is set"),
+    Field::optional("one of", Kind::List(&Kind::Text, 1), "the values; each makes a run of its own unless one is set"),
+];
+
+const WEIGHING: &[Field] = &[
+    Field::required("before", Kind::Quantity(domain::Dimension::Time), "how long the vessel is weighed before the first step"),
+    Field::required("after", Kind::Quantity(domain::Dimension::Time), "how long the vessel is weighed after the last step"),
+    Field::required(
+        "evaporation changes at most",
+        Kind::Quantity(domain::Dimension::MassRate),
+        "a greater difference between before and after turns a pass into inconclusive",
+    ),
+];
+
+const FINALLY: &[Field] =
+    &[Field::required("pump", Kind::Word(&["the rig's safe state", "stopped"]), "what the pump does when the run has ended")];
+
+/// The shape of a scenario file.
+pub const SCENARIO: Kind = Kind::Map(&[
+    Field::required("scenario", Kind::Text, "the title"),
+    Field::optional("protocol", Kind::Map(PROTOCOL), "the test protocol that this carries out"),
+    Field::optional("method", Kind::Text, "where the method and the limits come from"),
+    Field::optional("requirements", Kind::Table(&Kind::Text), "the requirements that checks name, with their texts"),
+    Field::optional("parameters", Kind::Table(&Kind::Map(PARAMETER)), "values that a run may set; used as $name"),
+    Field::required("weighing", Kind::Map(WEIGHING), "the weighings with the pump stopped that tell what evaporation was"),
+    Field::required("steps", Kind::List(&Kind::OneOf(VARIANTS), 1), "what is done, in order"),
+    Field::optional("throughout", Kind::List(&Kind::Map(guard::FIELDS), 0), "what must hold all the time"),
+    Field::optional("finally", Kind::Map(FINALLY), "how the station is left; the rig's safe state always applies"),
+]);
+
+/// Values of parameters, in the order of the file.
+pub type Assignment = Vec<(String, String)>;
+
+/// A scenario file, read but not resolved.
+#[derive(Debug, Clone)]
+pub struct Document {
+    source: Source,
+    root: Node,
+}
+
+impl Document {
+    /// The document of a source.
+    ///
+    /// # Errors
+    /// Every problem of its syntax and of its parameters.
+    pub fn parse(source: Source) -> Result<Self, Diagnostics> {
+        let mut problems = Diagnostics::new();
+        let Some(root) = parse(&source, &mut problems) else { return Err(problems) };
+        let document = Self { source, root };
+        document.check_parameters(&mut problems);
+        // Problems of syntax must not hide those of shape: say all of them at once.
+        if !problems.is_empty() {
+            let assignment: Assignment =
+                document.parameters().into_iter().filter_map(|(n, v, _)| Some((n, v.first()?.clone()))).collect();
+            validate(&document.substituted(&assignment, &mut Diagnostics::new()), &SCENARIO, "scenario", &mut problems);
+            return Err(problems);
+        }
+        Ok(document)
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Each parameter's name, its values with the default first, and where it stands.
+    fn parameters(&self) -> Vec<(String, Vec<String>, &Node)> {
+        let entries = self.root.get("parameters").and_then(Node::map).unwrap_or(&[]);
+        entries
+            .iter()
+            .map(|(key, node)| {
+                let view = text::View::new(node);
+                let default = view.text("default").map(str::to_owned);
+                let many = view.texts("one of").into_iter().map(str::to_owned).collect();
+                (key.text.clone(), default.map_or(many, |d| vec![d]), node)
+            })
+            .collect()
+    }
+
+    fn check_parameters(&self, problems: &mut Diagnostics) {
+        for (name, values, node) in self.parameters() {
+            let both = node.get("default").is_some() && node.get("one of").is_some();
+            if values.is_empty() || both {
+                problems.push(node.pos, format!("parameter {name}: expected either 'default' or 'one of', but found {}", node.describe()));
+            }
+        }
+    }
+
+    /// Every combination of the parameters' values, after `set` has fixed some of them.
+    ///
+    /// # Errors
+    /// If `set` names a parameter that the scenario lacks, or there are more than [`VARIANTS_MAX`] combinations.
+    pub fn variants(&self, set: &[(String, String)]) -> Result<Vec<Assignment>, String> {
+        let parameters = self.parameters();
+        for (name, _) in set {
+            if !parameters.iter().any(|(n, _, _)| n == name) {
+                let known: Vec<&str> = parameters.iter().map(|(n, _, _)| n.as_str()).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(format!("{}: expected one of the scenario's parameters ({known}) to be set, but found '{name}'", self.source.name()));
+            }
+        }
+        let mut variants: Vec<Assignment> = vec![Vec::new()];
+        for (name, values, _) in parameters {
+            let fixed = set.iter().rev().find(|(n, _)| *n == name).map(|(_, v)| vec![v.clone()]);
+            let values = fixed.unwrap_or(values);
+            if variants.len() * values.len() > VARIANTS_MAX {
+                return Err(format!("{}: expected at most {VARIANTS_MAX} variants, but found more; set a parameter", self.source.name()));
+            }
+            let extend = |v: &Assignment, x: &String| [v.as_slice(), &[(name.clone(), x.clone())]].concat();
+            variants = variants.iter().flat_map(|v| values.iter().map(|x| extend(v, x)).collect::<Vec<_>>()).collect();
+        }
+        Ok(variants)
+    }
+
+    /// The tree with every `$name` replaced, and the parameters fixed to their values.
+    pub(crate) fn substituted(&self, assignment: &[(String, String)], problems: &mut Diagnostics) -> Node {
+        let mut root = self.root.clone();
+        if let Value::Map(entries) = &mut root.value {
+            for (key, node) in entries.iter_mut() {
+                if key.text == "parameters" {
+                    fix_parameters(node, assignment);
+                } else {
+                    substitute(node, assignment, problems);
+                }
+            }
+        }
+        root
+    }
+}
+
+fn fix_parameters(node: &mut Node, assignment: &[(String, String)]) {
+    let Value::Map(entries) = &mut node.value else { return };
+    for (key, node) in entries {
+        if let Some((_, value)) = assignment.iter().find(|(n, _)| *n == key.text) {
+            let default = text::Key { pos: node.pos, text: "default".to_owned() };
+            node.value = Value::Map(vec![(default, Node { pos: node.pos, value: Value::Scalar(value.clone()) })]);
+        }
+    }
+}
+
+fn substitute(node: &mut Node, assignment: &[(String, String)], problems: &mut Diagnostics) {
+    match &mut node.value {
+        Value::Null => {}
+        Value::List(items) => items.iter_mut().for_each(|n| substitute(n, assignment, problems)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(_, n)| substitute(n, assignment, problems)),
+        Value::Scalar(text) => {
+            let Some(name) = text.trim().strip_prefix('$') else { return };
+            match assignment.iter().find(|(n, _)| n == name) {
+                Some((_, value)) => *text = value.clone(),
+                None => {
+                    let known: Vec<&str> = assignment.iter().map(|(n, _)| n.as_str()).collect();
+                    let known = if known.is_empty() { "none is declared".to_owned() } else { known.join(", ") };
+                    problems.push(node.pos, format!("expected a declared parameter ({known}), but found '${name}'"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Scenario files: tree to document, document to a plan that is resolved against a rig.
+//!
+//! One file a step kind in [`steps`], one registry ([`steps::REGISTRY`]) from which the schema and the step reference
+//! are made. Nothing here runs anything, reads a file or knows a driver.
+
+mod document;
+mod guard;
+pub mod library;
+mod lower;
+mod plan;
+mod reference;
+mod resolve;
+pub mod steps;
+
+pub use document::{Assignment, Document, SCENARIO, VARIANTS_MAX};
+pub use plan::{Bolus, Check, Else, Expect, Guard, GuardElse, Hold, Operator, Plan, Start, Step, StepKind, Weighing};
+pub use reference::{schema, step_reference};
+pub use resolve::{NO_UNEXPECTED_ALARM, resolve};

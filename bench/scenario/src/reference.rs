@@ -1,0 +1,55 @@
+//! The JSON Schema and the step reference, both made from the registry.
+
+use text::{Field, Kind, json_schema};
+
+use crate::document::SCENARIO;
+use crate::steps::REGISTRY;
+
+/// The JSON Schema of a scenario file.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    json_schema("dosebench scenario", &SCENARIO, true)
+}
+
+/// The step reference, in Markdown.
+#[must_use]
+pub fn step_reference() -> String {
+    let mut out = String::from(
+        "# Steps of a scenario\n\nMade from the step registry by `cargo run --bin dosebench -- schema steps`; do not edit.\n\
+         Every quantity carries its unit. `$name` stands for a parameter wherever a value may stand.\n",
+    );
+    for spec in REGISTRY {
+        out.push_str(&format!("\n## `{}`\n\n{}.\n\n```yaml\n{}\n```\n\n", spec.variant.key, capital(spec.variant.doc), spec.example));
+        if let Kind::Map(fields) = spec.variant.kind {
+            out.push_str("| key | takes | meaning |\n|---|---|---|\n");
+            for field in fields {
+                out.push_str(&row(field));
+            }
+        }
+    }
+    out
+}
+
+fn row(field: &Field) -> String {
+    let key = if field.required { format!("**{}**", field.key) } else { field.key.to_owned() };
+    format!("| {key} | {} | {} |\n", takes(&field.kind), field.doc)
+}
+
+fn takes(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Word(words) => words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" or "),
+        Kind::Quantity(d) | Kind::Declared(d) => format!("{}, `{}`", d.name(), d.example()),
+        Kind::Tolerance => "a tolerance, `±14.5 % of commanded`".to_owned(),
+        Kind::Count(low, high) => format!("a whole number from {low} to {high}"),
+        Kind::List(item, _) => format!("a list of {}", takes(item)),
+        Kind::Table(item) => format!("names with {}", takes(item)),
+        Kind::Short(short, full) => format!("{} or {}", takes(short), takes(full)),
+        Kind::Map(_) | Kind::OneOf(_) => "keys and values".to_owned(),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,136 @@
+//! Document to plan: one variant of a scenario, resolved against a rig's station.
+//!
+//! Every problem is collected: shape first, then what each well-formed step means on this rig.
+
+use core::time::Duration;
+
+use domain::event::Protocol;
+use domain::profile::{Role, SafePump};
+use domain::{Dimension, MassRate, RigProfile};
+use text::{Diagnostics, Node, Value, View, validate};
+
+use crate::document::{Document, SCENARIO};
+use crate::guard;
+use crate::lower::Context;
+use crate::plan::{Plan, Step, Weighing};
+use crate::steps::REGISTRY;
+
+/// The check that every plan holds: no alarm but those that a step expects, and no reset.
+pub const NO_UNEXPECTED_ALARM: &str = "no unexpected alarm or reset";
+
+/// The plan of a document with these parameters on this rig.
+///
+/// # Errors
+/// Every problem of the file, in the order of their places.
+pub fn resolve(document: &Document, assignment: &[(String, String)], profile: &RigProfile) -> Result<Plan, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let root = document.substituted(assignment, &mut problems);
+    validate(&root, &SCENARIO, "scenario", &mut problems);
+    let plan = lower(&root, assignment, profile, &mut problems);
+    match plan {
+        Some(plan) if problems.is_empty() => Ok(plan),
+        _ => Err(problems),
+    }
+}
+
+fn lower(root: &Node, assignment: &[(String, String)], profile: &RigProfile, problems: &mut Diagnostics) -> Option<Plan> {
+    let view = View::new(root);
+    let requirements: Vec<(String, String)> = view
+        .node("requirements")
+        .and_then(Node::map)
+        .unwrap_or(&[])
+        .iter()
+        .map(|(k, v)| (k.text.clone(), v.scalar().unwrap_or("").to_owned()))
+        .collect();
+    finally(view, profile, problems);
+    let weighing = view.view("weighing").map(|w| weighing(w, profile, problems));
+    let mut context = Context {
+        profile,
+        requirements: &requirements,
+        named: Vec::new(),
+        rate: None,
+        checks: vec![NO_UNEXPECTED_ALARM.to_owned()],
+        counts: Vec::new(),
+        problems,
+    };
+    let steps: Vec<Step> =
+        view.node("steps").and_then(Node::list).unwrap_or(&[]).iter().filter_map(|n| step(n, &mut context)).collect();
+    let throughout = view
+        .node("throughout")
+        .and_then(Node::list)
+        .unwrap_or(&[])
+        .iter()
+        .filter_map(|n| guard::lower(View::new(n), &mut context))
+        .collect();
+    Some(Plan {
+        title: view.text("scenario")?.to_owned(),
+        protocol: view.view("protocol").and_then(|p| {
+            Some(Protocol { id: p.text("id")?.to_owned(), revision: p.text("revision").map(str::to_owned) })
+        }),
+        method: view.text("method").unwrap_or("").to_owned(),
+        parameters: assignment.to_vec(),
+        weighing: weighing??,
+        steps,
+        throughout,
+        checks: context.checks,
+        resolved_yaml: serde_yaml::to_string(&to_yaml(root)).ok()?,
+        requirements,
+    })
+}
+
+fn step(node: &Node, context: &mut Context<'_>) -> Option<Step> {
+    let [(key, body)] = node.map()? else { return None };
+    let entry = REGISTRY.iter().find(|s| s.variant.key == key.text)?;
+    if !validate(body, &entry.variant.kind, entry.variant.key, &mut Diagnostics::new()) {
+        // Its problems are reported already; its name must still be known to the steps after it.
+        let _ = context.step_name(View::new(body), entry.variant.key);
+        if let Some(name) = View::new(body).text("name") {
+            let unknown = crate::lower::Named { name: name.to_owned(), commanded_ul: f64::INFINITY, boluses: None, lasts: true };
+            context.named.push(unknown);
+        }
+        return None;
+    }
+    (entry.lower)(View::new(body), context)
+}
+
+fn weighing(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) -> Option<Weighing> {
+    let weighing = Weighing {
+        before: view.duration("before")?,
+        after: view.duration("after")?,
+        change_at_most: MassRate::from_ug_per_s(view.quantity("evaporation changes at most", Dimension::MassRate)?),
+    };
+    if profile.by_role(Role::Balance).is_none() {
+        problems.push(view.pos(), format!("weighing: expected a rig with a balance, but rig '{}' has none", profile.name));
+    }
+    let least = profile.method.settling + profile.method.averaging;
+    for (key, span) in [("before", weighing.before), ("after", weighing.after)] {
+        if span < least + Duration::from_secs(1) {
+            let (least, found) = (domain::time::span(least + Duration::from_secs(1)), domain::time::span(span));
+            let message = format!("weighing: {key}: expected at least {least} (settling, averaging and 1 s), but found {found}");
+            problems.push(view.pos_of(key), message);
+        }
+    }
+    Some(weighing)
+}
+
+fn finally(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) {
+    let Some(finally) = view.view("finally") else { return };
+    if finally.text("pump") == Some("stopped") && profile.safe.pump != SafePump::Stopped {
+        problems.push_hint(
+            finally.pos_of("pump"),
+            format!("pump: expected the safe state of rig '{}', but found 'stopped'", profile.name),
+            "what is safe is the rig file's word; write: the rig's safe state",
+        );
+    }
+}
+
+fn to_yaml(node: &Node) -> serde_yaml::Value {
+    match &node.value {
+        Value::Null => serde_yaml::Value::Null,
+        Value::Scalar(text) => serde_yaml::Value::String(text.clone()),
+        Value::List(items) => serde_yaml::Value::Sequence(items.iter().map(to_yaml).collect()),
+        Value::Map(entries) => serde_yaml::Value::Mapping(
+            entries.iter().map(|(k, v)| (serde_yaml::Value::String(k.text.clone()), to_yaml(v))).collect(),
+        ),
+    }
+}

@@ -1,0 +1,49 @@
+//! `hold`: time passes; a volume may be measured over it.
+
+use core::time::Duration;
+
+use domain::{Dimension, time};
+use text::{Field, Kind, Variant, View};
+
+use crate::lower::{Context, NAME, Named};
+use crate::plan::{Hold, Step, StepKind};
+use crate::steps::StepSpec;
+
+pub(super) const SPEC: StepSpec = StepSpec {
+    variant: Variant {
+        key: "hold",
+        kind: Kind::Map(&[
+            Field::required("for", Kind::Quantity(Dimension::Time), "how long"),
+            Field::optional(
+                "rounded to",
+                Kind::Word(&["whole pulse cycles"]),
+                "lengthen it to a whole number of the pump's pulses, so that a pulsed pump is not called inaccurate",
+            ),
+            NAME,
+        ]),
+        doc: "let time pass with whatever therapy runs",
+    },
+    example: "- hold: {name: baseline, for: 24 h, rounded to: whole pulse cycles}",
+    lower,
+};
+
+fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
+    let name = context.step_name(view, "hold");
+    let Some(mut lasts) = view.duration("for") else {
+        let found = view.text("for").unwrap_or("");
+        context.problems.push(view.pos_of("for"), format!("for: expected a time of zero or more, but found '{found}'"));
+        return None;
+    };
+    if view.node("rounded to").is_some() {
+        let Some(rate) = context.rate else {
+            let message = "rounded to: expected a therapy that runs, but found none started before this step";
+            context.problems.push(view.pos_of("rounded to"), message);
+            return None;
+        };
+        let cycle_s = context.profile.pump.pulse_ul.ul() / rate.ul_per_h() * 3600.0;
+        lasts = Duration::from_secs_f64((lasts.as_secs_f64() / cycle_s - 1e-9).ceil() * cycle_s);
+    }
+    let commanded_ul = context.rate.map_or(0.0, |r| r.ul_per_h() * lasts.as_secs_f64() / 3600.0);
+    context.named.push(Named { name: name.clone(), commanded_ul, boluses: None, lasts: true });
+    Some(Step { name, what: format!("hold for {}", time::span(lasts)), kind: StepKind::Hold(Hold { lasts }) })
+}

@@ -1,0 +1,66 @@
+//! `operator`: a person does something and enters what was seen.
+
+use domain::event::PromptEntry;
+use domain::{Dimension, time};
+use text::{Diagnostics, Field, Kind, Node, Pos, Variant, View, parse_quantity};
+
+use crate::lower::{Context, NAME, Named};
+use crate::plan::{Else, Operator, Step, StepKind};
+use crate::steps::StepSpec;
+
+pub(super) const SPEC: StepSpec = StepSpec {
+    variant: Variant {
+        key: "operator",
+        kind: Kind::Map(&[
+            Field::required("do", Kind::Text, "the instruction"),
+            Field::optional(
+                "enter",
+                Kind::Table(&Kind::Text),
+                "what is entered: a name, and either 'text' or the plausible range such as '5 g to 60 g'",
+            ),
+            Field::required("within", Kind::Quantity(Dimension::Time), "how long the person has"),
+            Field::required("else", Kind::Word(&["not run", "stop safely", "go on"]), "what happens when nobody answers"),
+            NAME,
+        ]),
+        doc: "ask a person and wait for the answer",
+    },
+    example: "- operator: {do: prime until no bubble is seen, enter: {syringe before: 5 g to 60 g, fluid lot: text}, within: 30 min, else: not run}",
+    lower,
+};
+
+fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
+    let name = context.step_name(view, "operator");
+    let entries = view.node("enter").and_then(Node::map).unwrap_or(&[]);
+    let entries = entries
+        .iter()
+        .filter_map(|(key, node)| entry(&key.text, node.scalar().unwrap_or(""), node.pos, context.problems))
+        .collect();
+    let otherwise = match view.text("else")? {
+        "not run" => Else::NotRun,
+        "go on" => Else::GoOn,
+        _ => Else::StopSafely,
+    };
+    let within = view.duration("within")?;
+    let instruction = view.text("do")?.to_owned();
+    context.named.push(Named { name: name.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
+    let what = format!("operator, within {}: {instruction}", time::span(within));
+    Some(Step { name, what, kind: StepKind::Operator(Operator { instruction, entries, within, otherwise }) })
+}
+
+fn entry(name: &str, range: &str, pos: Pos, problems: &mut Diagnostics) -> Option<PromptEntry> {
+    if range.trim() == "text" {
+        return Some(PromptEntry { name: name.to_owned(), unit: None, low: None, high: None });
+    }
+    let bounds = range.split_once(" to ").and_then(|(low, high)| {
+        let symbol = high.trim().trim_start_matches(|c: char| c.is_ascii_digit() || "+-. ".contains(c));
+        let unit = domain::unit::find(symbol)?;
+        let low = parse_quantity(low, unit.dimension).ok()? / unit.to_base;
+        let high = parse_quantity(high, unit.dimension).ok()? / unit.to_base;
+        (low <= high).then(|| (unit.symbol.to_owned(), low, high))
+    });
+    let Some((unit, low, high)) = bounds else {
+        problems.push(pos, format!("{name}: expected 'text' or a plausible range such as '5 g to 60 g', but found '{range}'"));
+        return None;
+    };
+    Some(PromptEntry { name: name.to_owned(), unit: Some(unit), low: Some(low), high: Some(high) })
+}

@@ -1,0 +1,24 @@
+//! `stop`: therapy ends.
+
+use text::{Kind, Variant, View};
+
+use crate::lower::{Context, NAME, Named};
+use crate::plan::{Step, StepKind};
+use crate::steps::StepSpec;
+
+pub(super) const SPEC: StepSpec = StepSpec {
+    variant: Variant {
+        key: "stop",
+        kind: Kind::Map(&[NAME]),
+        doc: "stop therapy and wait until the pump has confirmed it",
+    },
+    example: "- stop: {}",
+    lower,
+};
+
+fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
+    let name = context.step_name(view, "stop");
+    context.rate = None;
+    context.named.push(Named { name: name.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
+    Some(Step { name, what: "stop therapy".to_owned(), kind: StepKind::Stop })
+}

@@ -1,0 +1,149 @@
+//! The workshop: commands for people who work on dosebench, started as `cargo xtask <command>`.
+//! It links none of the product's crates, so that it builds and runs while they do not.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program talks to its terminal"
+)]
+
+mod failure;
+mod process;
+mod readme;
+mod test;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use failure::Failure;
+
+/// One subcommand: its name, what it does, and the function that does it in the repository's root.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Path) -> Result<(), Failure>,
+}
+
+/// Every subcommand. A new one is a file of its own and an entry here.
+const COMMANDS: [Command; 3] = [
+    Command {
+        name: "readme",
+        about: "run every command of README.md's sh blocks, in order",
+        run: readme::run,
+    },
+    Command {
+        name: "test",
+        about: "run all tests of the workspace, its doc tests and tidy",
+        run: test::run,
+    },
+    Command {
+        name: "tidy",
+        about: "hold the house rules against every file of the repository",
+        run: tidy::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), Failure> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{}", help());
+            Ok(())
+        }
+        [name] => {
+            let command = COMMANDS
+                .iter()
+                .find(|command| command.name == *name)
+                .ok_or_else(|| {
+                    Failure::usage(format!("expected {}, but found `{name}`", names()))
+                })?;
+            (command.run)(&root()?)
+        }
+        [name, rest @ ..] => {
+            let rest = rest.join(" ");
+            Err(Failure::usage(format!(
+                "expected no argument after `{name}`, but found `{rest}`"
+            )))
+        }
+    }
+}
+
+fn names() -> String {
+    let names: Vec<String> = COMMANDS
+        .iter()
+        .map(|command| format!("`{}`", command.name))
+        .collect();
+    format!("one of the commands {}", names.join(", "))
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask <command>\n\ncommands:\n");
+    for command in &COMMANDS {
+        text.push_str(&format!("  {:<8} {}\n", command.name, command.about));
+    }
+    text.push_str("\nexit codes:\n");
+    text.push_str("  0        all is well\n");
+    text.push_str("  1        a rule is broken, or a tool is missing\n");
+    text.push_str("  2        the command line is wrong\n");
+    text.push_str("  other    the code of the program that failed\n");
+    text
+}
+
+/// The repository's root: the nearest folder upwards that holds this crate.
+fn root() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::new(format!("cannot read the current folder: {error}")))?;
+    here.ancestors()
+        .find(|folder| folder.join("bench/xtask/Cargo.toml").is_file())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| {
+            Failure::new(format!(
+                "expected to be started inside the repository, but found no bench/xtask above {}",
+                here.display()
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str], code: u8, message: &str) {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let failure = dispatch(&arguments).expect_err("these arguments are wrong");
+        assert_eq!((failure.code, failure.message.as_str()), (code, message));
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        check(
+            &["polish"],
+            2,
+            "expected one of the commands `readme`, `test`, `tidy`, but found `polish`",
+        );
+        check(
+            &["tidy", "--fix"],
+            2,
+            "expected no argument after `tidy`, but found `--fix`",
+        );
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        let help = help();
+        for command in &COMMANDS {
+            assert!(help.contains(command.name), "{} is missing", command.name);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `cargo xtask test`: every test of the workspace, its doc tests, then tidy; stops at the first failure.
+//! It builds in the dev profile, the one of the README's commands, so that nothing is compiled twice.
+
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::{process, tidy};
+
+/// Runs all of it.
+pub(crate) fn run(root: &Path) -> Result<(), Failure> {
+    let cargo = process::cargo();
+    process::output(root, "git".as_ref(), &["--version"])?; // tidy needs it; better said now than after the tests
+    let nextest = process::output(root, &cargo, &["nextest", "--version"]).is_ok();
+    if !nextest {
+        println!("test: `cargo nextest` is not installed, `cargo test` runs in its place");
+    }
+    process::run(root, &cargo, runner(nextest))?;
+    process::run(root, &cargo, &["test", "--workspace", "--doc", "--quiet"])?;
+    tidy::run(root)?;
+    println!("test: passed: {}, doc tests, tidy", runner_name(nextest));
+    Ok(())
+}
+
+fn runner(nextest: bool) -> &'static [&'static str] {
+    if nextest {
+        &["nextest", "run", "--workspace", "--all-targets"]
+    } else {
+        &["test", "--workspace", "--all-targets"]
+    }
+}
+
+fn runner_name(nextest: bool) -> &'static str {
+    if nextest {
+        "all tests of the workspace (cargo nextest)"
+    } else {
+        "all tests of the workspace (cargo test)"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(nextest: bool, expect: &str) {
+        assert_eq!(runner(nextest).join(" "), expect);
+    }
+
+    #[test]
+    fn the_runner_covers_every_target_of_every_crate() {
+        check(true, "nextest run --workspace --all-targets");
+        check(false, "test --workspace --all-targets");
+    }
+}

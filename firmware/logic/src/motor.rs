@@ -1,0 +1,215 @@
+//! The motor: pulses owed, runs asked for and rotation sensed.
+//!
+//! It owns one run at a time, the queue of pulses behind it, the retry and the verdict that the motor stalls. A pulse
+//! is owed until its rotation was sensed, through retry, stop and stall: nothing is lost, and a retry asks only for
+//! the steps that are missing. It must not know rates, therapy or alarms.
+
+use crate::Config;
+
+/// Most runs for one pulse before the motor counts as stalled.
+pub const RUNS_PER_PULSE_MAX: u8 = 2;
+
+/// One run that the motor is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MotorRun {
+    /// Steps to turn.
+    pub steps: u16,
+}
+
+/// What the pump makes of a run whose rotation is missing at its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It will be tried again, or was held meanwhile.
+    Retry,
+    /// It was tried often enough.
+    Stall,
+}
+
+/// The motor's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Motor {
+    steps_per_pulse: u16,
+    run_us: u64,
+    deadline_us: u64,
+    /// Pulses due whose rotation has not been sensed, the one under way included.
+    owed: u64,
+    /// Whether the first of them has been driven at all; rotation before that is none of ours.
+    begun: bool,
+    /// Steps sensed for it.
+    turned: u16,
+    /// Runs for it whose rotation stayed out.
+    failures: u8,
+    /// Deadline of the run under way.
+    awaited_until_us: Option<u64>,
+    /// When the motor can be driven again.
+    free_at_us: u64,
+    /// While held, no run begins.
+    held: bool,
+    pulses: u32,
+}
+
+impl Motor {
+    pub(crate) fn new(config: &Config, now_us: u64) -> Self {
+        Self {
+            steps_per_pulse: config.steps_per_pulse,
+            run_us: config.motor_run_us,
+            deadline_us: config.rotation_deadline_us,
+            owed: 0,
+            begun: false,
+            turned: 0,
+            failures: 0,
+            awaited_until_us: None,
+            free_at_us: now_us,
+            held: false,
+            pulses: 0,
+        }
+    }
+
+    /// Pulses whose rotation was sensed.
+    pub(crate) fn pulses(&self) -> u32 {
+        self.pulses
+    }
+
+    /// Queues pulses that fell due.
+    pub(crate) fn owe(&mut self, pulses: u64) {
+        self.owed = self.owed.saturating_add(pulses);
+    }
+
+    /// Begins no more runs; one under way ends by itself.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Runs may begin again.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Takes sensed rotation. Rotation that comes after its deadline still counts for the pulse that is owed.
+    pub(crate) fn sense(&mut self, steps: u16) {
+        if !self.begun {
+            return;
+        }
+        self.turned = self.turned.saturating_add(steps);
+        if self.turned < self.steps_per_pulse {
+            return;
+        }
+        self.owed = self.owed.saturating_sub(1);
+        self.begun = false;
+        self.turned = 0;
+        self.failures = 0;
+        self.awaited_until_us = None;
+        self.pulses = self.pulses.saturating_add(1);
+    }
+
+    /// When the rotation of the run under way must have been sensed.
+    pub(crate) fn deadline_us(&self) -> Option<u64> {
+        self.awaited_until_us
+    }
+
+    /// The deadline has passed.
+    pub(crate) fn miss(&mut self) -> Missing {
+        self.awaited_until_us = None;
+        if self.held {
+            // Nothing moves after a stop, so there is no second try to judge the motor by.
+            self.failures = 0;
+            return Missing::Retry;
+        }
+        self.failures += 1;
+        if self.failures < RUNS_PER_PULSE_MAX {
+            return Missing::Retry;
+        }
+        self.failures = 0;
+        self.held = true;
+        Missing::Stall
+    }
+
+    /// Begins the next run if one is owed and the motor is free.
+    pub(crate) fn start(&mut self, now_us: u64) -> Option<MotorRun> {
+        if !self.waiting() || now_us < self.free_at_us {
+            return None;
+        }
+        self.begun = true;
+        self.free_at_us = now_us.saturating_add(self.run_us);
+        self.awaited_until_us = Some(now_us.saturating_add(self.deadline_us));
+        Some(MotorRun { steps: self.steps_per_pulse - self.turned })
+    }
+
+    /// When the motor needs attention next.
+    pub(crate) fn next_due_us(&self) -> Option<u64> {
+        self.awaited_until_us.or(if self.waiting() { Some(self.free_at_us) } else { None })
+    }
+
+    fn waiting(&self) -> bool {
+        self.owed > 0 && !self.held && self.awaited_until_us.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn motor() -> Motor {
+        Motor::new(&Config::reference(), 0)
+    }
+
+    #[test]
+    fn a_queued_pulse_follows_as_soon_as_the_motor_is_free() {
+        let mut motor = motor();
+        motor.owe(2);
+        assert_eq!(motor.start(1_000), Some(MotorRun { steps: 48 }));
+        assert_eq!(motor.start(1_000), None);
+        motor.sense(48);
+        assert_eq!(motor.next_due_us(), Some(201_000));
+        assert_eq!(motor.start(200_999), None);
+        assert_eq!(motor.start(201_000), Some(MotorRun { steps: 48 }));
+    }
+
+    #[test]
+    fn a_retry_asks_for_the_missing_steps_only() {
+        let mut motor = motor();
+        motor.owe(1);
+        motor.start(0);
+        motor.sense(40);
+        assert_eq!(motor.deadline_us(), Some(400_000));
+        assert_eq!(motor.miss(), Missing::Retry);
+        assert_eq!(motor.start(400_000), Some(MotorRun { steps: 8 }));
+        motor.sense(8);
+        assert_eq!((motor.pulses(), motor.owed, motor.next_due_us()), (1, 0, None));
+    }
+
+    #[test]
+    fn two_missing_rotations_are_a_stall_and_the_pulse_stays_owed() {
+        let mut motor = motor();
+        motor.owe(1);
+        motor.start(0);
+        assert_eq!(motor.miss(), Missing::Retry);
+        motor.start(400_000);
+        assert_eq!(motor.miss(), Missing::Stall);
+        assert_eq!((motor.start(900_000), motor.next_due_us()), (None, None));
+        motor.release();
+        assert_eq!(motor.start(900_000), Some(MotorRun { steps: 48 }));
+    }
+
+    #[test]
+    fn nothing_moves_while_held_but_late_rotation_counts() {
+        let mut motor = motor();
+        motor.owe(1);
+        motor.start(0);
+        motor.hold();
+        assert_eq!(motor.miss(), Missing::Retry);
+        assert_eq!(motor.start(500_000), None);
+        motor.sense(48);
+        motor.release();
+        assert_eq!((motor.pulses(), motor.start(600_000)), (1, None));
+    }
+
+    #[test]
+    fn rotation_that_was_not_asked_for_is_no_pulse() {
+        let mut motor = motor();
+        motor.sense(48);
+        motor.owe(1);
+        motor.sense(48);
+        assert_eq!((motor.pulses(), motor.owed), (0, 1));
+    }
+}

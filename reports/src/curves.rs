@@ -1,0 +1,294 @@
+//! What the run's plots show: delivered volume against commanded dose, their difference, rates, and the raw channels.
+//!
+//! Volumes come from the same conversion as the checks' figures. It decides the units by the size of what is shown.
+
+use std::time::Duration;
+
+use domain::event::Phase;
+use domain::profile::{InstrumentProfile, Role};
+use domain::{RigProfile, RunTime, Status};
+use measure::Ledger;
+
+use crate::decimate::{Point, decimate};
+use crate::number;
+use crate::plot::{Curve, Frame, Panel, Stroke};
+use crate::rates::{RateWindows, rate_windows};
+use crate::series::Sample;
+use crate::story::Story;
+
+/// Points of a curve in a plot, at most.
+const POINTS: usize = 2000;
+
+/// Points for which the commanded dose is computed, at most.
+const POINTS_COMPARED: usize = 40_000;
+
+/// Plots of raw channels, at most.
+const CHANNELS: usize = 12;
+
+/// From this volume on, in µL, axes are in mL.
+const MILLILITRES_FROM_UL: f64 = 2000.0;
+
+/// The plots of a run, with the time that they share.
+pub(crate) struct Plots {
+    /// Time, gaps and steps.
+    pub(crate) frame: Frame,
+    /// The plots, the most telling first.
+    pub(crate) panels: Vec<Panel>,
+}
+
+/// A volume that was delivered until a moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Delivered {
+    /// When, in run time.
+    pub(crate) at: RunTime,
+    /// How much since the opening weighing, in µL.
+    pub(crate) ul: f64,
+}
+
+/// The plots of a run. Those that its record does not support are not among them.
+pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger) -> Plots {
+    let clock = TimeAxis::of(story);
+    let frame = clock.frame(story);
+    let mut panels = Vec::new();
+    let balance = profile.by_role(Role::Balance);
+    let mass = balance.and_then(mass_channel);
+    if let (Some(balance), Some(mass)) = (balance, mass) {
+        let parts = delivered(story, balance, mass, ledger);
+        if !parts.is_empty() {
+            panels.extend(volume_panels(story, &clock, ledger, &parts));
+            let flat: Vec<Delivered> = parts.iter().flatten().copied().collect();
+            if let Some(windows) = rate_windows(story, profile, ledger, &flat) {
+                panels.push(rate_panel(&clock, &windows));
+            }
+        }
+    }
+    let channels = story.series.iter().map(|(channel, _)| channel.as_str()).take(CHANNELS);
+    panels.extend(channels.filter_map(|channel| channel_panel(story, profile, &clock, channel)));
+    Plots { frame, panels }
+}
+
+/// The channel in which a balance gives its mass.
+fn mass_channel(balance: &InstrumentProfile) -> Option<&str> {
+    balance.channels.iter().find(|c| c.channel.ends_with(".mass")).map(|c| c.channel.as_str())
+}
+
+/// Time in the unit that suits the run's length.
+struct TimeAxis<'a> {
+    story: &'a Story,
+    unit: &'static str,
+    seconds: f64,
+    from: f64,
+    to: f64,
+}
+
+impl<'a> TimeAxis<'a> {
+    fn of(story: &'a Story) -> Self {
+        let to = story.seconds(story.last).max(1.0);
+        let (unit, seconds) = match to {
+            s if s >= 7200.0 => ("h", 3600.0),
+            s if s >= 600.0 => ("min", 60.0),
+            _ => ("s", 1.0),
+        };
+        Self { story, unit, seconds, from: 0.0, to: to / seconds }
+    }
+
+    fn at(&self, at: RunTime) -> f64 {
+        self.story.seconds(at) / self.seconds
+    }
+
+    fn shows(&self, at: RunTime) -> bool {
+        (self.from..=self.to).contains(&self.at(at))
+    }
+
+    fn frame(&self, story: &Story) -> Frame {
+        let end = |to: Option<RunTime>| to.map_or(self.to, |to| self.at(to));
+        Frame {
+            unit: self.unit,
+            from: self.from,
+            to: self.to,
+            gaps: story.gaps.iter().map(|gap| (self.at(gap.from), end(gap.to))).collect(),
+            steps: story.steps.iter().filter(|s| s.phase != Some(Phase::Steps)).map(|s| (self.at(s.at), s.name.clone())).collect(),
+        }
+    }
+}
+
+/// The delivered volume at each weighing, broken where the balance was away.
+fn delivered(story: &Story, balance: &InstrumentProfile, mass: &str, ledger: &Ledger) -> Vec<Vec<Delivered>> {
+    let Some(conversion) = ledger.conversion() else { return Vec::new() };
+    let volume = |sample: &Sample| Delivered { at: sample.at, ul: conversion.delivered_ul(sample.at, sample.value) };
+    let from = story.steps.first().map_or(RunTime::ZERO, |step| step.at);
+    broken(story.series.of(mass), silence(balance))
+        .into_iter()
+        .map(|part| part.iter().filter(|s| s.at >= from).map(volume).filter(|d| d.ul.is_finite()).collect())
+        .filter(|part: &Vec<Delivered>| !part.is_empty())
+        .collect()
+}
+
+/// For how long an instrument may be silent before its curve is broken.
+fn silence(instrument: &InstrumentProfile) -> Duration {
+    (instrument.poll * 20).max(Duration::from_secs(10))
+}
+
+/// The usable samples of a channel, in parts without a longer silence.
+fn broken(samples: &[Sample], silence: Duration) -> Vec<Vec<Sample>> {
+    let mut parts: Vec<Vec<Sample>> = Vec::new();
+    for sample in samples.iter().filter(|sample| sample.status != Status::Overload) {
+        match parts.last_mut() {
+            Some(part) if part.last().is_some_and(|last| sample.at.since(last.at) <= silence) => part.push(*sample),
+            _ => parts.push(vec![*sample]),
+        }
+    }
+    parts
+}
+
+fn volume_panels(story: &Story, clock: &TimeAxis<'_>, ledger: &Ledger, parts: &[Vec<Delivered>]) -> Vec<Panel> {
+    let most = parts.iter().flatten().map(|d| d.ul.abs()).fold(0.0, f64::max);
+    let (unit, ul) = if most >= MILLILITRES_FROM_UL { ("mL", 1e3) } else { ("\u{b5}L", 1.0) };
+    let begin = ledger.conversion().map_or(RunTime::ZERO, |conversion| moment(conversion.zero.0));
+    let commanded_ul = |at: RunTime| ledger.commanded_ul(begin, at);
+
+    let share = |part: &[Delivered]| (POINTS * part.len()).div_ceil(parts.iter().map(Vec::len).sum::<usize>().max(1));
+    let shown = |part: &[Delivered], value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
+        let points: Vec<Point> =
+            part.iter().filter(|d| clock.shows(d.at)).map(|d| (clock.at(d.at), value(d))).collect();
+        decimate(&points, share(part))
+    };
+    let delivered = parts.iter().map(|part| shown(part, &|d| d.ul / ul)).collect();
+    let errors = parts.iter().map(|part| shown(&thinned(part), &|d| d.ul - commanded_ul(d.at))).collect();
+    let commanded = grid(begin, story.last, POINTS / 2);
+    let commanded = commanded.filter(|at| clock.shows(*at)).map(|at| (clock.at(at), commanded_ul(at) / ul)).collect();
+
+    vec![
+        Panel {
+            file: "delivered".to_owned(),
+            title: "Delivered volume against commanded dose".to_owned(),
+            caption: "Volume since the opening weighing, corrected for evaporation, buoyancy and the needle, and the \
+                      dose that the pump was commanded to deliver until then."
+                .to_owned(),
+            value_label: format!("Volume / {unit}"),
+            curves: vec![
+                Curve { name: "delivered", stroke: Stroke::Solid, parts: delivered },
+                Curve { name: "commanded", stroke: Stroke::Dashed, parts: vec![commanded] },
+            ],
+            about_zero: false,
+            small: false,
+        },
+        Panel {
+            file: "error".to_owned(),
+            title: "Error of the delivered volume".to_owned(),
+            caption: "Delivered volume minus commanded dose, at each reading of the balance. A pulsed pump head shows \
+                      as a saw-tooth of one pulse's height."
+                .to_owned(),
+            value_label: "Delivered \u{2212} commanded / \u{b5}L".to_owned(),
+            curves: vec![Curve { name: "error", stroke: Stroke::Solid, parts: errors }],
+            about_zero: true,
+            small: false,
+        },
+    ]
+}
+
+fn moment(seconds: f64) -> RunTime {
+    RunTime::ZERO + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// Few enough weighings to compute the commanded dose at each.
+fn thinned(part: &[Delivered]) -> Vec<Delivered> {
+    let stride = part.len().div_ceil(POINTS_COMPARED).max(1);
+    part.iter().step_by(stride).copied().collect()
+}
+
+fn grid(from: RunTime, to: RunTime, points: usize) -> impl Iterator<Item = RunTime> {
+    let span = to.ns().saturating_sub(from.ns());
+    let points = points.max(2) as u64;
+    let at = move |i: u64| from.ns() + (u128::from(span) * u128::from(i) / u128::from(points - 1)) as u64;
+    (0..points).map(move |i| RunTime::from_ns(at(i)))
+}
+
+fn rate_panel(clock: &TimeAxis<'_>, windows: &RateWindows) -> Panel {
+    let most = windows.rows.iter().map(|row| row.delivered.abs().max(row.commanded)).fold(0.0, f64::max);
+    let (unit, ul) = if most >= MILLILITRES_FROM_UL { ("mL/h", 1e3) } else { ("\u{b5}L/h", 1.0) };
+    let mut delivered: Vec<Vec<Point>> = Vec::new();
+    let mut commanded: Vec<Vec<Point>> = Vec::new();
+    let mut end = None;
+    for row in &windows.rows {
+        if end != Some(row.from) {
+            delivered.push(Vec::new());
+            commanded.push(Vec::new());
+        }
+        end = Some(row.to);
+        for (parts, rate) in [(&mut delivered, row.delivered), (&mut commanded, row.commanded)] {
+            if let Some(part) = parts.last_mut() {
+                part.extend([(clock.at(row.from), rate / ul), (clock.at(row.to), rate / ul)]);
+            }
+        }
+    }
+    let window = domain::time::span(windows.window);
+    Panel {
+        file: "rate".to_owned(),
+        title: format!("Rate over windows of {window}"),
+        caption: format!(
+            "Mean rate over windows of {window}, delivered and commanded, boluses included. A pump that delivers in \
+             pulses scatters by one pulse a window."
+        ),
+        value_label: format!("Rate / {unit}"),
+        curves: vec![
+            Curve { name: "delivered", stroke: Stroke::Solid, parts: delivered },
+            Curve { name: "commanded", stroke: Stroke::Dashed, parts: commanded },
+        ],
+        about_zero: false,
+        small: false,
+    }
+}
+
+fn channel_panel(story: &Story, profile: &RigProfile, clock: &TimeAxis<'_>, channel: &str) -> Option<Panel> {
+    let declared = profile.channel(channel)?;
+    let instrument = profile.instruments.iter().find(|i| i.channels.contains(declared))?;
+    let samples = broken(story.series.of(channel), silence(instrument));
+    let count: usize = samples.iter().map(Vec::len).sum();
+    let shown = |part: &Vec<Sample>| -> Vec<Point> {
+        let points: Vec<Point> =
+            part.iter().filter(|s| clock.shows(s.at)).map(|s| (clock.at(s.at), s.value)).collect();
+        decimate(&points, (POINTS * part.len()).div_ceil(count.max(1)))
+    };
+    let parts: Vec<Vec<Point>> = samples.iter().map(shown).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        return None;
+    }
+    let quantity = channel.split_once('.').map_or(channel, |(_, quantity)| quantity).replace('_', " ");
+    let mut label = quantity;
+    if let Some(first) = label.get(..1).map(str::to_uppercase) {
+        label.replace_range(..1, &first);
+    }
+    Some(Panel {
+        file: format!("channel-{}", plain_name(channel)),
+        title: channel.to_owned(),
+        caption: format!("Readings of {channel} as they came, without any correction."),
+        value_label: format!("{label} / {}", number::unit(&declared.unit)),
+        curves: vec![Curve { name: "reading", stroke: Stroke::Solid, parts }],
+        about_zero: false,
+        small: true,
+    })
+}
+
+/// A channel's name as part of a file's name: letters, digits and dots stay, all else becomes a dash.
+fn plain_name(channel: &str) -> String {
+    channel.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_cannot_leave_the_folder() {
+        assert_eq!(plain_name("balance.mass"), "balance.mass");
+        assert_eq!(plain_name("../../etc/passwd"), "..-..-etc-passwd");
+    }
+
+    #[test]
+    fn a_silence_breaks_a_curve() {
+        let at = |s: u64| Sample { at: RunTime::from_ns(s * 1_000_000_000), value: 1.0, status: Status::Ok };
+        let parts = broken(&[at(0), at(1), at(60), at(61)], Duration::from_secs(10));
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
+    }
+}

@@ -1,0 +1,68 @@
+//! Thins a curve to what a page can show, without losing a peak.
+//!
+//! Each bucket of neighbouring points keeps its least and its greatest value, in the order in which they came.
+
+/// A point of a curve: where, and what.
+pub(crate) type Point = (f64, f64);
+
+/// At most about `limit` points of a curve: first, last, and of each bucket the extremes.
+///
+/// The points come in order of their first part. A curve that is short enough is returned as it is.
+pub(crate) fn decimate(points: &[Point], limit: usize) -> Vec<Point> {
+    let limit = limit.max(4);
+    if points.len() <= limit {
+        return points.to_vec();
+    }
+    let buckets = (limit - 2) / 2;
+    let inner = &points[1..points.len() - 1];
+    let mut kept = Vec::with_capacity(limit);
+    kept.push(points[0]);
+    for bucket in 0..buckets {
+        let from = bucket * inner.len() / buckets;
+        let to = (bucket + 1) * inner.len() / buckets;
+        extremes(&inner[from..to], &mut kept);
+    }
+    kept.push(points[points.len() - 1]);
+    kept
+}
+
+fn extremes(bucket: &[Point], kept: &mut Vec<Point>) {
+    let Some(first) = bucket.first() else { return };
+    let (mut low, mut high) = ((0, first.1), (0, first.1));
+    for (i, point) in bucket.iter().enumerate() {
+        if point.1 < low.1 {
+            low = (i, point.1);
+        }
+        if point.1 > high.1 {
+            high = (i, point.1);
+        }
+    }
+    kept.push(bucket[low.0.min(high.0)]);
+    if low.0 != high.0 {
+        kept.push(bucket[low.0.max(high.0)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_peak_survives() {
+        let mut points: Vec<Point> = (0..260_000).map(|i| (f64::from(i), 0.0)).collect();
+        points[123_456].1 = 9.0;
+        points[200_001].1 = -9.0;
+        let thin = decimate(&points, 2000);
+        assert!(thin.len() <= 2000, "found {} points", thin.len());
+        assert!(thin.contains(&(123_456.0, 9.0)) && thin.contains(&(200_001.0, -9.0)));
+        assert!(thin.windows(2).all(|w| w[0].0 < w[1].0), "the order in time is kept");
+        assert_eq!((thin[0], thin[thin.len() - 1]), (points[0], points[points.len() - 1]));
+    }
+
+    #[test]
+    fn a_short_curve_is_left_alone() {
+        let points = [(0.0, 1.0), (1.0, 2.0)];
+        assert_eq!(decimate(&points, 2000), points);
+        assert!(decimate(&[], 2000).is_empty());
+    }
+}

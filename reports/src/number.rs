@@ -1,0 +1,135 @@
+//! Numbers as people read them in a report: as many digits as the uncertainty supports, a real minus sign, units
+//! with their proper letters.
+//!
+//! `summary.json` and `samples.parquet` carry the numbers unrounded; nothing here touches those.
+
+use domain::quantity::significant;
+
+/// A value with its expanded uncertainty, both to the digit that the uncertainty supports.
+///
+/// Two significant digits of the uncertainty decide; the value ends at the same decimal. Without a usable
+/// uncertainty (missing, zero, not finite) the value gets six significant digits and the second text is `None`.
+pub(crate) fn uncertain(value: f64, expanded: Option<f64>) -> (String, Option<String>) {
+    match expanded.filter(|u| u.is_finite() && *u > 0.0) {
+        Some(u) => {
+            let last = last_decimal(u);
+            (to_decimal(value, last), Some(to_decimal(u, last)))
+        }
+        None => (plain(value), None),
+    }
+}
+
+/// A number without a known uncertainty: six significant digits, with a real minus sign.
+pub(crate) fn plain(value: f64) -> String {
+    minus(&significant(value))
+}
+
+/// A number to so many significant digits, for tables of uncertainty components and constants.
+pub(crate) fn rounded(value: f64, digits: usize) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return plain(value);
+    }
+    let exponent = exponent_of(value, digits);
+    if (-4..7).contains(&exponent) {
+        let digits = i32::try_from(digits).unwrap_or(2);
+        to_decimal(value, digits - 1 - exponent)
+    } else {
+        let text = format!("{value:.*e}", digits.saturating_sub(1));
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        format!("{}\u{b7}10{}", minus(mantissa), superscript(exponent))
+    }
+}
+
+/// A unit's symbol with the letters that print: `uL` becomes `µL`, `kg/m3` becomes `kg/m³`.
+pub(crate) fn unit(symbol: &str) -> String {
+    let micro = match symbol.strip_prefix('u') {
+        Some(rest) if rest.starts_with(['L', 'g', 's', 'A', 'V', 'm']) => format!("\u{b5}{rest}"),
+        _ => symbol.to_owned(),
+    };
+    micro.replace("m3", "m\u{b3}")
+}
+
+/// A number at a fixed count of decimals, for axes.
+pub(crate) fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    if text.trim_start_matches('-').bytes().all(|b| b == b'0' || b == b'.') {
+        return text.trim_start_matches('-').to_owned();
+    }
+    minus(&text)
+}
+
+/// The decimal place of the second significant digit: 2 for 0.012 … 0.099, -1 for 120.
+fn last_decimal(u: f64) -> i32 {
+    1 - exponent_of(u, 2)
+}
+
+/// The decimal exponent of a number that was rounded to so many digits, so that 0.0996 counts as 0.10.
+fn exponent_of(value: f64, digits: usize) -> i32 {
+    let text = format!("{value:.*e}", digits.saturating_sub(1));
+    text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0)
+}
+
+fn to_decimal(value: f64, decimals: i32) -> String {
+    match usize::try_from(decimals) {
+        Ok(decimals) => fixed(value, decimals),
+        Err(_) => {
+            let step = 10_f64.powi(-decimals);
+            fixed((value / step).round() * step, 0)
+        }
+    }
+}
+
+fn minus(text: &str) -> String {
+    text.strip_prefix('-').map_or_else(|| text.to_owned(), |rest| format!("\u{2212}{rest}"))
+}
+
+fn superscript(exponent: &str) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let letter = |c: char| match c.to_digit(10) {
+        Some(digit) => DIGITS[digit as usize],
+        None => '⁻',
+    };
+    exponent.chars().map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: f64, u: f64, expect: &str) {
+        let (value, u) = uncertain(value, Some(u));
+        assert_eq!(format!("{value} ± {}", u.unwrap_or_default()), expect);
+    }
+
+    #[test]
+    fn the_uncertainty_decides_the_digits() {
+        check(1.234_56, 0.4567, "1.23 ± 0.46");
+        check(-1.2, 0.012, "\u{2212}1.200 ± 0.012");
+        check(12_345.0, 678.0, "12350 ± 680");
+        check(0.5, 0.0996, "0.50 ± 0.10");
+        check(-0.001, 0.5, "0.00 ± 0.50");
+        check(3.0, 12.0, "3 ± 12");
+    }
+
+    #[test]
+    fn without_uncertainty_six_digits() {
+        assert_eq!(uncertain(-0.123_456_78, None), ("\u{2212}0.123457".to_owned(), None));
+        assert_eq!(uncertain(1.0, Some(0.0)).1, None);
+        assert_eq!(uncertain(1.0, Some(f64::NAN)).1, None);
+    }
+
+    #[test]
+    fn very_small_numbers_get_a_power_of_ten() {
+        assert_eq!(rounded(1.234e-7, 2), "1.2\u{b7}10⁻⁷");
+        assert_eq!(rounded(0.012_34, 2), "0.012");
+        assert_eq!(rounded(997.540_83, 6), "997.541");
+    }
+
+    #[test]
+    fn units_print_with_their_letters() {
+        assert_eq!(unit("uL/h"), "µL/h");
+        assert_eq!(unit("kg/m3"), "kg/m³");
+        assert_eq!(unit("%"), "%");
+        assert_eq!(unit("unit"), "unit");
+    }
+}
