@@ -85,7 +85,7 @@ impl<'a> TimeAxis<'a> {
     fn of(story: &'a Story) -> Self {
         let to = story.seconds(story.last).max(1.0);
         let (unit, seconds) = match to {
-            s if s >= 7200.0 => ("h", 3600.0),
+            s if s >= 10_800.0 => ("h", 3600.0),
             s if s >= 600.0 => ("min", 60.0),
             _ => ("s", 1.0),
         };
@@ -107,7 +107,12 @@ impl<'a> TimeAxis<'a> {
             from: self.from,
             to: self.to,
             gaps: story.gaps.iter().map(|gap| (self.at(gap.from), end(gap.to))).collect(),
-            steps: story.steps.iter().filter(|s| s.phase != Some(Phase::Steps)).map(|s| (self.at(s.at), s.name.clone())).collect(),
+            steps: story
+                .steps
+                .iter()
+                .filter(|s| s.phase != Some(Phase::Steps))
+                .map(|s| (self.at(s.at), s.name.clone()))
+                .collect(),
         }
     }
 }
@@ -147,14 +152,14 @@ fn volume_panels(story: &Story, clock: &TimeAxis<'_>, ledger: &Ledger, parts: &[
     let begin = ledger.conversion().map_or(RunTime::ZERO, |conversion| moment(conversion.zero.0));
     let commanded_ul = |at: RunTime| ledger.commanded_ul(begin, at);
 
-    let share = |part: &[Delivered]| (POINTS * part.len()).div_ceil(parts.iter().map(Vec::len).sum::<usize>().max(1));
-    let shown = |part: &[Delivered], value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
+    let count = parts.iter().map(Vec::len).sum::<usize>().max(1);
+    let shown = |part: &[Delivered], whole: usize, value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
         let points: Vec<Point> =
             part.iter().filter(|d| clock.shows(d.at)).map(|d| (clock.at(d.at), value(d))).collect();
-        decimate(&points, share(part))
+        decimate(&points, (POINTS * whole).div_ceil(count))
     };
-    let delivered = parts.iter().map(|part| shown(part, &|d| d.ul / ul)).collect();
-    let errors = parts.iter().map(|part| shown(&thinned(part), &|d| d.ul - commanded_ul(d.at))).collect();
+    let delivered = parts.iter().map(|part| shown(part, part.len(), &|d| d.ul / ul)).collect();
+    let errors = parts.iter().map(|part| shown(&thinned(part), part.len(), &|d| d.ul - commanded_ul(d.at))).collect();
     let commanded = grid(begin, story.last, POINTS / 2);
     let commanded = commanded.filter(|at| clock.shows(*at)).map(|at| (clock.at(at), commanded_ul(at) / ul)).collect();
 
@@ -246,8 +251,7 @@ fn channel_panel(story: &Story, profile: &RigProfile, clock: &TimeAxis<'_>, chan
     let samples = broken(story.series.of(channel), silence(instrument));
     let count: usize = samples.iter().map(Vec::len).sum();
     let shown = |part: &Vec<Sample>| -> Vec<Point> {
-        let points: Vec<Point> =
-            part.iter().filter(|s| clock.shows(s.at)).map(|s| (clock.at(s.at), s.value)).collect();
+        let points: Vec<Point> = part.iter().filter(|s| clock.shows(s.at)).map(|s| (clock.at(s.at), s.value)).collect();
         decimate(&points, (POINTS * part.len()).div_ceil(count.max(1)))
     };
     let parts: Vec<Vec<Point>> = samples.iter().map(shown).filter(|part| !part.is_empty()).collect();

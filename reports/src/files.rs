@@ -78,13 +78,8 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
 /// # Errors
 /// If a file cannot be read, or the manifest not be written.
 pub(crate) fn close_folder(folder: &Path, firmware_sha256: Option<String>) -> Result<(), ReportError> {
-    let mut manifest = Manifest {
-        schema: 1,
-        tool: TOOL.to_owned(),
-        firmware_sha256,
-        files: BTreeMap::new(),
-        sizes: BTreeMap::new(),
-    };
+    let mut manifest =
+        Manifest { schema: 1, tool: TOOL.to_owned(), firmware_sha256, files: BTreeMap::new(), sizes: BTreeMap::new() };
     list(folder, "", &mut manifest)?;
     let mut text = serde_json::to_string_pretty(&manifest).map_err(|why| ReportError::made(MANIFEST, &why))?;
     text.push('\n');

@@ -9,7 +9,7 @@ use domain::{CheckVerdict, RunVerdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::error::ReportError;
-use crate::number::{plain, uncertain};
+use crate::number::{plain, uncertain, unit};
 use crate::story::Story;
 use crate::summary::{CheckSummary, Summary};
 
@@ -84,7 +84,7 @@ fn not_passed(kind: NonSuccessKind, sort: &str, message: &str) -> TestCaseStatus
 /// What a check measured and what was allowed, on one line.
 fn message(check: &CheckSummary, reason: Option<&str>) -> String {
     let mut parts = Vec::new();
-    let unit = check.unit.as_deref().unwrap_or("");
+    let unit = check.unit.as_deref().map(unit).unwrap_or_default();
     if let Some(value) = check.value {
         let (value, u) = uncertain(value, check.expanded_uncertainty);
         let u = u.map(|u| format!(" ± {u}")).unwrap_or_default();

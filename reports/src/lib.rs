@@ -1,1 +1,26 @@
-//! placeholder
+//! What people read of a run: summary, samples, plots, page and JUnit, all derived from its record alone.
+//!
+//! Nothing here knows a driver, the engine, the daemon or a clock of the run, and nothing opens a simulator's truth.
+//! The same record gives the same files, byte for byte, in the same folder.
+
+mod again;
+mod curves;
+mod decimate;
+mod error;
+mod files;
+mod junit;
+mod number;
+mod outcome;
+mod page;
+mod plot;
+mod rates;
+mod samples;
+mod series;
+mod story;
+mod summary;
+mod timeline;
+mod write;
+
+pub use error::ReportError;
+pub use summary::{CheckSummary, DeviceSummary, FluidSummary, InstrumentSummary, ProtocolSummary, Summary};
+pub use write::{Wanted, write};

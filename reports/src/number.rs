@@ -40,8 +40,11 @@ pub(crate) fn rounded(value: f64, digits: usize) -> String {
     }
 }
 
-/// A unit's symbol with the letters that print: `uL` becomes `µL`, `kg/m3` becomes `kg/m³`.
+/// A unit's symbol with the letters that print: `uL` becomes `µL`, `kg/m3` becomes `kg/m³`; a count (`1`) has none.
 pub(crate) fn unit(symbol: &str) -> String {
+    if symbol == "1" {
+        return String::new();
+    }
     let micro = match symbol.strip_prefix('u') {
         Some(rest) if rest.starts_with(['L', 'g', 's', 'A', 'V', 'm']) => format!("\u{b5}{rest}"),
         _ => symbol.to_owned(),

@@ -38,15 +38,11 @@ pub(crate) fn outcome(story: &Story, different: &[&str]) -> Outcome {
 /// What the stream's own end says, or that it has none.
 fn as_ended(story: &Story) -> Outcome {
     match (&story.ending, &story.stop) {
-        (Some(end), _) => {
-            Outcome { verdict: end.verdict, reason: end.reason.clone(), fault: end.fault.clone() }
-        }
+        (Some(end), _) => Outcome { verdict: end.verdict, reason: end.reason.clone(), fault: end.fault.clone() },
         (None, Some(cause)) => {
             Outcome { verdict: RunVerdict::Aborted, reason: Some(format!("stopped: {cause}")), fault: None }
         }
-        (None, None) => {
-            Outcome { verdict: RunVerdict::Error, reason: Some("interrupted".to_owned()), fault: None }
-        }
+        (None, None) => Outcome { verdict: RunVerdict::Error, reason: Some("interrupted".to_owned()), fault: None },
     }
 }
 

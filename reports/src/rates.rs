@@ -86,7 +86,7 @@ fn steps(story: &Story) -> Option<(RunTime, RunTime)> {
 fn window_s(span_s: f64, pulse_s: f64) -> Option<u64> {
     let wanted = (span_s / MOST).max(pulse_s * PULSES);
     let fits = |window: &&u64| **window as f64 * LEAST <= span_s;
-    let longest = WINDOWS_S.iter().filter(fits).next_back()?;
+    let longest = WINDOWS_S.iter().rfind(fits)?;
     Some(*WINDOWS_S.iter().find(|w| **w as f64 >= wanted).unwrap_or(longest).min(longest))
 }
 

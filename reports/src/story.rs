@@ -126,8 +126,7 @@ impl Story {
     pub(crate) fn checks_as_planned(&self) -> Vec<(&str, Option<&CheckRecord>)> {
         let planned: &[String] = self.opened.as_ref().map_or(&[], |opened| &opened.checks);
         let of = |name: &str| self.checks.iter().find(|check| check.head.name == name);
-        let mut all: Vec<(&str, Option<&CheckRecord>)> =
-            planned.iter().map(|name| (name.as_str(), of(name))).collect();
+        let mut all: Vec<(&str, Option<&CheckRecord>)> = planned.iter().map(|name| (name.as_str(), of(name))).collect();
         for check in &self.checks {
             if !planned.contains(&check.head.name) {
                 all.push((&check.head.name, Some(check)));

@@ -221,11 +221,9 @@ fn fluid(opened: &Opened) -> FluidSummary {
             let density = measure::water::density_with_u(method.vessel_c.value.c(), u_c);
             ("water", density.map(|d| d.value), density.map(|d| d.u))
         }
-        Fluid::Given { name, at_vessel_kg_per_m3: density, .. } => (
-            name.as_str(),
-            Some(density.value.kg_per_m3()),
-            Some(rectangular(density.half_width.kg_per_m3())),
-        ),
+        Fluid::Given { name, at_vessel_kg_per_m3: density, .. } => {
+            (name.as_str(), Some(density.value.kg_per_m3()), Some(rectangular(density.half_width.kg_per_m3())))
+        }
     };
     FluidSummary { name: Some(name.to_owned()), lot: None, density_kg_per_m3: density, u }
 }

@@ -29,9 +29,11 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
         EventKind::Commanded { command, request } => ("command", format!("no. {command}: {request}"), false),
         EventKind::PumpAnswered { command, outcome, .. } => answered_badly(*command, outcome)?,
         EventKind::PumpLogged(entry) => logged(&entry.what)?,
-        EventKind::PumpLogGap { from, to } => {
-            ("pump log", format!("entries {from} to {} were overwritten before they were read", to.saturating_sub(1)), true)
-        }
+        EventKind::PumpLogGap { from, to } => (
+            "pump log",
+            format!("entries {from} to {} were overwritten before they were read", to.saturating_sub(1)),
+            true,
+        ),
         EventKind::Prompted(prompt) => ("question", question(prompt), false),
         EventKind::Answered(answer) => ("answer", answer_text(answer), false),
         EventKind::Remarked { text, by } => ("remark", format!("{text} ({by})"), false),

@@ -1,1 +1,99 @@
-fn main(){}
+//! `dosebench`: the command line. One file a subcommand under `commands`; exit codes as `domain::verdict` has them.
+//!
+//! Results go to stdout, everything else to stderr.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that people talk to")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod commands;
+mod load;
+mod runs;
+mod signals;
+mod terminal;
+
+/// Exit code of bad input.
+pub(crate) const BAD_INPUT: u8 = 2;
+/// Exit code of a bench error.
+pub(crate) const BENCH_ERROR: u8 = 4;
+
+#[derive(Parser)]
+#[command(
+    name = "dosebench",
+    version,
+    about = "Hardware-in-the-loop test bench for an implantable infusion pump's board",
+    after_help = "Exit codes: 0 pass, 1 the device failed, 2 bad input, 3 inconclusive, 4 bench error or not run, 5 stopped."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios on a rig and judge the device
+    Run(commands::run::Args),
+    /// Check scenario and rig files without touching hardware
+    Check(commands::check::Args),
+    /// List scenarios, rigs, instrument drivers, serial ports or runs
+    List(commands::list::Args),
+    /// Answer an operator's step of a run that is under way
+    Answer(commands::say::AnswerArgs),
+    /// Add a remark to the record of a run that is under way
+    Note(commands::say::NoteArgs),
+    /// Rebuild a run's derived files from its record alone
+    Report(commands::report::Args),
+    /// Put a rig's simulators on pseudo-terminals in real time
+    Rig(commands::rig::Args),
+    /// Print a JSON Schema for editors, or the step reference
+    Schema(commands::schema::Args),
+    /// Measure this program's own speed; `cargo xtask metrics` calls it
+    #[command(hide = true)]
+    Bench(commands::bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::List(args) => commands::list::run(&args),
+        Command::Answer(args) => commands::say::answer(&args),
+        Command::Note(args) => commands::say::note(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::Rig(args) => commands::rig::run(&args),
+        Command::Schema(args) => commands::schema::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprint!("{}", failure.text);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Why a command came to nothing: what to print, and the exit code.
+pub(crate) struct Failure {
+    text: String,
+    code: u8,
+}
+
+impl Failure {
+    /// Bad input; one sentence.
+    pub(crate) fn input(sentence: impl std::fmt::Display) -> Self {
+        Self { text: format!("error: {sentence}\n"), code: BAD_INPUT }
+    }
+
+    /// Bad input whose problems are rendered already.
+    pub(crate) const fn problems(text: String) -> Self {
+        Self { text, code: BAD_INPUT }
+    }
+
+    /// The bench's fault; one sentence.
+    pub(crate) fn bench(sentence: impl std::fmt::Display) -> Self {
+        Self { text: format!("error: {sentence}\n"), code: BENCH_ERROR }
+    }
+}

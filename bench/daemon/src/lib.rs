@@ -1,1 +1,17 @@
-//! placeholder
+//! The run loop: engine and rig under a clock, the record beside them, and the safe stop behind them.
+//!
+//! A run owns a thread and a runtime. Virtual runs have no I/O driver: signals, operators and disk live on real
+//! clocks and reach the run over channels.
+
+pub mod control;
+mod operator;
+mod poll;
+mod run;
+mod runtime;
+mod safe_stop;
+mod setup;
+mod stream;
+mod sync;
+
+pub use run::{Finished, Handle, Notice, Outside, Progress, spawn};
+pub use setup::{Request, SetupError};

@@ -132,7 +132,12 @@ impl Prompt {
         for entry in &self.entries {
             let found: Vec<&str> = entries.iter().filter(|(n, _)| *n == entry.name).map(|(_, v)| v.trim()).collect();
             let [value] = found.as_slice() else {
-                return Err(format!("prompt {}: expected '{}' once, but found it {} times", self.name, entry.name, found.len()));
+                return Err(format!(
+                    "prompt {}: expected '{}' once, but found it {} times",
+                    self.name,
+                    entry.name,
+                    found.len()
+                ));
             };
             entry.accepts(value).map_err(|why| format!("prompt {}: {why}", self.name))?;
         }

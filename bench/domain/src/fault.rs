@@ -17,7 +17,9 @@ pub enum LinkFault {
         why: String,
     },
     /// Nothing, or not the whole answer, came in time.
-    #[error("no answer to {request} within {deadline_ms} ms, but {received} bytes of one; check power, cable and settings")]
+    #[error(
+        "no answer to {request} within {deadline_ms} ms, but {received} bytes of one; check power, cable and settings"
+    )]
     Silent {
         /// What was asked.
         request: String,

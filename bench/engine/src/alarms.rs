@@ -1,8 +1,8 @@
 //! The implicit check that no alarm comes but those a step expects, and that the pump is not reset.
 
+use domain::CheckVerdict;
 use domain::check::{CheckHead, CheckRecord, Limits};
 use domain::pump::{PumpLogEntry, PumpLogged};
-use domain::CheckVerdict;
 use scenario::NO_UNEXPECTED_ALARM;
 
 /// What the log has told that no step expected.
@@ -22,8 +22,10 @@ impl Alarms {
         };
         self.unexpected += 1;
         let at_s = entry.pump_us as f64 * 1e-6;
-        let reason =
-            format!("expected no alarm and no reset, but found {what} at {at_s:.3} s of the pump's clock (log entry {})", entry.index);
+        let reason = format!(
+            "expected no alarm and no reset, but found {what} at {at_s:.3} s of the pump's clock (log entry {})",
+            entry.index
+        );
         Some(record(CheckVerdict::Fail, f64::from(self.unexpected), Some(reason)))
     }
 
@@ -37,7 +39,10 @@ impl Alarms {
         match self.gap {
             None => record(CheckVerdict::Pass, 0.0, None),
             Some((from, to)) => {
-                let reason = format!("entries {from} to {} of the pump's log were overwritten before they were read", to.saturating_sub(1));
+                let reason = format!(
+                    "entries {from} to {} of the pump's log were overwritten before they were read",
+                    to.saturating_sub(1)
+                );
                 record(CheckVerdict::Inconclusive, 0.0, Some(reason))
             }
         }

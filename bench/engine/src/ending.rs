@@ -45,7 +45,8 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// A check was decided.
     pub(crate) fn decided(&mut self, check: &CheckRecord) {
-        let reason = || format!("check '{}': {}", check.head.name, check.reason.as_deref().unwrap_or("no reason is known"));
+        let reason =
+            || format!("check '{}': {}", check.head.name, check.reason.as_deref().unwrap_or("no reason is known"));
         match check.verdict {
             CheckVerdict::Fail => drop(self.failed.get_or_insert_with(reason)),
             CheckVerdict::Inconclusive => drop(self.inconclusive.get_or_insert_with(reason)),

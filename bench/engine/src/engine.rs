@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use domain::event::{Opened, Phase};
+use domain::fault::Fault;
 use domain::profile::Role;
 use domain::pump::PumpRequest;
 use domain::{Event, EventKind, RigProfile, RunTime};
-use domain::fault::Fault;
 use scenario::{Plan, StepKind};
 
 use crate::alarms::Alarms;
@@ -156,10 +156,12 @@ impl Engine {
             EventKind::Broke(fault) => self.end(Ending::Broken(fault.clone())),
             _ => {}
         }
-        if self.ready && !stopping
-            && let Some(fault) = self.instruments.overdue(&self.core.profile, self.core.now) {
-                self.end(Ending::Broken(fault));
-            }
+        if self.ready
+            && !stopping
+            && let Some(fault) = self.instruments.overdue(&self.core.profile, self.core.now)
+        {
+            self.end(Ending::Broken(fault));
+        }
     }
 
     fn open(&mut self, opened: &Opened) {
@@ -240,7 +242,9 @@ impl Engine {
         if let Some(expected) = &self.device_expected {
             let found = self.instruments.identity(&pump.name).and_then(|i| i.serial.as_deref()).unwrap_or("none");
             if found != expected {
-                return Some(format!("expected the device with serial number {expected}, but found {found}; connect the right one"));
+                return Some(format!(
+                    "expected the device with serial number {expected}, but found {found}; connect the right one"
+                ));
             }
         }
         self.core.profile.instruments.iter().find_map(|i| {

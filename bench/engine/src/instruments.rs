@@ -47,10 +47,7 @@ impl Instruments {
 
     /// When the next instrument will have been away for too long.
     pub(crate) fn due(&self, profile: &RigProfile) -> Option<RunTime> {
-        self.known
-            .iter()
-            .filter_map(|(name, k)| Some(k.away.as_ref()?.0 + profile.by_name(name)?.away_at_most))
-            .min()
+        self.known.iter().filter_map(|(name, k)| Some(k.away.as_ref()?.0 + profile.by_name(name)?.away_at_most)).min()
     }
 
     /// The first instrument that has been away for too long by now.

@@ -40,11 +40,15 @@ impl core::fmt::Display for ReplayError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::NotOpened => f.write_str("expected the record to begin with how the run was set up, but it does not"),
-            Self::Scenario(problems) => write!(f, "expected the record's scenario to resolve again, but found {problems}"),
+            Self::Scenario(problems) => {
+                write!(f, "expected the record's scenario to resolve again, but found {problems}")
+            }
             Self::Differs { seq, expected, found } => {
                 write!(f, "event {seq}: expected the decision {expected:?}, but found {found:?}")
             }
-            Self::Missing { seq, expected } => write!(f, "event {seq}: expected the decision {expected:?}, but it is missing"),
+            Self::Missing { seq, expected } => {
+                write!(f, "event {seq}: expected the decision {expected:?}, but it is missing")
+            }
         }
     }
 }

@@ -80,21 +80,14 @@ pub fn density_with_u(
     u_rh_percent: f64,
 ) -> Option<Estimate> {
     let value = cipm_2007_kg_per_m3(t_c, p_hpa, rh_percent)?;
-    if ![u_t_c, u_p_hpa, u_rh_percent]
-        .iter()
-        .all(|u| u.is_finite() && *u >= 0.0)
-    {
+    if ![u_t_c, u_p_hpa, u_rh_percent].iter().all(|u| u.is_finite() && *u >= 0.0) {
         return None;
     }
     let per_c = central(STEP_T_C, |step| cipm(t_c + step, p_hpa, rh_percent));
     let per_hpa = central(STEP_P_HPA, |step| cipm(t_c, p_hpa + step, rh_percent));
     let per_percent = central(STEP_RH_PERCENT, |step| cipm(t_c, p_hpa, rh_percent + step));
     let recommended = (RECOMMENDED_T_C_MIN..=RECOMMENDED_T_C_MAX).contains(&t_c);
-    let formula_relative = if recommended {
-        FORMULA_U_RELATIVE
-    } else {
-        EXTRAPOLATED_U_RELATIVE
-    };
+    let formula_relative = if recommended { FORMULA_U_RELATIVE } else { EXTRAPOLATED_U_RELATIVE };
     let parts = [
         per_c * u_t_c,
         per_hpa * u_p_hpa,
@@ -124,8 +117,7 @@ fn cipm(t_c: f64, p_hpa: f64, rh_percent: f64) -> f64 {
 /// Mole fraction of water vapour: relative humidity times the enhanced saturation pressure, over the pressure.
 fn vapour_mole_fraction(t_c: f64, p_pa: f64, rh_percent: f64) -> f64 {
     let t_k = t_c + T_ZERO_K;
-    let exponent =
-        1.237_884_7e-5 * t_k * t_k - 1.912_131_6e-2 * t_k + 33.937_110_47 - 6343.1645 / t_k;
+    let exponent = 1.237_884_7e-5 * t_k * t_k - 1.912_131_6e-2 * t_k + 33.937_110_47 - 6343.1645 / t_k;
     let saturation_pa = libm::exp(exponent);
     let enhancement = 1.000_62 + 3.14e-8 * p_pa + 5.6e-7 * t_c * t_c;
     rh_percent / 100.0 * enhancement * saturation_pa / p_pa
@@ -158,10 +150,7 @@ mod tests {
             (37.0, 1013.25, 50.0, 1.125_060),
         ] {
             let found = cipm_2007_kg_per_m3(t_c, p_hpa, rh_percent).expect("in range");
-            assert!(
-                (found - expected).abs() < 6e-7,
-                "{t_c} °C: expected {expected}, found {found}"
-            );
+            assert!((found - expected).abs() < 6e-7, "{t_c} °C: expected {expected}, found {found}");
         }
     }
 
@@ -192,14 +181,10 @@ mod tests {
         let part = |full: Estimate| ((full.u * full.u - bare.u * bare.u).sqrt()) / full.value;
         let per_c = part(density_with_u(20.0, 1.0, 1013.25, 0.0, 50.0, 0.0).expect("in range"));
         let per_hpa = part(density_with_u(20.0, 0.0, 1013.25, 1.0, 50.0, 0.0).expect("in range"));
-        let per_10_percent =
-            part(density_with_u(20.0, 0.0, 1013.25, 0.0, 50.0, 10.0).expect("in range"));
+        let per_10_percent = part(density_with_u(20.0, 0.0, 1013.25, 0.0, 50.0, 10.0).expect("in range"));
         assert!((per_c - 3.7e-3).abs() < 0.2e-3, "{per_c}");
         assert!((per_hpa - 0.99e-3).abs() < 0.01e-3, "{per_hpa}");
-        assert!(
-            (per_10_percent - 0.88e-3).abs() < 0.03e-3,
-            "{per_10_percent}"
-        );
+        assert!((per_10_percent - 0.88e-3).abs() < 0.03e-3, "{per_10_percent}");
         assert!((bare.u / bare.value - 145e-6).abs() < 2e-6, "{bare:?}");
     }
 

@@ -112,17 +112,11 @@ impl Distribution {
     /// The standard uncertainty, in the unit of the parameters; `None` for a parameter that is negative or not
     /// finite, a coverage factor of 0 and a mean of no readings.
     #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a count of readings stays far below 2^53"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a count of readings stays far below 2^53")]
     pub fn standard_u(&self) -> Option<f64> {
         let u = match *self {
             Self::Normal { u } => u,
-            Self::Expanded {
-                expanded_u,
-                coverage_factor,
-            } => {
+            Self::Expanded { expanded_u, coverage_factor } => {
                 if !(coverage_factor.is_finite() && coverage_factor > 0.0) {
                     return None;
                 }
@@ -185,13 +179,7 @@ impl Term {
     /// `sensitivity` is in units of the result per unit of the input, of either sign. Returns `None` if it is not
     /// finite, the distribution has no standard uncertainty, or `dof` is below 1.
     #[must_use]
-    pub fn type_b(
-        name: &str,
-        distribution: Distribution,
-        sensitivity: f64,
-        dof: f64,
-        source: &str,
-    ) -> Option<Self> {
+    pub fn type_b(name: &str, distribution: Distribution, sensitivity: f64, dof: f64, source: &str) -> Option<Self> {
         let term = Self {
             name: name.to_owned(),
             kind: Kind::TypeB,
@@ -208,11 +196,7 @@ impl Term {
     pub fn type_a(name: &str, input: Estimate, sensitivity: f64, source: &str) -> Option<Self> {
         let scatter = Distribution::Normal { u: input.u };
         let term = Self::type_b(name, scatter, sensitivity, input.dof, source)?;
-        input.value.is_finite().then_some(Self {
-            kind: Kind::TypeA,
-            distribution: Shape::Student,
-            ..term
-        })
+        input.value.is_finite().then_some(Self { kind: Kind::TypeA, distribution: Shape::Student, ..term })
     }
 
     /// Whether the uncertainty is finite and not negative and the degrees of freedom are 1 or more.
@@ -280,14 +264,9 @@ impl fmt::Display for BudgetError {
                  found u = {u} and {dof} degrees of freedom; correct that term"
             ),
             Self::Probability(found) => {
-                write!(
-                    f,
-                    "coverage probability: expected between 0 and 1, found {found}"
-                )
+                write!(f, "coverage probability: expected between 0 and 1, found {found}")
             }
-            Self::Overflow => {
-                f.write_str("uncertainty budget terms are too large; check their units")
-            }
+            Self::Overflow => f.write_str("uncertainty budget terms are too large; check their units"),
         }
     }
 }
@@ -315,28 +294,17 @@ impl Budget {
             return Err(BudgetError::Empty);
         }
         if let Some(term) = self.terms.iter().find(|term| !term.is_usable()) {
-            return Err(BudgetError::Term {
-                name: term.name.clone(),
-                u: term.u,
-                dof: term.dof,
-            });
+            return Err(BudgetError::Term { name: term.name.clone(), u: term.u, dof: term.dof });
         }
         let parts: Vec<_> = self.terms.iter().map(|term| (term.u, term.dof)).collect();
         let (u, dof_effective) = combine_independent(&parts).ok_or(BudgetError::Overflow)?;
-        let coverage_factor =
-            student::coverage_factor(student::truncate(dof_effective), coverage_probability)
-                .ok_or(BudgetError::Probability(coverage_probability))?;
+        let coverage_factor = student::coverage_factor(student::truncate(dof_effective), coverage_probability)
+            .ok_or(BudgetError::Probability(coverage_probability))?;
         let expanded = coverage_factor * u;
         if !expanded.is_finite() {
             return Err(BudgetError::Overflow);
         }
-        Ok(Combined {
-            u,
-            dof_effective,
-            coverage_probability,
-            coverage_factor,
-            expanded,
-        })
+        Ok(Combined { u, dof_effective, coverage_probability, coverage_factor, expanded })
     }
 }
 
@@ -351,15 +319,11 @@ pub fn combine_independent(parts: &[(f64, f64)]) -> Option<(f64, f64)> {
         return None;
     }
     // Scaled by the largest part, so that squares and fourth powers neither overflow nor vanish.
-    let largest = parts
-        .iter()
-        .fold(0.0_f64, |largest, part| largest.max(part.0));
+    let largest = parts.iter().fold(0.0_f64, |largest, part| largest.max(part.0));
     if largest <= 0.0 {
         return Some((0.0, f64::INFINITY));
     }
-    let scaled = parts
-        .iter()
-        .map(|&(u, dof)| ((u / largest) * (u / largest), dof));
+    let scaled = parts.iter().map(|&(u, dof)| ((u / largest) * (u / largest), dof));
     let squares: f64 = scaled.clone().map(|(square, _)| square).sum();
     let fourths_per_dof: f64 = scaled.map(|(square, dof)| square * square / dof).sum();
     let contributing = parts.iter().filter(|part| part.0 > 0.0);
@@ -384,11 +348,7 @@ mod dof_or_null {
         if dof.is_nan() || *dof < 0.0 {
             return Err(ser::Error::custom("degrees of freedom are no count"));
         }
-        if *dof == f64::INFINITY {
-            serializer.serialize_none()
-        } else {
-            serializer.serialize_some(dof)
-        }
+        if *dof == f64::INFINITY { serializer.serialize_none() } else { serializer.serialize_some(dof) }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
@@ -413,57 +373,27 @@ mod tests {
     }
 
     fn budget(terms: Vec<Term>) -> Budget {
-        Budget {
-            terms,
-            unit: "nm".to_owned(),
-        }
+        Budget { terms, unit: "nm".to_owned() }
     }
 
     fn close(found: f64, expected: f64, tolerance: f64) {
-        assert!(
-            (found - expected).abs() <= tolerance,
-            "expected {expected}, found {found}"
-        );
+        assert!((found - expected).abs() <= tolerance, "expected {expected}, found {found}");
     }
 
     #[test]
     fn gum_h1_end_gauge() {
         let length_nm = 50_000_623.0;
-        let (u_d, dof_d) =
-            combine_independent(&[(5.8, 24.0), (3.9, 5.0), (6.7, 8.0)]).expect("usable");
+        let (u_d, dof_d) = combine_independent(&[(5.8, 24.0), (3.9, 5.0), (6.7, 8.0)]).expect("usable");
         close(u_d, 9.6819, 1e-4);
         close(dof_d, 25.45, 0.01);
         let expansion = Distribution::Rectangular { half_width: 1e-6 };
         let difference = Distribution::Rectangular { half_width: 0.05 };
         let gauge = budget(vec![
             term("standard", 25.0, 18.0),
-            Term::type_a(
-                "comparison",
-                Estimate {
-                    value: 215.0,
-                    u: u_d,
-                    dof: dof_d,
-                },
-                1.0,
-                "GUM H.1",
-            )
-            .expect("usable"),
-            Term::type_b(
-                "difference of expansion",
-                expansion,
-                -length_nm * -0.1,
-                50.0,
-                "GUM H.1",
-            )
-            .expect("usable"),
-            Term::type_b(
-                "difference of temperature",
-                difference,
-                -length_nm * 11.5e-6,
-                2.0,
-                "GUM H.1",
-            )
-            .expect("usable"),
+            Term::type_a("comparison", Estimate { value: 215.0, u: u_d, dof: dof_d }, 1.0, "GUM H.1").expect("usable"),
+            Term::type_b("difference of expansion", expansion, -length_nm * -0.1, 50.0, "GUM H.1").expect("usable"),
+            Term::type_b("difference of temperature", difference, -length_nm * 11.5e-6, 2.0, "GUM H.1")
+                .expect("usable"),
         ]);
         for (part, expected) in gauge.terms.iter().zip([25.0, 9.6819, 2.8868, 16.5990]) {
             close(part.u, expected, 1e-4);
@@ -479,9 +409,7 @@ mod tests {
     fn effective_degrees_of_freedom() {
         let (_, dof) = combine_independent(&[(0.57, 9.0), (0.25, f64::INFINITY)]).expect("usable");
         close(dof, 12.796, 5e-4);
-        let (u, dof) =
-            combine_independent(&[(3.0, f64::INFINITY), (4.0, f64::INFINITY), (0.0, 1.0)])
-                .expect("usable");
+        let (u, dof) = combine_independent(&[(3.0, f64::INFINITY), (4.0, f64::INFINITY), (0.0, 1.0)]).expect("usable");
         close(u, 5.0, 1e-15);
         assert!(dof.is_infinite());
         assert_eq!(combine_independent(&[]), Some((0.0, f64::INFINITY)));
@@ -493,14 +421,10 @@ mod tests {
 
     #[test]
     fn default_coverage_is_k_2() {
-        let combined = budget(vec![term("only", 0.95, f64::INFINITY)])
-            .combined()
-            .expect("usable");
+        let combined = budget(vec![term("only", 0.95, f64::INFINITY)]).combined().expect("usable");
         close(combined.coverage_factor, 2.0, 1e-4);
         close(combined.expanded, 1.9, 1e-4);
-        let few = budget(vec![term("only", 0.95, 16.0)])
-            .combined_at(0.99)
-            .expect("usable");
+        let few = budget(vec![term("only", 0.95, 16.0)]).combined_at(0.99).expect("usable");
         close(few.coverage_factor, 2.9208, 5e-5);
     }
 
@@ -508,13 +432,7 @@ mod tests {
     fn distributions() {
         for (distribution, expected) in [
             (Distribution::Normal { u: 0.3 }, 0.3),
-            (
-                Distribution::Expanded {
-                    expanded_u: 0.6,
-                    coverage_factor: 2.0,
-                },
-                0.3,
-            ),
+            (Distribution::Expanded { expanded_u: 0.6, coverage_factor: 2.0 }, 0.3),
             (Distribution::MeanOfReadings { s: 0.6, n: 4 }, 0.3),
             (Distribution::Rectangular { half_width: 1.0 }, 0.577_350),
             (Distribution::Triangular { half_width: 1.0 }, 0.408_248),
@@ -526,22 +444,11 @@ mod tests {
         for distribution in [
             Distribution::Normal { u: -0.3 },
             Distribution::Normal { u: f64::NAN },
-            Distribution::Expanded {
-                expanded_u: 0.6,
-                coverage_factor: 0.0,
-            },
-            Distribution::Expanded {
-                expanded_u: 0.6,
-                coverage_factor: f64::NAN,
-            },
-            Distribution::Expanded {
-                expanded_u: 0.6,
-                coverage_factor: f64::INFINITY,
-            },
+            Distribution::Expanded { expanded_u: 0.6, coverage_factor: 0.0 },
+            Distribution::Expanded { expanded_u: 0.6, coverage_factor: f64::NAN },
+            Distribution::Expanded { expanded_u: 0.6, coverage_factor: f64::INFINITY },
             Distribution::MeanOfReadings { s: 0.6, n: 0 },
-            Distribution::Rectangular {
-                half_width: f64::INFINITY,
-            },
+            Distribution::Rectangular { half_width: f64::INFINITY },
         ] {
             assert_eq!(distribution.standard_u(), None, "{distribution:?}");
         }
@@ -550,15 +457,9 @@ mod tests {
     #[test]
     fn unusable_budgets_say_why() {
         let check = |found: Result<Combined, BudgetError>, expect: &str| {
-            assert_eq!(
-                found.map_err(|error| error.to_string()),
-                Err(expect.to_owned())
-            );
+            assert_eq!(found.map_err(|error| error.to_string()), Err(expect.to_owned()));
         };
-        check(
-            budget(vec![]).combined(),
-            "uncertainty budget has no terms; expected at least one",
-        );
+        check(budget(vec![]).combined(), "uncertainty budget has no terms; expected at least one");
         check(
             budget(vec![term("good", 1.0, 5.0), term("leak", f64::NAN, 5.0)]).combined(),
             "uncertainty budget term `leak`: expected a finite u of 0 or more and at least 1 degree of freedom, \
@@ -572,10 +473,7 @@ mod tests {
             budget(vec![term("a", f64::MAX, 5.0), term("b", f64::MAX, 5.0)]).combined(),
             "uncertainty budget terms are too large; check their units",
         );
-        assert_eq!(
-            Term::type_b("x", Distribution::Normal { u: 1.0 }, f64::NAN, 5.0, "test"),
-            None
-        );
+        assert_eq!(Term::type_b("x", Distribution::Normal { u: 1.0 }, f64::NAN, 5.0, "test"), None);
     }
 
     proptest! {

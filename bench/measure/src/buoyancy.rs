@@ -48,10 +48,8 @@ impl Conditions {
         let by_vessel = -air.value / (vessel.value * (vessel.value - air.value));
         let by_stated = -1.0 / stated.value;
         let liquid_u = (by_vessel * vessel.u).abs() + (by_stated * stated.u).abs();
-        let (u_relative, dof) = combine_independent(&[
-            ((by_air * air.u).abs(), air.dof),
-            (liquid_u, vessel.dof.min(stated.dof)),
-        ])?;
+        let (u_relative, dof) =
+            combine_independent(&[((by_air * air.u).abs(), air.dof), (liquid_u, vessel.dof.min(stated.dof))])?;
         Estimate::new(z, z * u_relative, dof)
     }
 }
@@ -71,13 +69,9 @@ pub fn volume_per_indicated_mass_ml_per_g(
     liquid_at_vessel_kg_per_m3: f64,
     liquid_at_stated_kg_per_m3: f64,
 ) -> Option<f64> {
-    let all_finite = [
-        air_kg_per_m3,
-        liquid_at_vessel_kg_per_m3,
-        liquid_at_stated_kg_per_m3,
-    ]
-    .iter()
-    .all(|density| density.is_finite());
+    let all_finite = [air_kg_per_m3, liquid_at_vessel_kg_per_m3, liquid_at_stated_kg_per_m3]
+        .iter()
+        .all(|density| density.is_finite());
     let ordered = air_kg_per_m3 >= 0.0
         && air_kg_per_m3 < liquid_at_vessel_kg_per_m3
         && air_kg_per_m3 < WEIGHT_KG_PER_M3
@@ -85,8 +79,8 @@ pub fn volume_per_indicated_mass_ml_per_g(
     if !(all_finite && ordered) {
         return None;
     }
-    let mass_per_indication = (1.0 - air_kg_per_m3 / WEIGHT_KG_PER_M3)
-        / (1.0 - air_kg_per_m3 / liquid_at_vessel_kg_per_m3);
+    let mass_per_indication =
+        (1.0 - air_kg_per_m3 / WEIGHT_KG_PER_M3) / (1.0 - air_kg_per_m3 / liquid_at_vessel_kg_per_m3);
     Some(1000.0 * mass_per_indication / liquid_at_stated_kg_per_m3)
 }
 
@@ -111,23 +105,14 @@ pub fn needle_factor(needle_mm: f64, vessel_mm: f64) -> Option<f64> {
 /// Uncertainties are finite and not negative, else `None`; first order, diameters independent, infinite degrees of
 /// freedom.
 #[must_use]
-pub fn needle_factor_with_u(
-    needle_mm: f64,
-    u_needle_mm: f64,
-    vessel_mm: f64,
-    u_vessel_mm: f64,
-) -> Option<Estimate> {
+pub fn needle_factor_with_u(needle_mm: f64, u_needle_mm: f64, vessel_mm: f64, u_vessel_mm: f64) -> Option<Estimate> {
     let factor = needle_factor(needle_mm, vessel_mm)?;
-    if ![u_needle_mm, u_vessel_mm]
-        .iter()
-        .all(|u| u.is_finite() && *u >= 0.0)
-    {
+    if ![u_needle_mm, u_vessel_mm].iter().all(|u| u.is_finite() && *u >= 0.0) {
         return None;
     }
     let ratio = needle_mm / vessel_mm;
     let from_vessel = ratio * u_vessel_mm;
-    let u =
-        2.0 * ratio / vessel_mm * (u_needle_mm * u_needle_mm + from_vessel * from_vessel).sqrt();
+    let u = 2.0 * ratio / vessel_mm * (u_needle_mm * u_needle_mm + from_vessel * from_vessel).sqrt();
     Estimate::new(factor, u, f64::INFINITY)
 }
 
@@ -156,29 +141,17 @@ mod tests {
             (37.0, 1013.25, 1.007_716),
         ] {
             let liquid = water_at(t_c);
-            let z = volume_per_indicated_mass_ml_per_g(air_at(t_c, p_hpa), liquid, liquid)
-                .expect("in range");
-            assert!(
-                (z - expected).abs() < 1e-6,
-                "{t_c} °C: expected {expected}, found {z}"
-            );
+            let z = volume_per_indicated_mass_ml_per_g(air_at(t_c, p_hpa), liquid, liquid).expect("in range");
+            assert!((z - expected).abs() < 1e-6, "{t_c} °C: expected {expected}, found {z}");
         }
     }
 
     #[test]
     fn volume_stated_at_body_temperature() {
-        let z = volume_per_indicated_mass_ml_per_g(
-            air_at(23.0, 1013.0),
-            water_at(23.0),
-            water_at(37.0),
-        );
+        let z = volume_per_indicated_mass_ml_per_g(air_at(23.0, 1013.0), water_at(23.0), water_at(37.0));
         let z = z.expect("in range");
         assert!((z - 1.007_765).abs() < 6e-7, "{z}");
-        let at_vessel = volume_per_indicated_mass_ml_per_g(
-            air_at(23.0, 1013.0),
-            water_at(23.0),
-            water_at(23.0),
-        );
+        let at_vessel = volume_per_indicated_mass_ml_per_g(air_at(23.0, 1013.0), water_at(23.0), water_at(23.0));
         assert!((z / at_vessel.expect("in range") - 1.004_24).abs() < 5e-6);
     }
 
@@ -190,8 +163,7 @@ mod tests {
         let liquid = water_at(23.0);
         // The worked figure used a simplified air density; the full equation differs by 2.8e-5 kg/m³.
         for air_kg_per_m3 in [1.185_817_7, air_at(23.0, 1013.0)] {
-            let z = volume_per_indicated_mass_ml_per_g(air_kg_per_m3, liquid, liquid)
-                .expect("in range");
+            let z = volume_per_indicated_mass_ml_per_g(air_kg_per_m3, liquid, liquid).expect("in range");
             assert!((z - 1.003_509_6).abs() < 1e-7, "{z}");
             let volume_ml = (indicated_g + evaporated_g) * z * needle;
             assert!((volume_ml - 0.491_781_4).abs() < 6e-8, "{volume_ml}");
@@ -205,31 +177,16 @@ mod tests {
 
     #[test]
     fn needle_factors() {
-        for (needle_mm, vessel_mm, lost_percent, tolerance) in [
-            (1.0, 10.0, 1.0, 1e-9),
-            (0.5, 20.0, 0.0625, 1e-9),
-            (0.8, 25.0, 0.1024, 1e-9),
-            (0.0, 20.0, 0.0, 0.0),
-        ] {
+        for (needle_mm, vessel_mm, lost_percent, tolerance) in
+            [(1.0, 10.0, 1.0, 1e-9), (0.5, 20.0, 0.0625, 1e-9), (0.8, 25.0, 0.1024, 1e-9), (0.0, 20.0, 0.0, 0.0)]
+        {
             let factor = needle_factor(needle_mm, vessel_mm).expect("in range");
-            assert!(
-                (100.0 * (1.0 - factor) - lost_percent).abs() <= tolerance,
-                "{needle_mm} in {vessel_mm}: {factor}"
-            );
+            assert!((100.0 * (1.0 - factor) - lost_percent).abs() <= tolerance, "{needle_mm} in {vessel_mm}: {factor}");
         }
-        for (needle_mm, vessel_mm) in [
-            (20.0, 20.0),
-            (21.0, 20.0),
-            (-0.5, 20.0),
-            (0.5, 0.0),
-            (f64::NAN, 20.0),
-            (0.5, f64::INFINITY),
-        ] {
-            assert_eq!(
-                needle_factor(needle_mm, vessel_mm),
-                None,
-                "{needle_mm} in {vessel_mm}"
-            );
+        for (needle_mm, vessel_mm) in
+            [(20.0, 20.0), (21.0, 20.0), (-0.5, 20.0), (0.5, 0.0), (f64::NAN, 20.0), (0.5, f64::INFINITY)]
+        {
+            assert_eq!(needle_factor(needle_mm, vessel_mm), None, "{needle_mm} in {vessel_mm}");
         }
         // 10 % of the needle's diameter is 20 % of the correction.
         let with_u = needle_factor_with_u(0.5, 0.05, 20.0, 0.0).expect("in range");
@@ -247,10 +204,7 @@ mod tests {
             (1.2, 998.0, f64::INFINITY),
             (f64::NAN, 998.0, 998.0),
         ] {
-            assert_eq!(
-                volume_per_indicated_mass_ml_per_g(air, vessel, stated),
-                None
-            );
+            assert_eq!(volume_per_indicated_mass_ml_per_g(air, vessel, stated), None);
         }
     }
 

@@ -44,7 +44,12 @@ impl Evaporation {
     #[must_use]
     pub fn lost_g(&self, from_s: f64, to_s: f64) -> f64 {
         let mut corners = vec![from_s, to_s];
-        corners.extend([Some(self.before_t_s), self.after.map(|(_, t)| t)].into_iter().flatten().filter(|t| from_s < *t && *t < to_s));
+        corners.extend(
+            [Some(self.before_t_s), self.after.map(|(_, t)| t)]
+                .into_iter()
+                .flatten()
+                .filter(|t| from_s < *t && *t < to_s),
+        );
         corners.sort_by(f64::total_cmp);
         let trapezium = |w: &[f64]| (self.at_ug_per_s(w[0]) + self.at_ug_per_s(w[1])) / 2.0 * (w[1] - w[0]);
         corners.windows(2).map(trapezium).sum::<f64>() * 1e-6
@@ -76,7 +81,8 @@ impl Conversion {
     pub fn delivered_ul(&self, at: domain::RunTime, mass_g: f64) -> f64 {
         let (zero_s, zero_g) = self.zero;
         let t_s = at.seconds();
-        let lost = if t_s >= zero_s { self.evaporation.lost_g(zero_s, t_s) } else { -self.evaporation.lost_g(t_s, zero_s) };
+        let lost =
+            if t_s >= zero_s { self.evaporation.lost_g(zero_s, t_s) } else { -self.evaporation.lost_g(t_s, zero_s) };
         (mass_g - zero_g + lost) * self.ul_per_g()
     }
 }

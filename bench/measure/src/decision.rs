@@ -52,8 +52,7 @@ impl From<Decision> for CheckVerdict {
 /// inconclusive. For U = 2u and a normal distribution, a pass is wrong with at most 2.3 % probability per limit.
 #[must_use]
 pub fn decide_guarded(value: f64, expanded_u: f64, limits: Limits) -> Decision {
-    let usable =
-        value.is_finite() && expanded_u.is_finite() && expanded_u >= 0.0 && usable(limits);
+    let usable = value.is_finite() && expanded_u.is_finite() && expanded_u >= 0.0 && usable(limits);
     if !usable {
         return Decision::Inconclusive;
     }
@@ -64,11 +63,7 @@ pub fn decide_guarded(value: f64, expanded_u: f64, limits: Limits) -> Decision {
     }
     let under_high = limits.high.is_none_or(|high| value <= high - expanded_u);
     let over_low = limits.low.is_none_or(|low| value >= low + expanded_u);
-    if under_high && over_low {
-        Decision::Pass
-    } else {
-        Decision::Inconclusive
-    }
+    if under_high && over_low { Decision::Pass } else { Decision::Inconclusive }
 }
 
 /// The probability, 0 to 1, that the true value lies outside the limits, for a normal distribution about `value`
@@ -99,10 +94,7 @@ mod tests {
     use Decision::{Fail, Inconclusive, Pass};
     use proptest::prelude::*;
 
-    const LIMITS: Limits = Limits {
-        low: Some(-14.5),
-        high: Some(14.5),
-    };
+    const LIMITS: Limits = Limits { low: Some(-14.5), high: Some(14.5) };
 
     #[test]
     fn accuracy_limits_of_14_5_percent() {
@@ -120,27 +112,15 @@ mod tests {
             for signed in [value, -value] {
                 assert_eq!(decide_guarded(signed, 1.9, LIMITS), decision, "{signed}");
                 let found = probability_nonconforming(signed, 0.95, LIMITS).expect("usable");
-                assert!(
-                    (found - probability).abs() < 1e-5,
-                    "{signed}: expected {probability}, found {found}"
-                );
+                assert!((found - probability).abs() < 1e-5, "{signed}: expected {probability}, found {found}");
             }
         }
     }
 
     #[test]
     fn one_sided_risk_at_the_acceptance_limit() {
-        let limits = Limits {
-            low: None,
-            high: Some(10.0),
-        };
-        for (guard_in_u, expected) in [
-            (0.0, 0.5),
-            (1.0, 0.1587),
-            (1.66, 0.0485),
-            (2.0, 0.0228),
-            (3.0, 0.0013),
-        ] {
+        let limits = Limits { low: None, high: Some(10.0) };
+        for (guard_in_u, expected) in [(0.0, 0.5), (1.0, 0.1587), (1.66, 0.0485), (2.0, 0.0228), (3.0, 0.0013)] {
             let found = probability_nonconforming(10.0 - guard_in_u, 1.0, limits).expect("usable");
             assert!((found - expected).abs() < 6e-5, "{guard_in_u}: {found}");
         }
@@ -151,18 +131,12 @@ mod tests {
         assert_eq!(decide_guarded(14.5, 0.0, LIMITS), Pass);
         assert_eq!(decide_guarded(14.500_001, 0.0, LIMITS), Fail);
         assert_eq!(probability_nonconforming(14.5, 0.0, LIMITS), Some(0.0));
-        assert_eq!(
-            probability_nonconforming(14.500_001, 0.0, LIMITS),
-            Some(1.0)
-        );
+        assert_eq!(probability_nonconforming(14.500_001, 0.0, LIMITS), Some(1.0));
     }
 
     #[test]
     fn one_sided_limits() {
-        let at_least = Limits {
-            low: Some(2.0),
-            high: None,
-        };
+        let at_least = Limits { low: Some(2.0), high: None };
         assert_eq!(decide_guarded(1e12, 0.1, at_least), Pass);
         assert_eq!(decide_guarded(1.8, 0.1, at_least), Fail);
         assert_eq!(decide_guarded(2.05, 0.1, at_least), Inconclusive);
@@ -183,57 +157,22 @@ mod tests {
             assert_eq!(probability_nonconforming(number, 0.95, LIMITS), None);
             assert_eq!(probability_nonconforming(99.0, number, LIMITS), None);
             for limits in [
-                Limits {
-                    low: Some(number),
-                    high: None,
-                },
-                Limits {
-                    low: None,
-                    high: Some(number),
-                },
-                Limits {
-                    low: Some(number),
-                    high: Some(1.0),
-                },
-                Limits {
-                    low: Some(-1.0),
-                    high: Some(number),
-                },
+                Limits { low: Some(number), high: None },
+                Limits { low: None, high: Some(number) },
+                Limits { low: Some(number), high: Some(1.0) },
+                Limits { low: Some(-1.0), high: Some(number) },
             ] {
                 assert_eq!(decide_guarded(99.0, 0.1, limits), Inconclusive);
                 assert_eq!(probability_nonconforming(99.0, 0.1, limits), None);
             }
         }
         assert_eq!(decide_guarded(0.0, -1.0, LIMITS), Inconclusive);
-        assert_eq!(
-            decide_guarded(
-                0.0,
-                0.1,
-                Limits {
-                    low: None,
-                    high: None
-                }
-            ),
-            Inconclusive
-        );
-        assert_eq!(
-            decide_guarded(
-                0.0,
-                0.1,
-                Limits {
-                    low: Some(1.0),
-                    high: Some(-1.0)
-                }
-            ),
-            Inconclusive
-        );
+        assert_eq!(decide_guarded(0.0, 0.1, Limits { low: None, high: None }), Inconclusive);
+        assert_eq!(decide_guarded(0.0, 0.1, Limits { low: Some(1.0), high: Some(-1.0) }), Inconclusive);
     }
 
     fn any_limits() -> impl Strategy<Value = Limits> {
-        (
-            proptest::option::of(-20.0..0.0_f64),
-            proptest::option::of(0.0..20.0_f64),
-        )
+        (proptest::option::of(-20.0..0.0_f64), proptest::option::of(0.0..20.0_f64))
             .prop_map(|(low, high)| Limits { low, high })
     }
 

@@ -90,9 +90,7 @@ impl LineFit {
     /// The slope b, in units of y per second; `None` before two distinct times.
     #[must_use]
     pub fn slope(&self) -> Option<f64> {
-        (self.sum_tt > 0.0)
-            .then(|| self.sum_ty / self.sum_tt)
-            .filter(|slope| slope.is_finite())
+        (self.sum_tt > 0.0).then(|| self.sum_ty / self.sum_tt).filter(|slope| slope.is_finite())
     }
 
     /// Standard uncertainty of the slope from the residuals' scatter, in units of y per second, with
@@ -129,9 +127,7 @@ impl LineFit {
     #[must_use]
     pub fn residual_s(&self) -> Option<f64> {
         let dof = self.dof()?;
-        (self.sum_tt > 0.0)
-            .then(|| (self.sum_rr / dof).sqrt())
-            .filter(|s| s.is_finite())
+        (self.sum_tt > 0.0).then(|| (self.sum_rr / dof).sqrt()).filter(|s| s.is_finite())
     }
 
     /// Degrees of freedom n − 2; `None` before three pairs.
@@ -195,9 +191,7 @@ impl Mean {
     /// The mean, in the unit of y; `None` before the first value.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (self.n > 0)
-            .then_some(self.mean)
-            .filter(|mean| mean.is_finite())
+        (self.n > 0).then_some(self.mean).filter(|mean| mean.is_finite())
     }
 
     /// Mean time, in seconds; `None` before the first value.
@@ -223,10 +217,7 @@ impl Mean {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a count of readings stays far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a count of readings stays far below 2^53")]
 fn count(n: u64) -> f64 {
     n as f64
 }
@@ -246,10 +237,7 @@ mod tests {
 
     fn close(found: Option<f64>, expected: f64, tolerance: f64) {
         let found = found.expect("a figure");
-        assert!(
-            (found - expected).abs() <= tolerance,
-            "expected {expected}, found {found}"
-        );
+        assert!((found - expected).abs() <= tolerance, "expected {expected}, found {found}");
     }
 
     #[test]
@@ -270,69 +258,37 @@ mod tests {
     fn equal_spacing_closed_form() {
         // Alternating ±1 on a line at unit spacing: Σ(t − t̄)·(±1) = −n/2 and Σ(t − t̄)² = n(n² − 1)/12.
         let count = 100_u32;
-        let pairs: Vec<_> = (0..count)
-            .map(|i| {
-                (
-                    f64::from(i),
-                    5.0 * f64::from(i) + if i % 2 == 0 { 1.0 } else { -1.0 },
-                )
-            })
-            .collect();
+        let pairs: Vec<_> =
+            (0..count).map(|i| (f64::from(i), 5.0 * f64::from(i) + if i % 2 == 0 { 1.0 } else { -1.0 })).collect();
         let line = fit(&pairs);
         let n = f64::from(count);
         let sum_tt = n * (n * n - 1.0) / 12.0;
         close(line.slope(), 5.0 - n / 2.0 / sum_tt, 1e-13);
-        close(
-            line.residual_s(),
-            ((n - n * n / 4.0 / sum_tt) / (n - 2.0)).sqrt(),
-            1e-12,
-        );
+        close(line.residual_s(), ((n - n * n / 4.0 / sum_tt) / (n - 2.0)).sqrt(), 1e-12);
     }
 
     #[test]
     fn too_little_is_none() {
         let mut line = LineFit::new();
-        assert_eq!(
-            (line.slope(), line.mean_t_s(), line.dof()),
-            (None, None, None)
-        );
+        assert_eq!((line.slope(), line.mean_t_s(), line.dof()), (None, None, None));
         line.push(5.0, 1.0);
         line.push(5.0, 2.0);
         line.push(5.0, 3.0);
-        assert_eq!(
-            (
-                line.slope(),
-                line.slope_u(),
-                line.residual_s(),
-                line.intercept_at(5.0)
-            ),
-            (None, None, None, None)
-        );
+        assert_eq!((line.slope(), line.slope_u(), line.residual_s(), line.intercept_at(5.0)), (None, None, None, None));
         line.push(6.0, 4.0);
         close(line.slope(), 2.0, 1e-15);
         close(line.residual_s(), 1.0, 1e-15);
         let two = fit(&[(0.0, 0.0), (1.0, 1.0)]);
         close(two.slope(), 1.0, 0.0);
-        assert_eq!(
-            (two.slope_u(), two.slope_estimate(), two.residual_s()),
-            (None, None, None)
-        );
-        assert_eq!(
-            (Mean::new().mean(), Mean::new().s(), Mean::new().estimate()),
-            (None, None, None)
-        );
+        assert_eq!((two.slope_u(), two.slope_estimate(), two.residual_s()), (None, None, None));
+        assert_eq!((Mean::new().mean(), Mean::new().s(), Mean::new().estimate()), (None, None, None));
     }
 
     #[test]
     fn numbers_that_are_not_finite_leave_no_trace() {
         let mut line = fit(&[(0.0, 0.0), (1.0, 1.0), (2.0, 1.0)]);
         let slope = line.slope();
-        for (t_s, y) in [
-            (f64::NAN, 1.0),
-            (1.0, f64::NAN),
-            (f64::INFINITY, 1.0),
-            (1.0, f64::NEG_INFINITY),
-        ] {
+        for (t_s, y) in [(f64::NAN, 1.0), (1.0, f64::NAN), (f64::INFINITY, 1.0), (1.0, f64::NEG_INFINITY)] {
             assert!(!line.push(t_s, y));
         }
         assert_eq!((line.n(), line.refused(), line.slope()), (3, 4, slope));
@@ -375,24 +331,12 @@ mod tests {
         let n = count(pairs.len() as u64);
         let mean_t = pairs.iter().map(|pair| pair.0).sum::<f64>() / n;
         let mean_y = pairs.iter().map(|pair| pair.1).sum::<f64>() / n;
-        let tt: f64 = pairs
-            .iter()
-            .map(|pair| (pair.0 - mean_t) * (pair.0 - mean_t))
-            .sum();
-        let ty: f64 = pairs
-            .iter()
-            .map(|pair| (pair.0 - mean_t) * (pair.1 - mean_y))
-            .sum();
-        let yy: f64 = pairs
-            .iter()
-            .map(|pair| (pair.1 - mean_y) * (pair.1 - mean_y))
-            .sum();
+        let tt: f64 = pairs.iter().map(|pair| (pair.0 - mean_t) * (pair.0 - mean_t)).sum();
+        let ty: f64 = pairs.iter().map(|pair| (pair.0 - mean_t) * (pair.1 - mean_y)).sum();
+        let yy: f64 = pairs.iter().map(|pair| (pair.1 - mean_y) * (pair.1 - mean_y)).sum();
         let slope = ty / tt;
         let residual = |pair: &(f64, f64)| pair.1 - mean_y - slope * (pair.0 - mean_t);
-        let rr = pairs
-            .iter()
-            .map(|pair| residual(pair) * residual(pair))
-            .sum();
+        let rr = pairs.iter().map(|pair| residual(pair) * residual(pair)).sum();
         (slope, rr, tt, yy)
     }
 

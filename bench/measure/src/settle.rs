@@ -163,10 +163,14 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
         ErrorUnit::Microlitre => 1.0,
         ErrorUnit::PercentOfCommanded if reference_ul > 0.0 => 100.0 / reference_ul,
         ErrorUnit::PercentOfCommanded => {
-            return Err(format!("expected a commanded volume between {} and {}, but none was commanded", window.from, window.to));
+            return Err(format!(
+                "expected a commanded volume between {} and {}, but none was commanded",
+                window.from, window.to
+            ));
         }
     };
-    let terms = volume_terms(ledger, &conversion, &weighed, scale).ok_or("the balance has no calibration in the rig file")?;
+    let terms =
+        volume_terms(ledger, &conversion, &weighed, scale).ok_or("the balance has no calibration in the rig file")?;
     let mut notes = vec![format!(
         "delivered {} uL, commanded {} uL",
         domain::quantity::significant(delivered_ul),
@@ -183,7 +187,9 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
     }
     let weighing = |mark: &str| match ledger.weighing(mark) {
         None => Err(format!("the run never came to the weighing '{mark}'")),
-        Some(None) => Err(format!("expected at least 3 readings of the balance for the weighing '{mark}', but found fewer")),
+        Some(None) => {
+            Err(format!("expected at least 3 readings of the balance for the weighing '{mark}', but found fewer"))
+        }
         Some(Some(weighing)) => Ok(weighing),
     };
     let (from, to) = (weighing(&window.from)?, weighing(&window.to)?);
@@ -197,7 +203,8 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
 /// The worst of several boluses: the one that is decided worst, and among those the one that is farthest off.
 fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -> Result<Measured, String> {
     let rank = |m: &Measured| {
-        let decision = m.budget.combined().map_or(Decision::Inconclusive, |c| decide_guarded(m.value, c.expanded, limits));
+        let decision =
+            m.budget.combined().map_or(Decision::Inconclusive, |c| decide_guarded(m.value, c.expanded, limits));
         match decision {
             Decision::Fail => 2,
             Decision::Inconclusive => 1,
@@ -210,7 +217,8 @@ fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -
         match measure(ledger, window, Of::Bolus, unit) {
             Ok(measured) => {
                 let rank = rank(&measured);
-                let beats = |w: &(u8, usize, Measured)| rank > w.0 || (rank == w.0 && measured.value.abs() > w.2.value.abs());
+                let beats =
+                    |w: &(u8, usize, Measured)| rank > w.0 || (rank == w.0 && measured.value.abs() > w.2.value.abs());
                 if worst.as_ref().is_none_or(beats) {
                     worst = Some((rank, i + 1, measured));
                 }

@@ -87,8 +87,7 @@ fn tanaka_slope(t_c: f64) -> f64 {
 
 /// d²ρ/dt² in kg/(m³ K²), as a central difference of the exact slope.
 fn tanaka_curvature(t_c: f64) -> f64 {
-    (tanaka_slope(t_c + CURVATURE_STEP_C) - tanaka_slope(t_c - CURVATURE_STEP_C))
-        / (2.0 * CURVATURE_STEP_C)
+    (tanaka_slope(t_c + CURVATURE_STEP_C) - tanaka_slope(t_c - CURVATURE_STEP_C)) / (2.0 * CURVATURE_STEP_C)
 }
 
 #[cfg(test)]
@@ -115,23 +114,13 @@ mod tests {
             (40.0, 992.215_209),
         ] {
             let found = density_kg_per_m3(t_c).expect("in range");
-            assert!(
-                (found - expected).abs() < 6e-7,
-                "{t_c} °C: expected {expected}, found {found}"
-            );
+            assert!((found - expected).abs() < 6e-7, "{t_c} °C: expected {expected}, found {found}");
         }
     }
 
     #[test]
     fn outside_the_range_there_is_no_density() {
-        for t_c in [
-            -0.001,
-            40.001,
-            293.15,
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-        ] {
+        for t_c in [-0.001, 40.001, 293.15, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(density_kg_per_m3(t_c), None, "{t_c}");
             assert_eq!(density_with_u(t_c, 0.1), None, "{t_c}");
         }

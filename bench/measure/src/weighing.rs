@@ -37,7 +37,9 @@ impl Recent {
     pub(crate) fn push(&mut self, reading: &Reading, averaging_s: f64) {
         let t_s = reading.at_ns.seconds();
         self.readings.push_back((t_s, reading.value, reading.status));
-        while self.readings.len() > READINGS_MAX || self.readings.front().is_some_and(|(t, _, _)| *t <= t_s - averaging_s) {
+        while self.readings.len() > READINGS_MAX
+            || self.readings.front().is_some_and(|(t, _, _)| *t <= t_s - averaging_s)
+        {
             self.readings.pop_front();
         }
     }
@@ -82,7 +84,8 @@ mod tests {
     #[test]
     fn unstable_readings_are_left_out_while_there_are_enough_others() {
         let mut recent = Recent::default();
-        for (t, m, s) in [(1, 9.0, Status::Unstable), (2, 1.0, Status::Ok), (3, 1.2, Status::Ok), (4, 1.1, Status::Ok)] {
+        for (t, m, s) in [(1, 9.0, Status::Unstable), (2, 1.0, Status::Ok), (3, 1.2, Status::Ok), (4, 1.1, Status::Ok)]
+        {
             recent.push(&reading(t, m, s), 10.0);
         }
         let weighing = recent.weigh(4.0, 10.0).expect("three are enough");

@@ -63,6 +63,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bytes: u64 = std::fs::read_dir(folder.path())?.map_while(|e| e.ok()?.metadata().ok()).map(|m| m.len()).sum();
     println!("written: {:.0} readings/s", READINGS as f64 / written);
     println!("read:    {:.0} readings/s", READINGS as f64 / read);
-    println!("size:    {:.1} bytes a reading (mean value {:.3})", bytes as f64 / READINGS as f64, sum / READINGS as f64);
+    println!(
+        "size:    {:.1} bytes a reading (mean value {:.3})",
+        bytes as f64 / READINGS as f64,
+        sum / READINGS as f64
+    );
     Ok(())
 }

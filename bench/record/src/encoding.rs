@@ -137,12 +137,7 @@ impl Decoder {
         }
         let station = self.stations.get(station, |known| known, |name| Arc::from(name));
         let channel = self.channels.get(channel, Channel::as_str, Channel::new);
-        Some(Event {
-            seq,
-            t_ns,
-            station,
-            kind: EventKind::Reading(Reading { channel, at_ns, u_ns, value, status }),
-        })
+        Some(Event { seq, t_ns, station, kind: EventKind::Reading(Reading { channel, at_ns, u_ns, value, status }) })
     }
 }
 

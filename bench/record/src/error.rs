@@ -61,7 +61,9 @@ pub enum ReadError {
         cause: Arc<io::Error>,
     },
     /// A later version wrote it.
-    #[error("record {path} is in format {found}, but this version knows formats up to {known}; read it with the version that wrote it or a later one")]
+    #[error(
+        "record {path} is in format {found}, but this version knows formats up to {known}; read it with the version that wrote it or a later one"
+    )]
     Format {
         /// The file.
         path: PathBuf,

@@ -129,13 +129,44 @@ impl Head {
 fn read_segment<F: FnMut(Event)>(path: &Path, stream: &mut Stream<'_, F>) -> Result<(), ReadError> {
     let refused = |cause| ReadError::file("read", path, cause);
     let mut file = File::open(path).map_err(refused)?;
-    let mut left = file.metadata().map_err(refused)?.len();
+    let size = file.metadata().map_err(refused)?.len();
+    let checksum_fits = match read_closed(&mut file, size, path, stream)? {
+        Closed::Whole => return Ok(()),
+        Closed::Torn { checksum_fits } => checksum_fits,
+    };
+    if stream.over {
+        return Ok(());
+    }
+    let Some(chunk) = salvage::open_chunk(&mut file, size).map_err(refused)? else { return Ok(()) };
+    if checksum_fits {
+        stream.torn = Some("ends inside an open chunk".to_owned());
+    }
+    salvage::records(&chunk, |opcode, data| {
+        stream.record(opcode, data)?;
+        Ok(!stream.over)
+    })
+}
+
+/// How a segment's records ended, open chunks aside.
+enum Closed {
+    Whole,
+    Torn { checksum_fits: bool },
+}
+
+/// Reads the records and the closed chunks of one segment.
+fn read_closed<F: FnMut(Event)>(
+    file: &mut File,
+    size: u64,
+    path: &Path,
+    stream: &mut Stream<'_, F>,
+) -> Result<Closed, ReadError> {
+    let refused = |cause| ReadError::file("read", path, cause);
     let mut magic = Vec::new();
-    (&mut file).take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(refused)?;
-    left = left.saturating_sub(magic.len() as u64);
+    file.take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(refused)?;
     if magic != MAGIC {
         stream.damaged("its first bytes are not those of an MCAP file");
     }
+    let mut left = size.saturating_sub(magic.len() as u64);
     let mut reader = LinearReader::new_with_options(
         LinearReaderOptions::default()
             .with_skip_end_magic(true)
@@ -149,12 +180,10 @@ fn read_segment<F: FnMut(Event)>(path: &Path, stream: &mut Stream<'_, F>) -> Res
         match reader.next_event() {
             Some(Ok(LinearReadEvent::ReadRequest(wanted))) => {
                 let most = usize::try_from(left).unwrap_or(usize::MAX);
-                let wanted = wanted.max(READ_BYTES).min(most);
-                if wanted == 0 {
-                    stream.tear("is cut off");
-                    break;
-                }
-                let count = file.read(reader.insert(wanted)).map_err(refused)?;
+                let count = match wanted.max(READ_BYTES).min(most) {
+                    0 => 0,
+                    wanted => file.read(reader.insert(wanted)).map_err(refused)?,
+                };
                 if count == 0 {
                     stream.tear("is cut off");
                     break;
@@ -162,28 +191,19 @@ fn read_segment<F: FnMut(Event)>(path: &Path, stream: &mut Stream<'_, F>) -> Res
                 reader.notify_read(count);
                 left -= count as u64;
             }
-            Some(Ok(LinearReadEvent::Record { opcode: op::DATA_END, .. })) | None => return Ok(()),
+            Some(Ok(LinearReadEvent::Record { opcode: op::DATA_END, .. })) | None => return Ok(Closed::Whole),
             Some(Ok(LinearReadEvent::Record { opcode, data })) => stream.record(opcode, data)?,
             Some(Err(McapError::BadDataCrc { .. })) => {
                 stream.damaged("the checksum over all of it does not fit");
-                return Ok(());
+                return Ok(Closed::Whole);
             }
             Some(Err(error)) => {
-                stream.tear(&format!("is damaged or was not closed ({error})"));
-                break;
+                stream.tear(&format!("is damaged ({error})"));
+                return Ok(Closed::Torn { checksum_fits: !matches!(error, McapError::BadChunkCrc { .. }) });
             }
         }
     }
-    if stream.over {
-        return Ok(());
-    }
-    match salvage::open_chunk(&mut file).map_err(refused)? {
-        Some(chunk) => salvage::records(&chunk, |opcode, data| {
-            stream.record(opcode, data)?;
-            Ok(!stream.over)
-        }),
-        None => Ok(()),
-    }
+    Ok(Closed::Torn { checksum_fits: true })
 }
 
 /// The stream as it comes out of the segments.
@@ -195,7 +215,7 @@ struct Stream<'a, F> {
     end: Option<End>,
     /// What tore the segment before; it is forgotten if the next one goes on without a gap.
     torn_before: Option<String>,
-    /// What tore this segment.
+    /// What tore this segment, without the segment's name and the place.
     torn: Option<String>,
     /// Damage that lost no event.
     damage: Option<String>,
@@ -219,9 +239,9 @@ impl<'a, F: FnMut(Event)> Stream<'a, F> {
     }
 
     fn begin_segment(&mut self, path: &'a Path) {
-        self.path = path;
         let torn = self.torn.take();
-        self.torn_before = self.torn_before.take().or(torn);
+        self.torn_before = self.torn_before.take().or_else(|| torn.map(|what| self.sentence(&what)));
+        self.path = path;
     }
 
     /// A record of the file, or of a chunk in it.
@@ -272,12 +292,14 @@ impl<'a, F: FnMut(Event)> Stream<'a, F> {
 
     /// The stream may end here; the first reason counts.
     fn tear(&mut self, what: &str) {
-        if self.torn.is_none() {
-            let behind = match self.digest.events() {
-                0 => "before its first event".to_owned(),
-                events => format!("behind event {}", events - 1),
-            };
-            self.torn = Some(format!("{} {what}, {behind}", self.name()));
+        self.torn.get_or_insert_with(|| what.to_owned());
+    }
+
+    /// What happened to the file, and where in the stream.
+    fn sentence(&self, what: &str) -> String {
+        match self.digest.events().checked_sub(1) {
+            None => format!("{} {what}, before its first event", self.name()),
+            Some(last) => format!("{} {what}, behind event {last}", self.name()),
         }
     }
 
@@ -293,16 +315,20 @@ impl<'a, F: FnMut(Event)> Stream<'a, F> {
 
     fn tail(self) -> Tail {
         let (stream_sha256, events) = (self.digest.hex(), self.digest.events());
+        let torn = self.torn_before.clone().or_else(|| self.torn.as_ref().map(|what| self.sentence(what)));
         let torn = match &self.end {
-            None => self.torn_before.or(self.torn).or(self.damage).or_else(|| {
-                Some("the record has no end: its run was interrupted, or has not ended yet".to_owned())
-            }),
-            Some(end) if end.finished.events == events && end.finished.stream_sha256 == stream_sha256 => self.damage,
-            Some(end) => self.torn_before.or(self.torn).or_else(|| {
+            // The end vouches for every event before it, whatever the file lost behind it.
+            Some(End { finished, .. }) if finished.events == events && finished.stream_sha256 == stream_sha256 => {
+                self.damage
+            }
+            Some(End { finished, .. }) => torn.or_else(|| {
                 Some(format!(
                     "the record's end counts {} events with digest {}, but {events} with digest {stream_sha256} were read",
-                    end.finished.events, end.finished.stream_sha256
+                    finished.events, finished.stream_sha256
                 ))
+            }),
+            None => torn.or(self.damage).or_else(|| {
+                Some("the record has no end: its run was interrupted, or has not ended yet".to_owned())
             }),
         };
         Tail { torn, stream_sha256, events, wall_seconds: self.end.map(|end| end.wall_seconds) }

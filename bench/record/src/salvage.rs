@@ -44,9 +44,8 @@ pub(crate) struct OpenChunk {
     data: Vec<u8>,
 }
 
-/// Finds the chunk that reaches beyond the end of the file, if there is one.
-pub(crate) fn open_chunk(file: &mut File) -> io::Result<Option<OpenChunk>> {
-    let size = file.metadata()?.len();
+/// Finds the chunk that reaches beyond the end of the file of that size, if there is one.
+pub(crate) fn open_chunk(file: &mut File, size: u64) -> io::Result<Option<OpenChunk>> {
     let mut at = MAGIC.len() as u64;
     // Each turn passes over a record's header at least, so the file's size bounds the turns.
     loop {
@@ -63,7 +62,7 @@ pub(crate) fn open_chunk(file: &mut File) -> io::Result<Option<OpenChunk>> {
             return Ok(None);
         }
         let mut body = Vec::new();
-        file.take(LENGTH_MAX as u64).read_to_end(&mut body)?;
+        file.take(room.min(LENGTH_MAX as u64)).read_to_end(&mut body)?;
         return Ok(OpenChunk::parse(&body));
     }
 }

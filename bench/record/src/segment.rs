@@ -85,7 +85,7 @@ impl Segment {
                 events_channel,
                 channels: BTreeMap::new(),
                 flushes: 0,
-                open: true,
+                open: false,
             })
         };
         begin().map_err(|e| failed("begin", path, e))

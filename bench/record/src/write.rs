@@ -142,11 +142,9 @@ impl Recorder {
 
     /// Flushes, and returns when the disk has it: for an intent, before the command that delivers.
     pub fn sync(&mut self) -> Result<(), WriteError> {
-        self.flush()?;
-        match self.pace {
-            Pace::Virtual => Ok(()),
-            Pace::Real => self.handle.sync_data().map_err(|e| self.fail(e)),
-        }
+        self.refuse_after_failure()?;
+        self.segment.flush().map_err(|e| self.fail(e))?;
+        self.handle.sync_data().map_err(|e| self.fail(e))
     }
 
     /// Ends the record, and returns when the disk has it.
@@ -196,11 +194,7 @@ impl fmt::Debug for Recorder {
     }
 }
 
-fn new_file(
-    folder: &Path,
-    number: u32,
-    create: fn(&Path) -> io::Result<File>,
-) -> Result<(PathBuf, File), WriteError> {
+fn new_file(folder: &Path, number: u32, create: fn(&Path) -> io::Result<File>) -> Result<(PathBuf, File), WriteError> {
     let path = folder.join(segment::file_name(number));
     match create(&path) {
         Ok(file) => Ok((path, file)),

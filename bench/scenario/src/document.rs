@@ -22,8 +22,16 @@ const PARAMETER: &[Field] = &[
 ];
 
 const WEIGHING: &[Field] = &[
-    Field::required("before", Kind::Quantity(domain::Dimension::Time), "how long the vessel is weighed before the first step"),
-    Field::required("after", Kind::Quantity(domain::Dimension::Time), "how long the vessel is weighed after the last step"),
+    Field::required(
+        "before",
+        Kind::Quantity(domain::Dimension::Time),
+        "how long the vessel is weighed before the first step",
+    ),
+    Field::required(
+        "after",
+        Kind::Quantity(domain::Dimension::Time),
+        "how long the vessel is weighed after the last step",
+    ),
     Field::required(
         "evaporation changes at most",
         Kind::Quantity(domain::Dimension::MassRate),
@@ -31,8 +39,11 @@ const WEIGHING: &[Field] = &[
     ),
 ];
 
-const FINALLY: &[Field] =
-    &[Field::required("pump", Kind::Word(&["the rig's safe state", "stopped"]), "what the pump does when the run has ended")];
+const FINALLY: &[Field] = &[Field::required(
+    "pump",
+    Kind::Word(&["the rig's safe state", "stopped"]),
+    "what the pump does when the run has ended",
+)];
 
 /// The shape of a scenario file.
 pub const SCENARIO: Kind = Kind::Map(&[
@@ -41,7 +52,11 @@ pub const SCENARIO: Kind = Kind::Map(&[
     Field::optional("method", Kind::Text, "where the method and the limits come from"),
     Field::optional("requirements", Kind::Table(&Kind::Text), "the requirements that checks name, with their texts"),
     Field::optional("parameters", Kind::Table(&Kind::Map(PARAMETER)), "values that a run may set; used as $name"),
-    Field::required("weighing", Kind::Map(WEIGHING), "the weighings with the pump stopped that tell what evaporation was"),
+    Field::required(
+        "weighing",
+        Kind::Map(WEIGHING),
+        "the weighings with the pump stopped that tell what evaporation was",
+    ),
     Field::required("steps", Kind::List(&Kind::OneOf(VARIANTS), 1), "what is done, in order"),
     Field::optional("throughout", Kind::List(&Kind::Map(guard::FIELDS), 0), "what must hold all the time"),
     Field::optional("finally", Kind::Map(FINALLY), "how the station is left; the rig's safe state always applies"),
@@ -101,7 +116,10 @@ impl Document {
         for (name, values, node) in self.parameters() {
             let both = node.get("default").is_some() && node.get("one of").is_some();
             if values.is_empty() || both {
-                problems.push(node.pos, format!("parameter {name}: expected either 'default' or 'one of', but found {}", node.describe()));
+                problems.push(
+                    node.pos,
+                    format!("parameter {name}: expected either 'default' or 'one of', but found {}", node.describe()),
+                );
             }
         }
     }
@@ -116,7 +134,10 @@ impl Document {
             if !parameters.iter().any(|(n, _, _)| n == name) {
                 let known: Vec<&str> = parameters.iter().map(|(n, _, _)| n.as_str()).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(format!("{}: expected one of the scenario's parameters ({known}) to be set, but found '{name}'", self.source.name()));
+                return Err(format!(
+                    "{}: expected one of the scenario's parameters ({known}) to be set, but found '{name}'",
+                    self.source.name()
+                ));
             }
         }
         let mut variants: Vec<Assignment> = vec![Vec::new()];
@@ -124,7 +145,10 @@ impl Document {
             let fixed = set.iter().rev().find(|(n, _)| *n == name).map(|(_, v)| vec![v.clone()]);
             let values = fixed.unwrap_or(values);
             if variants.len() * values.len() > VARIANTS_MAX {
-                return Err(format!("{}: expected at most {VARIANTS_MAX} variants, but found more; set a parameter", self.source.name()));
+                return Err(format!(
+                    "{}: expected at most {VARIANTS_MAX} variants, but found more; set a parameter",
+                    self.source.name()
+                ));
             }
             let extend = |v: &Assignment, x: &String| [v.as_slice(), &[(name.clone(), x.clone())]].concat();
             variants = variants.iter().flat_map(|v| values.iter().map(|x| extend(v, x)).collect::<Vec<_>>()).collect();

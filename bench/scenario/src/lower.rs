@@ -7,7 +7,8 @@ use domain::{FlowRate, RigProfile};
 use text::{Diagnostics, Field, Kind, Pos, View};
 
 /// Keys that every check takes: its name, its reason, its requirements.
-pub(crate) const NAME: Field = Field::optional("name", Kind::Text, "a name for results and for other steps to refer to");
+pub(crate) const NAME: Field =
+    Field::optional("name", Kind::Text, "a name for results and for other steps to refer to");
 /// The reason of a limit.
 pub(crate) const BECAUSE: Field = Field::required("because", Kind::Text, "where the limit comes from");
 /// The requirements that are verified.
@@ -63,7 +64,8 @@ impl Context<'_> {
         };
         let name = view.text("name").map_or_else(|| format!("{kind} {count}"), str::to_owned);
         if self.named.iter().any(|n| n.name == name) {
-            self.problems.push(view.pos_of("name"), format!("expected each step's name once, but found '{name}' again"));
+            self.problems
+                .push(view.pos_of("name"), format!("expected each step's name once, but found '{name}' again"));
         }
         name
     }
@@ -71,7 +73,8 @@ impl Context<'_> {
     /// The head of a check, its requirements looked up.
     pub(crate) fn check_head(&mut self, view: View<'_>, step: &str, name: String) -> CheckHead {
         if self.checks.contains(&name) {
-            self.problems.push(view.pos_of("name"), format!("expected each check's name once, but found '{name}' again"));
+            self.problems
+                .push(view.pos_of("name"), format!("expected each check's name once, but found '{name}' again"));
         }
         self.checks.push(name.clone());
         let requirements: Vec<String> = view.texts("requirement").into_iter().map(str::to_owned).collect();
@@ -106,11 +109,20 @@ impl Context<'_> {
     }
 
     /// A quantity between two bounds of the pump, in the dimension's base unit.
-    pub(crate) fn within(&mut self, view: View<'_>, key: &str, dimension: Dimension, low: f64, high: f64, shown: &str) -> Option<f64> {
+    pub(crate) fn within(
+        &mut self,
+        view: View<'_>,
+        key: &str,
+        dimension: Dimension,
+        low: f64,
+        high: f64,
+        shown: &str,
+    ) -> Option<f64> {
         let value = view.quantity(key, dimension)?;
         if value < low * (1.0 - 1e-9) || value > high * (1.0 + 1e-9) {
             let found = view.text(key).unwrap_or("");
-            let message = format!("{key}: expected {shown} for the pump of rig '{}', but found '{found}'", self.profile.name);
+            let message =
+                format!("{key}: expected {shown} for the pump of rig '{}', but found '{found}'", self.profile.name);
             self.problems.push(view.pos_of(key), message);
             return None;
         }

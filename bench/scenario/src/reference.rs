@@ -19,7 +19,12 @@ pub fn step_reference() -> String {
          Every quantity carries its unit. `$name` stands for a parameter wherever a value may stand.\n",
     );
     for spec in REGISTRY {
-        out.push_str(&format!("\n## `{}`\n\n{}.\n\n```yaml\n{}\n```\n\n", spec.variant.key, capital(spec.variant.doc), spec.example));
+        out.push_str(&format!(
+            "\n## `{}`\n\n{}.\n\n```yaml\n{}\n```\n\n",
+            spec.variant.key,
+            capital(spec.variant.doc),
+            spec.example
+        ));
         if let Kind::Map(fields) = spec.variant.kind {
             out.push_str("| key | takes | meaning |\n|---|---|---|\n");
             for field in fields {

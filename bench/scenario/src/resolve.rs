@@ -7,7 +7,7 @@ use core::time::Duration;
 use domain::event::Protocol;
 use domain::profile::{Role, SafePump};
 use domain::{Dimension, MassRate, RigProfile};
-use text::{Diagnostics, Node, Value, View, validate};
+use text::{Diagnostics, Node, View, validate};
 
 use crate::document::{Document, SCENARIO};
 use crate::guard;
@@ -22,7 +22,11 @@ pub const NO_UNEXPECTED_ALARM: &str = "no unexpected alarm or reset";
 ///
 /// # Errors
 /// Every problem of the file, in the order of their places.
-pub fn resolve(document: &Document, assignment: &[(String, String)], profile: &RigProfile) -> Result<Plan, Diagnostics> {
+pub fn resolve(
+    document: &Document,
+    assignment: &[(String, String)],
+    profile: &RigProfile,
+) -> Result<Plan, Diagnostics> {
     let mut problems = Diagnostics::new();
     let root = document.substituted(assignment, &mut problems);
     validate(&root, &SCENARIO, "scenario", &mut problems);
@@ -33,7 +37,12 @@ pub fn resolve(document: &Document, assignment: &[(String, String)], profile: &R
     }
 }
 
-fn lower(root: &Node, assignment: &[(String, String)], profile: &RigProfile, problems: &mut Diagnostics) -> Option<Plan> {
+fn lower(
+    root: &Node,
+    assignment: &[(String, String)],
+    profile: &RigProfile,
+    problems: &mut Diagnostics,
+) -> Option<Plan> {
     let view = View::new(root);
     let requirements: Vec<(String, String)> = view
         .node("requirements")
@@ -73,7 +82,7 @@ fn lower(root: &Node, assignment: &[(String, String)], profile: &RigProfile, pro
         steps,
         throughout,
         checks: context.checks,
-        resolved_yaml: serde_yaml::to_string(&to_yaml(root)).ok()?,
+        resolved_yaml: text::to_yaml(root),
         requirements,
     })
 }
@@ -85,7 +94,8 @@ fn step(node: &Node, context: &mut Context<'_>) -> Option<Step> {
         // Its problems are reported already; its name must still be known to the steps after it.
         let _ = context.step_name(View::new(body), entry.variant.key);
         if let Some(name) = View::new(body).text("name") {
-            let unknown = crate::lower::Named { name: name.to_owned(), commanded_ul: f64::INFINITY, boluses: None, lasts: true };
+            let unknown =
+                crate::lower::Named { name: name.to_owned(), commanded_ul: f64::INFINITY, boluses: None, lasts: true };
             context.named.push(unknown);
         }
         return None;
@@ -100,13 +110,15 @@ fn weighing(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) ->
         change_at_most: MassRate::from_ug_per_s(view.quantity("evaporation changes at most", Dimension::MassRate)?),
     };
     if profile.by_role(Role::Balance).is_none() {
-        problems.push(view.pos(), format!("weighing: expected a rig with a balance, but rig '{}' has none", profile.name));
+        problems
+            .push(view.pos(), format!("weighing: expected a rig with a balance, but rig '{}' has none", profile.name));
     }
     let least = profile.method.settling + profile.method.averaging;
     for (key, span) in [("before", weighing.before), ("after", weighing.after)] {
         if span < least + Duration::from_secs(1) {
             let (least, found) = (domain::time::span(least + Duration::from_secs(1)), domain::time::span(span));
-            let message = format!("weighing: {key}: expected at least {least} (settling, averaging and 1 s), but found {found}");
+            let message =
+                format!("weighing: {key}: expected at least {least} (settling, averaging and 1 s), but found {found}");
             problems.push(view.pos_of(key), message);
         }
     }
@@ -121,16 +133,5 @@ fn finally(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) {
             format!("pump: expected the safe state of rig '{}', but found 'stopped'", profile.name),
             "what is safe is the rig file's word; write: the rig's safe state",
         );
-    }
-}
-
-fn to_yaml(node: &Node) -> serde_yaml::Value {
-    match &node.value {
-        Value::Null => serde_yaml::Value::Null,
-        Value::Scalar(text) => serde_yaml::Value::String(text.clone()),
-        Value::List(items) => serde_yaml::Value::Sequence(items.iter().map(to_yaml).collect()),
-        Value::Map(entries) => serde_yaml::Value::Mapping(
-            entries.iter().map(|(k, v)| (serde_yaml::Value::String(k.text.clone()), to_yaml(v))).collect(),
-        ),
     }
 }

@@ -5,6 +5,7 @@
 //! Nothing here reads a file or knows what a scenario or a rig means.
 
 pub mod access;
+mod emit;
 mod quantity;
 mod schema;
 mod shape;
@@ -12,6 +13,7 @@ mod source;
 mod tree;
 
 pub use access::View;
+pub use emit::to_yaml;
 pub use quantity::{Span, Tolerance, parse_declared, parse_quantity, parse_tolerance};
 pub use schema::json_schema;
 pub use shape::{Field, Kind, Variant, validate};

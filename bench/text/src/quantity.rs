@@ -58,15 +58,18 @@ pub fn parse_declared(text: &str, dimension: Dimension) -> Result<Span, String> 
 /// # Errors
 /// As [`parse_quantity`]; also if the lower limit is above the upper.
 pub fn parse_tolerance(text: &str) -> Result<Tolerance, String> {
-    let wrong = || {
-        format!("expected a tolerance such as '±14.5 % of commanded' or '±0.5 uL', but found '{}'", text.trim())
-    };
+    let wrong =
+        || format!("expected a tolerance such as '±14.5 % of commanded' or '±0.5 uL', but found '{}'", text.trim());
     let (limits, dimension) = match text.trim().strip_suffix("of commanded") {
         Some(limits) => (limits.trim(), Dimension::Ratio),
         None => (text.trim(), Dimension::Volume),
     };
     if dimension == Dimension::Volume && limits.ends_with('%') {
-        return Err(format!("expected per cent of something, but found '{}'; write '{} of commanded'", text.trim(), limits));
+        return Err(format!(
+            "expected per cent of something, but found '{}'; write '{} of commanded'",
+            text.trim(),
+            limits
+        ));
     }
     let (low, high) = if let Some(width) = limits.strip_prefix('±') {
         let width = parse_quantity(width, dimension).map_err(|_| wrong())?;
@@ -143,14 +146,8 @@ mod tests {
 
     #[test]
     fn half_widths_share_the_unit() {
-        assert_eq!(
-            parse_declared("37.0 ± 0.5 °C", Dimension::Temperature),
-            Ok(Span { value: 37.0, half_width: 0.5 })
-        );
-        assert_eq!(
-            parse_declared("1013 ± 10 hPa", Dimension::Pressure).map(|s| (s.value * 10.0).round()),
-            Ok(1013.0)
-        );
+        assert_eq!(parse_declared("37.0 ± 0.5 °C", Dimension::Temperature), Ok(Span { value: 37.0, half_width: 0.5 }));
+        assert_eq!(parse_declared("1013 ± 10 hPa", Dimension::Pressure).map(|s| (s.value * 10.0).round()), Ok(1013.0));
     }
 
     #[test]

@@ -22,23 +22,35 @@ fn of_kind(kind: &Kind, parameters: bool) -> Value {
     match kind {
         Kind::Text => json!({"type": ["string", "number", "boolean"]}),
         Kind::Word(words) => value(json!({"enum": words}), parameters),
-        Kind::Quantity(d) => value(json!({"type": "string", "pattern": pattern(*d, false), "examples": [d.example()]}), parameters),
-        Kind::Declared(d) => value(json!({"type": "string", "pattern": pattern(*d, true), "examples": [d.example()]}), parameters),
+        Kind::Quantity(d) => {
+            value(json!({"type": "string", "pattern": pattern(*d, false), "examples": [d.example()]}), parameters)
+        }
+        Kind::Declared(d) => {
+            value(json!({"type": "string", "pattern": pattern(*d, true), "examples": [d.example()]}), parameters)
+        }
         Kind::Tolerance => value(
             json!({"type": "string", "pattern": "(±| to ).*(% of commanded|[uµμ]L)$", "examples": ["±14.5 % of commanded", "±0.5 uL"]}),
             parameters,
         ),
         Kind::Count(low, high) => value(json!({"type": "integer", "minimum": low, "maximum": high}), parameters),
-        Kind::List(item, at_least) => json!({"type": "array", "items": of_kind(item, parameters), "minItems": at_least}),
+        Kind::List(item, at_least) => {
+            json!({"type": "array", "items": of_kind(item, parameters), "minItems": at_least})
+        }
         Kind::Map(fields) => of_map(fields, parameters),
         Kind::Table(value) => json!({"type": "object", "additionalProperties": of_kind(value, parameters)}),
-        Kind::OneOf(variants) => json!({"oneOf": variants.iter().map(|v| of_variant(v, parameters)).collect::<Vec<_>>()}),
+        Kind::OneOf(variants) => {
+            json!({"oneOf": variants.iter().map(|v| of_variant(v, parameters)).collect::<Vec<_>>()})
+        }
         Kind::Short(short, full) => json!({"anyOf": [of_kind(short, parameters), of_kind(full, parameters)]}),
     }
 }
 
 fn value(schema: Value, parameters: bool) -> Value {
-    if parameters { json!({"anyOf": [schema, {"type": "string", "pattern": "^\\$[a-z][a-z0-9 _-]*$"}]}) } else { schema }
+    if parameters {
+        json!({"anyOf": [schema, {"type": "string", "pattern": "^\\$[a-z][a-z0-9 _-]*$"}]})
+    } else {
+        schema
+    }
 }
 
 fn of_map(fields: &[Field], parameters: bool) -> Value {

@@ -171,21 +171,34 @@ fn one_of(node: &Node, variants: &[Variant], what: &str, problems: &mut Diagnost
         }
         Some([_, (second, _), ..]) => {
             let hint = format!("each {what} has one key, one of {}; indent what belongs to it", names());
-            problems.push_hint(second.pos, format!("{what}: expected one key, but found '{}' as well", second.text), hint);
+            problems.push_hint(
+                second.pos,
+                format!("{what}: expected one key, but found '{}' as well", second.text),
+                hint,
+            );
         }
     }
 }
 
 fn unknown_key(key: &Key, known: impl Iterator<Item = &'static str> + Clone, what: &str, problems: &mut Diagnostics) {
     let names: Vec<&str> = known.clone().collect();
-    let message = format!("{what}: expected one of {}, but found the key '{}'", names.join(", "), crate::tree::shorten(&key.text));
+    let message = format!(
+        "{what}: expected one of {}, but found the key '{}'",
+        names.join(", "),
+        crate::tree::shorten(&key.text)
+    );
     match nearest(&key.text, known) {
         Some(near) => problems.push_hint(key.pos, message, format!("did you mean '{near}'?")),
         None => problems.push(key.pos, message),
     }
 }
 
-fn with_suggestion(node: &Node, message: String, known: impl Iterator<Item = &'static str>, problems: &mut Diagnostics) {
+fn with_suggestion(
+    node: &Node,
+    message: String,
+    known: impl Iterator<Item = &'static str>,
+    problems: &mut Diagnostics,
+) {
     match node.scalar().and_then(|text| nearest(text, known)) {
         Some(near) => problems.push_hint(node.pos, message, format!("did you mean '{near}'?")),
         None => problems.push(node.pos, message),

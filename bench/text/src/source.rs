@@ -54,7 +54,9 @@ impl Source {
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
-            SourceError { message: format!("{name}:{line}:1: expected UTF-8 text, but found the byte {:#04x}", e.as_bytes()[at]) }
+            SourceError {
+                message: format!("{name}:{line}:1: expected UTF-8 text, but found the byte {:#04x}", e.as_bytes()[at]),
+            }
         })?;
         let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
         Ok(Self { name: name.to_owned(), text })
@@ -64,7 +66,9 @@ impl Source {
     #[must_use]
     pub fn too_large(name: &str, bytes: u64) -> SourceError {
         let limit = SOURCE_BYTES_MAX;
-        SourceError { message: format!("{name}:1:1: expected a file of at most {limit} bytes (1 MiB), but found {bytes} bytes") }
+        SourceError {
+            message: format!("{name}:1:1: expected a file of at most {limit} bytes (1 MiB), but found {bytes} bytes"),
+        }
     }
 
     /// Its name, as shown in messages.
@@ -173,7 +177,6 @@ fn excerpt(text: &str, column: usize) -> (String, usize) {
     const WIDTH: usize = 110;
     const BEFORE: usize = 70;
     let from = (column - 1).saturating_sub(BEFORE);
-    let shown: String =
-        text.chars().skip(from).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = text.chars().skip(from).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
     (shown, column - 1 - from)
 }

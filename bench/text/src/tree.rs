@@ -158,7 +158,11 @@ impl Builder {
                 Some(())
             }
             Event::Alias(_) => {
-                problems.push_hint(pos, "expected a value, but found an alias", "write the value out, or make it a parameter");
+                problems.push_hint(
+                    pos,
+                    "expected a value, but found an alias",
+                    "write the value out, or make it a parameter",
+                );
                 self.add(Node { pos, value: Value::Null }, problems)
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -225,7 +229,10 @@ fn new_key(node: &Node, entries: &[(Key, Node)], problems: &mut Diagnostics) -> 
         problems.push(node.pos, format!("expected a text as key, but found {}", node.describe()));
     } else if let Some((first, _)) = entries.iter().find(|(k, _)| k.text == text) {
         let line = first.pos.line;
-        problems.push(node.pos, format!("expected each key once, but found '{}' again (first in line {line})", shorten(&text)));
+        problems.push(
+            node.pos,
+            format!("expected each key once, but found '{}' again (first in line {line})", shorten(&text)),
+        );
     }
     Key { pos: node.pos, text }
 }

@@ -24,9 +24,6 @@ impl Failure {
     /// A failure that hands on the code of the program that failed.
     pub(crate) fn with_code(message: impl Into<String>, code: u8) -> Self {
         assert_ne!(code, 0, "a failure has a code other than zero");
-        Self {
-            message: message.into(),
-            code,
-        }
+        Self { message: message.into(), code }
     }
 }

@@ -1,10 +1,6 @@
 //! The workshop: commands for people who work on dosebench, started as `cargo xtask <command>`.
 //! It links none of the product's crates, so that it builds and runs while they do not.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line program talks to its terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod failure;
 mod process;
@@ -26,21 +22,9 @@ struct Command {
 
 /// Every subcommand. A new one is a file of its own and an entry here.
 const COMMANDS: [Command; 3] = [
-    Command {
-        name: "readme",
-        about: "run every command of README.md's sh blocks, in order",
-        run: readme::run,
-    },
-    Command {
-        name: "test",
-        about: "run all tests of the workspace, its doc tests and tidy",
-        run: test::run,
-    },
-    Command {
-        name: "tidy",
-        about: "hold the house rules against every file of the repository",
-        run: tidy::run,
-    },
+    Command { name: "readme", about: "run every command of README.md's sh blocks, in order", run: readme::run },
+    Command { name: "test", about: "run all tests of the workspace, its doc tests and tidy", run: test::run },
+    Command { name: "tidy", about: "hold the house rules against every file of the repository", run: tidy::run },
 ];
 
 fn main() -> ExitCode {
@@ -65,25 +49,18 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
             let command = COMMANDS
                 .iter()
                 .find(|command| command.name == *name)
-                .ok_or_else(|| {
-                    Failure::usage(format!("expected {}, but found `{name}`", names()))
-                })?;
+                .ok_or_else(|| Failure::usage(format!("expected {}, but found `{name}`", names())))?;
             (command.run)(&root()?)
         }
         [name, rest @ ..] => {
             let rest = rest.join(" ");
-            Err(Failure::usage(format!(
-                "expected no argument after `{name}`, but found `{rest}`"
-            )))
+            Err(Failure::usage(format!("expected no argument after `{name}`, but found `{rest}`")))
         }
     }
 }
 
 fn names() -> String {
-    let names: Vec<String> = COMMANDS
-        .iter()
-        .map(|command| format!("`{}`", command.name))
-        .collect();
+    let names: Vec<String> = COMMANDS.iter().map(|command| format!("`{}`", command.name)).collect();
     format!("one of the commands {}", names.join(", "))
 }
 
@@ -102,17 +79,16 @@ fn help() -> String {
 
 /// The repository's root: the nearest folder upwards that holds this crate.
 fn root() -> Result<PathBuf, Failure> {
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::new(format!("cannot read the current folder: {error}")))?;
-    here.ancestors()
-        .find(|folder| folder.join("bench/xtask/Cargo.toml").is_file())
-        .map(Path::to_path_buf)
-        .ok_or_else(|| {
+    let here =
+        std::env::current_dir().map_err(|error| Failure::new(format!("cannot read the current folder: {error}")))?;
+    here.ancestors().find(|folder| folder.join("bench/xtask/Cargo.toml").is_file()).map(Path::to_path_buf).ok_or_else(
+        || {
             Failure::new(format!(
                 "expected to be started inside the repository, but found no bench/xtask above {}",
                 here.display()
             ))
-        })
+        },
+    )
 }
 
 #[cfg(test)]
@@ -127,16 +103,8 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        check(
-            &["polish"],
-            2,
-            "expected one of the commands `readme`, `test`, `tidy`, but found `polish`",
-        );
-        check(
-            &["tidy", "--fix"],
-            2,
-            "expected no argument after `tidy`, but found `--fix`",
-        );
+        check(&["polish"], 2, "expected one of the commands `readme`, `test`, `tidy`, but found `polish`");
+        check(&["tidy", "--fix"], 2, "expected no argument after `tidy`, but found `--fix`");
     }
 
     #[test]

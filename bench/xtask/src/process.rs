@@ -19,9 +19,8 @@ pub(crate) fn command(root: &Path, program: &OsStr, arguments: &[&str]) -> Comma
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root);
     for (name, _) in std::env::vars_os() {
-        let ours = name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-        });
+        let ours =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
         if ours {
             command.env_remove(name);
         }
@@ -31,16 +30,11 @@ pub(crate) fn command(root: &Path, program: &OsStr, arguments: &[&str]) -> Comma
 
 /// Runs a program with our own input and output, and fails with its exit code.
 pub(crate) fn run(root: &Path, program: &OsStr, arguments: &[&str]) -> Result<(), Failure> {
-    let status = command(root, program, arguments)
-        .status()
-        .map_err(|error| not_started(program, &error))?;
+    let status = command(root, program, arguments).status().map_err(|error| not_started(program, &error))?;
     match code(status) {
         0 => Ok(()),
         code => Err(Failure::with_code(
-            format!(
-                "expected `{}` to pass, but it ended with {code}",
-                line(program, arguments)
-            ),
+            format!("expected `{}` to pass, but it ended with {code}", line(program, arguments)),
             code,
         )),
     }
@@ -48,9 +42,7 @@ pub(crate) fn run(root: &Path, program: &OsStr, arguments: &[&str]) -> Result<()
 
 /// Runs a program for what it prints.
 pub(crate) fn output(root: &Path, program: &OsStr, arguments: &[&str]) -> Result<String, Failure> {
-    let output = command(root, program, arguments)
-        .output()
-        .map_err(|error| not_started(program, &error))?;
+    let output = command(root, program, arguments).output().map_err(|error| not_started(program, &error))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Failure::new(format!(
@@ -59,12 +51,8 @@ pub(crate) fn output(root: &Path, program: &OsStr, arguments: &[&str]) -> Result
             said.trim()
         )));
     }
-    String::from_utf8(output.stdout).map_err(|_| {
-        Failure::new(format!(
-            "expected UTF-8 from `{}`, but found other bytes",
-            line(program, arguments)
-        ))
-    })
+    String::from_utf8(output.stdout)
+        .map_err(|_| Failure::new(format!("expected UTF-8 from `{}`, but found other bytes", line(program, arguments))))
 }
 
 /// The exit code as a shell would show it: 128 and the signal's number for a program that was killed.
@@ -80,9 +68,7 @@ pub(crate) fn code(status: ExitStatus) -> u8 {
 pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Failure {
     let program = program.display();
     if error.kind() == ErrorKind::NotFound {
-        return Failure::new(format!(
-            "expected the program `{program}` on the path, but it is not installed"
-        ));
+        return Failure::new(format!("expected the program `{program}` on the path, but it is not installed"));
     }
     Failure::new(format!("expected to start `{program}`, but found: {error}"))
 }
@@ -97,31 +83,15 @@ mod tests {
     use super::*;
 
     fn check(program: &str, arguments: &[&str], code: u8, message: &str) {
-        let failure = run(Path::new("."), OsStr::new(program), arguments)
-            .expect_err("this program does not pass");
+        let failure = run(Path::new("."), OsStr::new(program), arguments).expect_err("this program does not pass");
         assert_eq!((failure.code, failure.message.as_str()), (code, message));
     }
 
     #[test]
     fn failures_name_the_program_and_hand_on_its_code() {
-        check(
-            "bash",
-            &["-c", "exit 7"],
-            7,
-            "expected `bash -c exit 7` to pass, but it ended with 7",
-        );
-        check(
-            "bash",
-            &["-c", "kill -9 $$"],
-            137,
-            "expected `bash -c kill -9 $$` to pass, but it ended with 137",
-        );
-        check(
-            "no-such-program",
-            &[],
-            1,
-            "expected the program `no-such-program` on the path, but it is not installed",
-        );
+        check("bash", &["-c", "exit 7"], 7, "expected `bash -c exit 7` to pass, but it ended with 7");
+        check("bash", &["-c", "kill -9 $$"], 137, "expected `bash -c kill -9 $$` to pass, but it ended with 137");
+        check("no-such-program", &[], 1, "expected the program `no-such-program` on the path, but it is not installed");
     }
 
     #[test]

@@ -34,9 +34,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
             "expected README.md to mark `cargo xtask readme` and what calls it with `# not in CI`, but it started itself",
         ));
     }
-    let text = std::fs::read_to_string(root.join("README.md")).map_err(|error| {
-        Failure::new(format!("expected a readable README.md, but found: {error}"))
-    })?;
+    let text = std::fs::read_to_string(root.join("README.md"))
+        .map_err(|error| Failure::new(format!("expected a readable README.md, but found: {error}")))?;
     let lines = lines(&text)?;
     let start = Instant::now();
     let mut passed = 0_usize;
@@ -52,9 +51,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         }
     }
     if passed == 0 {
-        return Err(Failure::new(
-            "expected a command in an `sh` block of README.md, but found none that runs here",
-        ));
+        return Err(Failure::new("expected a command in an `sh` block of README.md, but found none that runs here"));
     }
     let took = start.elapsed().as_secs_f64();
     println!("readme: passed: {passed} commands of README.md in {took:.1} s");
@@ -155,11 +152,7 @@ fn parse(number: usize, text: &str) -> Result<Line, Failure> {
     } else {
         Expect::Exits(0)
     };
-    Ok(Line {
-        number,
-        command: command.trim().to_string(),
-        expect,
-    })
+    Ok(Line { number, command: command.trim().to_string(), expect })
 }
 
 #[cfg(test)]
@@ -168,10 +161,9 @@ mod tests {
 
     fn check(text: &str, expect: &[&str]) {
         let found: Vec<String> = match lines(text) {
-            Ok(lines) => lines
-                .iter()
-                .map(|line| format!("{} {:?} {}", line.number, line.expect, line.command))
-                .collect(),
+            Ok(lines) => {
+                lines.iter().map(|line| format!("{} {:?} {}", line.number, line.expect, line.command)).collect()
+            }
             Err(failure) => vec![failure.message],
         };
         assert_eq!(found, expect);
@@ -189,11 +181,7 @@ mod tests {
     fn comments_say_what_to_expect() {
         check(
             "```sh\n# a remark\n\ngit clone x  # not in CI: needs a network\nrun x # exits 3\nrun y # the second\n```\n",
-            &[
-                "4 NotInCi git clone x",
-                "5 Exits(3) run x",
-                "6 Exits(0) run y",
-            ],
+            &["4 NotInCi git clone x", "5 Exits(3) run x", "6 Exits(0) run y"],
         );
         check(
             "```sh\nrun x # exits many\n```\n",
@@ -203,33 +191,21 @@ mod tests {
 
     #[test]
     fn prompts_mark_commands_and_the_rest_is_output() {
-        check(
-            "```sh\n$ run x\nall is well\n$ run \\\n  y\n```\n",
-            &["2 Exits(0) run x", "4 Exits(0) run y"],
-        );
+        check("```sh\n$ run x\nall is well\n$ run \\\n  y\n```\n", &["2 Exits(0) run x", "4 Exits(0) run y"]);
     }
 
     #[test]
     fn open_ends_are_errors() {
-        check(
-            "```sh\nrun x\n",
-            &["README.md:1: expected the end of this `sh` block, but found the end of the file"],
-        );
+        check("```sh\nrun x\n", &["README.md:1: expected the end of this `sh` block, but found the end of the file"]);
         check(
             "```sh\nrun x \\\n```\n",
-            &[
-                "README.md:2: expected a line after the trailing backslash, but found the end of the block",
-            ],
+            &["README.md:2: expected a line after the trailing backslash, but found the end of the block"],
         );
     }
 
     #[test]
     fn an_unexpected_exit_code_fails() {
-        let line = |command: &str| Line {
-            number: 4,
-            command: command.to_string(),
-            expect: Expect::Exits(0),
-        };
+        let line = |command: &str| Line { number: 4, command: command.to_string(), expect: Expect::Exits(0) };
         let root = Path::new(".");
         execute(root, &line("exit 3"), 3).expect("three was expected");
         let failure = execute(root, &line("exit 3"), 0).expect_err("zero was expected");

@@ -30,11 +30,7 @@ fn runner(nextest: bool) -> &'static [&'static str] {
 }
 
 fn runner_name(nextest: bool) -> &'static str {
-    if nextest {
-        "all tests of the workspace (cargo nextest)"
-    } else {
-        "all tests of the workspace (cargo test)"
-    }
+    if nextest { "all tests of the workspace (cargo nextest)" } else { "all tests of the workspace (cargo test)" }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Ticks that people would have chosen: round numbers for values, clock-like ones for time.
+//! It knows numbers only; what is drawn along an axis is the canvas's business.
 
 use crate::number::fixed;
 

@@ -226,7 +226,7 @@ fn with_head(svg: &str, panel: &Panel, height: u32) -> String {
     let (title, caption) = (escaped(&panel.title), escaped(&panel.caption));
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{}\" height=\"{}\" \
-         role=\"img\" aria-label=\"{title}. {caption}\"><title>{title}</title>{body}",
+         stroke-linejoin=\"round\" role=\"img\" aria-label=\"{title}. {caption}\"><title>{title}</title>{body}",
         WIDTH / 2,
         height / 2,
     )

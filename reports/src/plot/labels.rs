@@ -8,6 +8,9 @@ const EM_PER_LETTER: f64 = 0.56;
 /// Rows of names.
 pub(crate) const ROWS: usize = 2;
 
+/// Lines nearer than this, in pixels, are one to the eye; the last name stands for all of them.
+const APART: i32 = 6;
+
 /// The longest name, in letters.
 const LONGEST: usize = 24;
 
@@ -26,7 +29,10 @@ pub(crate) struct Placed {
 pub(crate) fn place(names: &[(i32, String)], right: i32, size: f64) -> Vec<Placed> {
     let mut ends = [i32::MIN; ROWS];
     let mut placed = Vec::new();
-    for (x, name) in names {
+    for (i, (x, name)) in names.iter().enumerate() {
+        if names.get(i + 1).is_some_and(|(next, _)| next - x < APART) {
+            continue;
+        }
         let text = shortened(name);
         let width = width(&text, size);
         let x = (*x).min(right - width);
@@ -70,6 +76,13 @@ mod tests {
     fn a_name_at_the_right_edge_stays_inside() {
         let placed = place(&[(1790, "closing weighing".to_owned())], 1800, 24.0);
         assert!(placed[0].x + width(&placed[0].text, 24.0) <= 1800);
+    }
+
+    #[test]
+    fn of_names_at_one_place_the_last_is_written() {
+        let names = [(100, "check 1".to_owned()), (100, "check 2".to_owned()), (102, "closing weighing".to_owned())];
+        let placed = place(&names, 1800, 24.0);
+        assert_eq!(placed.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["closing weighing"]);
     }
 
     #[test]

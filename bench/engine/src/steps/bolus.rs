@@ -35,7 +35,8 @@ impl State {
 pub(super) fn enter(bolus: &Bolus, name: &str, core: &mut Core) -> Flow {
     let duration_ms = u32::try_from(duration_ns(bolus.over) / 1_000_000).ok();
     let (Some(volume_nl), Some(duration_ms)) = (bolus.volume.whole_nl(), duration_ms) else {
-        let what = format!("expected a bolus that the pump's 32 bits hold, but found {} over {:?}", bolus.volume, bolus.over);
+        let what =
+            format!("expected a bolus that the pump's 32 bits hold, but found {} over {:?}", bolus.volume, bolus.over);
         return Flow::End(Ending::Broken(Fault::Program { what }));
     };
     let mut windows = bolus_windows(name, bolus.times);

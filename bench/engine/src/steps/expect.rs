@@ -51,7 +51,10 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
             let decision = measure::decision::decide_guarded(took_s, half, Limits { low: None, high: Some(limit) });
             let verdict = CheckVerdict::from(decision);
             let reason = (verdict != CheckVerdict::Pass).then(|| {
-                format!("expected the alarm '{}' within {limit} s, but it came after {took_s:.3} s ± {half:.3} s", state.alarm)
+                format!(
+                    "expected the alarm '{}' within {limit} s, but it came after {took_s:.3} s ± {half:.3} s",
+                    state.alarm
+                )
             });
             decide(&state, verdict, Some(took_s), reason, core);
             return (Flow::Done, true);
@@ -60,7 +63,8 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
     if core.now < state.until {
         return (Flow::Stay(Active::Expect(state)), false);
     }
-    let reason = format!("expected the alarm '{}' within {}, but it did not come", state.alarm, time::span(state.within));
+    let reason =
+        format!("expected the alarm '{}' within {}, but it did not come", state.alarm, time::span(state.within));
     decide(&state, CheckVerdict::Fail, None, Some(reason.clone()), core);
     (Flow::End(Ending::Failed(reason)), false)
 }

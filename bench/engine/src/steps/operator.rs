@@ -33,9 +33,11 @@ pub(super) fn enter(operator: &Operator, name: &str, core: &mut Core) -> Flow {
 
 pub(super) fn apply(state: State, event: &Event, core: &Core) -> Flow {
     if let EventKind::Answered(answer) = &event.kind
-        && answer.prompt == state.prompt.name && state.prompt.accepts(&answer.entries).is_ok() {
-            return Flow::Done;
-        }
+        && answer.prompt == state.prompt.name
+        && state.prompt.accepts(&answer.entries).is_ok()
+    {
+        return Flow::Done;
+    }
     if core.now < state.until {
         return Flow::Stay(Active::Operator(state));
     }

@@ -27,8 +27,7 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {
-    let us: Vec<f64> =
-        all.iter().flat_map(|m| &m.budget.terms).filter(|t| t.name == term.name).map(|t| t.u).collect();
+    let us: Vec<f64> = all.iter().flat_map(|m| &m.budget.terms).filter(|t| t.name == term.name).map(|t| t.u).collect();
     let n = all.len() as f64;
     let u = if SHARED.contains(&term.name.as_str()) {
         us.iter().sum::<f64>() / n

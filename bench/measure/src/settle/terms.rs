@@ -43,12 +43,19 @@ impl Weighed {
     /// What is to be said of the weighings.
     pub(super) fn note(&self) -> Option<String> {
         let unstable = self.from.unstable_range_g.is_some() || self.to.unstable_range_g.is_some();
-        unstable.then(|| "the balance was not stable at a weighing; the range of its readings is in the uncertainty".to_owned())
+        unstable.then(|| {
+            "the balance was not stable at a weighing; the range of its readings is in the uncertainty".to_owned()
+        })
     }
 }
 
 /// All terms, in the figure's unit (`scale` times microlitres). `None` without a calibration.
-pub(super) fn volume_terms(ledger: &Ledger, conversion: &Conversion, weighed: &Weighed, scale: f64) -> Option<Vec<Term>> {
+pub(super) fn volume_terms(
+    ledger: &Ledger,
+    conversion: &Conversion,
+    weighed: &Weighed,
+    scale: f64,
+) -> Option<Vec<Term>> {
     let setup = ledger.setup.as_ref()?;
     let per_g = conversion.ul_per_g() * scale;
     let mut terms = weighing_terms(setup, weighed, per_g)?;
@@ -57,7 +64,13 @@ pub(super) fn volume_terms(ledger: &Ledger, conversion: &Conversion, weighed: &W
     let relative = |e: Estimate| Estimate::new(e.value, e.u / e.value.abs(), e.dof);
     let z = relative(conversion.z_ml_per_g)?;
     let normal = |e: Estimate| Distribution::Normal { u: e.u };
-    terms.push(Term::type_b("density and buoyancy", normal(z), delivered, z.dof, "conditions declared in the rig file; Tanaka, CIPM-2007")?);
+    terms.push(Term::type_b(
+        "density and buoyancy",
+        normal(z),
+        delivered,
+        z.dof,
+        "conditions declared in the rig file; Tanaka, CIPM-2007",
+    )?);
     let needle = relative(conversion.needle)?;
     terms.push(Term::type_b("needle", normal(needle), delivered, needle.dof, "diameters declared in the rig file")?);
     terms.extend(pulse_term(ledger, setup, weighed, scale));
@@ -68,15 +81,29 @@ fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Te
     let calibration = setup.calibration.as_ref()?;
     let certificate_g = calibration.repeatability_g.g();
     let mut terms = Vec::new();
-    for (name, weighing) in [("repeatability, first weighing", weighed.from), ("repeatability, second weighing", weighed.to)] {
+    for (name, weighing) in
+        [("repeatability, first weighing", weighed.from), ("repeatability, second weighing", weighed.to)]
+    {
         let n = f64::from(weighing.n);
         // A few readings may agree by luck; below the certificate's figure the certificate holds.
-        let (s, dof) = if weighing.s_g > certificate_g { (weighing.s_g, n - 1.0) } else { (certificate_g, CERTIFICATE_DOF) };
+        let (s, dof) =
+            if weighing.s_g > certificate_g { (weighing.s_g, n - 1.0) } else { (certificate_g, CERTIFICATE_DOF) };
         let mean = Estimate::new(weighing.mass_g, s / n.sqrt(), dof)?;
-        terms.push(Term::type_a(name, mean, per_g, "scatter of the readings, at least the certificate's repeatability")?);
+        terms.push(Term::type_a(
+            name,
+            mean,
+            per_g,
+            "scatter of the readings, at least the certificate's repeatability",
+        )?);
         if let Some(range_g) = weighing.unstable_range_g {
             let distribution = Distribution::Rectangular { half_width: range_g / 2.0 };
-            terms.push(Term::type_b("unstable weighing", distribution, per_g, f64::INFINITY, "range of unstable readings")?);
+            terms.push(Term::type_b(
+                "unstable weighing",
+                distribution,
+                per_g,
+                f64::INFINITY,
+                "range of unstable readings",
+            )?);
         }
     }
     let both = core::f64::consts::SQRT_2 * per_g;
@@ -104,9 +131,26 @@ fn evaporation_terms(setup: &Setup, conversion: &Conversion, weighed: &Weighed, 
     let change = Distribution::Rectangular { half_width: (after.value - before.value).abs() / 2.0 };
     let swing = Distribution::Rectangular { half_width: mean.abs() * setup.method.evaporation_swing.percent() / 100.0 };
     Some(vec![
-        Term::type_a("evaporation before and after", fits, per_ug_per_s, "scatter about the drifts with the pump stopped")?,
-        Term::type_b("evaporation, change between", change, per_ug_per_s, f64::INFINITY, "difference of the two drifts")?,
-        Term::type_b("evaporation, swing", swing, per_ug_per_s, f64::INFINITY, "declared in the rig file: climate between the drifts")?,
+        Term::type_a(
+            "evaporation before and after",
+            fits,
+            per_ug_per_s,
+            "scatter about the drifts with the pump stopped",
+        )?,
+        Term::type_b(
+            "evaporation, change between",
+            change,
+            per_ug_per_s,
+            f64::INFINITY,
+            "difference of the two drifts",
+        )?,
+        Term::type_b(
+            "evaporation, swing",
+            swing,
+            per_ug_per_s,
+            f64::INFINITY,
+            "declared in the rig file: climate between the drifts",
+        )?,
     ])
 }
 
@@ -128,5 +172,11 @@ fn pulse_term(ledger: &Ledger, setup: &Setup, weighed: &Weighed, scale: f64) -> 
             Distribution::Triangular { half_width: pulse * share }
         }
     };
-    Term::type_b("pulse at the edges", distribution, scale, f64::INFINITY, "nominal pulse volume declared in the rig file")
+    Term::type_b(
+        "pulse at the edges",
+        distribution,
+        scale,
+        f64::INFINITY,
+        "nominal pulse volume declared in the rig file",
+    )
 }

@@ -16,10 +16,18 @@ pub(super) const SPEC: StepSpec = StepSpec {
     variant: Variant {
         key: "bolus",
         kind: Kind::Map(&[
-            Field::required("volume", Kind::Quantity(Dimension::Volume), "the volume of each, in excess of the continuous rate"),
+            Field::required(
+                "volume",
+                Kind::Quantity(Dimension::Volume),
+                "the volume of each, in excess of the continuous rate",
+            ),
             Field::required("over", Kind::Quantity(Dimension::Time), "how long each takes"),
             Field::optional("times", Kind::Count(1, TIMES_MAX), "how many; one unless given"),
-            Field::optional("every", Kind::Quantity(Dimension::Time), "from one to the next; as short as weighing allows unless given"),
+            Field::optional(
+                "every",
+                Kind::Quantity(Dimension::Time),
+                "from one to the next; as short as weighing allows unless given",
+            ),
             NAME,
         ]),
         doc: "give a bolus, or a train of them, and weigh each after the balance has settled",
@@ -43,7 +51,9 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let over = view.duration("over").filter(|d| *d >= Duration::from_secs(1) && *d <= Duration::from_secs(86_400 * 7));
     let Some(over) = over else {
         let found = view.text("over").unwrap_or("");
-        context.problems.push(view.pos_of("over"), format!("over: expected a time from 1 s to 7 day, but found '{found}'"));
+        context
+            .problems
+            .push(view.pos_of("over"), format!("over: expected a time from 1 s to 7 day, but found '{found}'"));
         return None;
     };
     let rate = FlowRate::from_ul_per_h(volume / over.as_secs_f64() * 3600.0);
@@ -77,7 +87,11 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         lasts: true,
     });
     let volume = Volume::from_ul(volume);
-    let train = if times > 1 { format!("{times} times {volume} every {}, each", time::span(every)) } else { format!("{volume}") };
+    let train = if times > 1 {
+        format!("{times} times {volume} every {}, each", time::span(every))
+    } else {
+        format!("{volume}")
+    };
     let what = format!("bolus of {train} over {}", time::span(over));
     Some(Step { name, what, kind: StepKind::Bolus(Bolus { volume, over, times, every }) })
 }

@@ -21,7 +21,11 @@ pub(super) const SPEC: StepSpec = StepSpec {
             Field::optional("each bolus of", Kind::Text, "judge the worst single bolus of that step"),
             Field::optional("mean bolus of", Kind::Text, "judge the mean error of that step's boluses"),
             Field::required("tolerance", Kind::Tolerance, "the limits of the error"),
-            Field::optional("rule", Kind::Word(&["w = U"]), "the decision rule: a guard band as wide as the expanded uncertainty"),
+            Field::optional(
+                "rule",
+                Kind::Word(&["w = U"]),
+                "the decision rule: a guard band as wide as the expanded uncertainty",
+            ),
             BECAUSE,
             REQUIREMENT,
             NAME,
@@ -60,7 +64,8 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
 fn figure(key: &str, view: View<'_>, named: &Named, unit: ErrorUnit, context: &mut Context<'_>) -> Option<Figure> {
     if key == FIGURES[0] {
         if !named.lasts {
-            let message = format!("{key}: expected a step that lasts (hold, bolus), but '{}' takes no time", named.name);
+            let message =
+                format!("{key}: expected a step that lasts (hold, bolus), but '{}' takes no time", named.name);
             context.problems.push(view.pos_of(key), message);
             return None;
         }
@@ -68,23 +73,36 @@ fn figure(key: &str, view: View<'_>, named: &Named, unit: ErrorUnit, context: &m
     }
     let Some((times, _)) = named.boluses else {
         if named.commanded_ul.is_finite() {
-            context.problems.push(view.pos_of(key), format!("{key}: expected a bolus step, but '{}' is none", named.name));
+            context
+                .problems
+                .push(view.pos_of(key), format!("{key}: expected a bolus step, but '{}' is none", named.name));
         }
         return None;
     };
     let windows = bolus_windows(&named.name, times);
-    Some(if key == FIGURES[1] { Figure::WorstBolusError { windows, unit } } else { Figure::MeanBolusError { windows, unit } })
+    Some(if key == FIGURES[1] {
+        Figure::WorstBolusError { windows, unit }
+    } else {
+        Figure::MeanBolusError { windows, unit }
+    })
 }
 
 /// Refuses a check that the rig cannot decide, whatever the pump does.
-fn decidable(view: View<'_>, named: &Named, figure: &Figure, tolerance: Tolerance, context: &mut Context<'_>) -> Option<()> {
+fn decidable(
+    view: View<'_>,
+    named: &Named,
+    figure: &Figure,
+    tolerance: Tolerance,
+    context: &mut Context<'_>,
+) -> Option<()> {
     let calibration = context.balance(view.pos())?;
     let commanded_ul = match (figure, named.boluses) {
         (Figure::VolumeError { .. }, _) | (_, None) => named.commanded_ul,
         (_, Some((_, volume_ul))) => volume_ul,
     };
     if commanded_ul <= 0.0 && tolerance.dimension == Dimension::Ratio {
-        let message = format!("tolerance: expected a tolerance in uL, since nothing is commanded during '{}'", named.name);
+        let message =
+            format!("tolerance: expected a tolerance in uL, since nothing is commanded during '{}'", named.name);
         context.problems.push(view.pos_of("tolerance"), message);
         return None;
     }
@@ -103,7 +121,11 @@ fn decidable(view: View<'_>, named: &Named, figure: &Figure, tolerance: Toleranc
             named.name,
             view.text("tolerance").unwrap_or("")
         );
-        context.problems.push_hint(view.pos_of("tolerance"), message, "measure a greater volume, or use a better balance");
+        context.problems.push_hint(
+            view.pos_of("tolerance"),
+            message,
+            "measure a greater volume, or use a better balance",
+        );
         return None;
     }
     Some(())

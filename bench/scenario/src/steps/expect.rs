@@ -12,7 +12,11 @@ pub(super) const SPEC: StepSpec = StepSpec {
         key: "expect",
         kind: Kind::Map(&[
             Field::required("alarm", Kind::Word(domain::pump::ALARMS), "which alarm"),
-            Field::required("within", Kind::Quantity(Dimension::Time), "how long it may take from the step's beginning"),
+            Field::required(
+                "within",
+                Kind::Quantity(Dimension::Time),
+                "how long it may take from the step's beginning",
+            ),
             BECAUSE,
             REQUIREMENT,
             NAME,
@@ -28,7 +32,9 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let alarm = view.text("alarm")?.to_owned();
     let Some(within) = view.duration("within").filter(|d| !d.is_zero()) else {
         let found = view.text("within").unwrap_or("");
-        context.problems.push(view.pos_of("within"), format!("within: expected a time above zero, but found '{found}'"));
+        context
+            .problems
+            .push(view.pos_of("within"), format!("within: expected a time above zero, but found '{found}'"));
         return None;
     };
     let name = view.text("name").map_or_else(|| format!("alarm {alarm}"), str::to_owned);

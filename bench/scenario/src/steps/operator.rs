@@ -19,7 +19,11 @@ pub(super) const SPEC: StepSpec = StepSpec {
                 "what is entered: a name, and either 'text' or the plausible range such as '5 g to 60 g'",
             ),
             Field::required("within", Kind::Quantity(Dimension::Time), "how long the person has"),
-            Field::required("else", Kind::Word(&["not run", "stop safely", "go on"]), "what happens when nobody answers"),
+            Field::required(
+                "else",
+                Kind::Word(&["not run", "stop safely", "go on"]),
+                "what happens when nobody answers",
+            ),
             NAME,
         ]),
         doc: "ask a person and wait for the answer",
@@ -59,7 +63,10 @@ fn entry(name: &str, range: &str, pos: Pos, problems: &mut Diagnostics) -> Optio
         (low <= high).then(|| (unit.symbol.to_owned(), low, high))
     });
     let Some((unit, low, high)) = bounds else {
-        problems.push(pos, format!("{name}: expected 'text' or a plausible range such as '5 g to 60 g', but found '{range}'"));
+        problems.push(
+            pos,
+            format!("{name}: expected 'text' or a plausible range such as '5 g to 60 g', but found '{range}'"),
+        );
         return None;
     };
     Some(PromptEntry { name: name.to_owned(), unit: Some(unit), low: Some(low), high: Some(high) })

@@ -55,13 +55,7 @@ pub(super) struct Dependency {
 
 /// Asks cargo for the workspace's crates; needs no network.
 pub(super) fn members(root: &Path) -> Result<Vec<Member>, Failure> {
-    let arguments = [
-        "metadata",
-        "--no-deps",
-        "--format-version",
-        "1",
-        "--offline",
-    ];
+    let arguments = ["metadata", "--no-deps", "--format-version", "1", "--offline"];
     let text = process::output(root, &process::cargo(), &arguments)?;
     parse_members(&text).ok_or_else(|| {
         Failure::new("expected packages with their dependencies from `cargo metadata`, but found another form")
@@ -72,10 +66,7 @@ fn parse_members(text: &str) -> Option<Vec<Member>> {
     let metadata: Value = serde_json::from_str(text).ok()?;
     let root = metadata["workspace_root"].as_str()?;
     let packages = metadata["packages"].as_array()?;
-    packages
-        .iter()
-        .map(|package| parse_member(root, package))
-        .collect()
+    packages.iter().map(|package| parse_member(root, package)).collect()
 }
 
 fn parse_member(root: &str, package: &Value) -> Option<Member> {
@@ -133,12 +124,7 @@ pub(super) fn check(tree: &Tree, members: &[Member]) -> Vec<Violation> {
     violations
 }
 
-fn against_arrows(
-    tree: &Tree,
-    member: &Member,
-    dependency: &Dependency,
-    may: &BTreeSet<String>,
-) -> Violation {
+fn against_arrows(tree: &Tree, member: &Member, dependency: &Dependency, may: &BTreeSet<String>) -> Violation {
     let may: Vec<&str> = may.iter().map(String::as_str).collect();
     let may = match may.as_slice() {
         [] => "none of our crates".to_string(),
@@ -180,20 +166,14 @@ fn line(tree: &Tree, member: &Member, dependency: &str) -> usize {
         let rest = line.strip_prefix(dependency);
         rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
     };
-    file.text
-        .lines()
-        .position(names)
-        .map_or(1, |index| index + 1)
+    file.text.lines().position(names).map_or(1, |index| index + 1)
 }
 
 /// Each crate of the list with those it may depend on directly, by package name.
 fn parse_arrows(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut direct: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let stages: Vec<Vec<String>> = line
-            .split("<-")
-            .map(|stage| stage.split(',').map(package).collect())
-            .collect();
+        let stages: Vec<Vec<String>> = line.split("<-").map(|stage| stage.split(',').map(package).collect()).collect();
         for name in stages.iter().flatten() {
             direct.entry(name.clone()).or_default();
         }
@@ -242,20 +222,10 @@ mod tests {
         names.push("xtask".to_string());
         let mut members: Vec<Member> = names
             .into_iter()
-            .map(|name| Member {
-                folder: format!("bench/{name}"),
-                name,
-                dependencies: Vec::new(),
-            })
+            .map(|name| Member { folder: format!("bench/{name}"), name, dependencies: Vec::new() })
             .collect();
         let place = members.iter_mut().find(|known| known.name == member);
-        place
-            .expect("the list names this crate")
-            .dependencies
-            .push(Dependency {
-                name: dependency.to_string(),
-                dev,
-            });
+        place.expect("the list names this crate").dependencies.push(Dependency { name: dependency.to_string(), dev });
         let manifest = format!("[package]\n\n[dependencies]\n{dependency}.workspace = true\n");
         let tree = Tree::of(&[(&format!("bench/{member}/Cargo.toml"), &manifest)]);
         expect_violations(check(&tree, &members), expect);
@@ -275,9 +245,7 @@ mod tests {
             "domain",
             "text",
             false,
-            &[
-                "bench/domain/Cargo.toml:4: expected `domain` to depend on none of our crates, but found `text`",
-            ],
+            &["bench/domain/Cargo.toml:4: expected `domain` to depend on none of our crates, but found `text`"],
         );
         check_one(
             "sim",
@@ -296,9 +264,7 @@ mod tests {
             "xtask",
             "domain",
             true,
-            &[
-                "bench/xtask/Cargo.toml:4: expected `xtask` to depend on none of our crates, but found `domain`",
-            ],
+            &["bench/xtask/Cargo.toml:4: expected `xtask` to depend on none of our crates, but found `domain`"],
         );
     }
 
@@ -319,21 +285,10 @@ mod tests {
     #[test]
     fn list_and_workspace_name_the_same_crates() {
         let mut members: Vec<Member> = Vec::new();
-        for name in parse_arrows(ARROWS)
-            .into_keys()
-            .filter(|name| name != "text")
-        {
-            members.push(Member {
-                folder: format!("bench/{name}"),
-                name,
-                dependencies: Vec::new(),
-            });
+        for name in parse_arrows(ARROWS).into_keys().filter(|name| name != "text") {
+            members.push(Member { folder: format!("bench/{name}"), name, dependencies: Vec::new() });
         }
-        members.push(Member {
-            name: "vent".into(),
-            folder: "bench/vent".into(),
-            dependencies: Vec::new(),
-        });
+        members.push(Member { name: "vent".into(), folder: "bench/vent".into(), dependencies: Vec::new() });
         expect_violations(
             check(&Tree::default(), &members),
             &[
@@ -347,18 +302,11 @@ mod tests {
     fn metadata_is_read() {
         let text = r#"{"workspace_root": "/r", "packages": [{"name": "x", "manifest_path": "/r/bench/x/Cargo.toml",
             "dependencies": [{"name": "a", "kind": null}, {"name": "b", "kind": "dev"}, {"name": "c", "kind": "build"}]}]}"#;
-        let dependency = |name: &str, dev| Dependency {
-            name: name.into(),
-            dev,
-        };
+        let dependency = |name: &str, dev| Dependency { name: name.into(), dev };
         let expect = Member {
             name: "x".into(),
             folder: "bench/x".into(),
-            dependencies: vec![
-                dependency("a", false),
-                dependency("b", true),
-                dependency("c", false),
-            ],
+            dependencies: vec![dependency("a", false), dependency("b", true), dependency("c", false)],
         };
         assert_eq!(parse_members(text), Some(vec![expect]));
         assert_eq!(parse_members("{}"), None);

@@ -5,11 +5,8 @@ use super::tree::{self, Tree};
 use super::{Violation, source};
 
 /// Macros that say "not done", each with what to write instead.
-const MACROS: [(&str, &str); 3] = [
-    ("todo!", "finished code"),
-    ("unimplemented!", "finished code"),
-    ("dbg!", "no debugging output"),
-];
+const MACROS: [(&str, &str); 3] =
+    [("todo!", "finished code"), ("unimplemented!", "finished code"), ("dbg!", "no debugging output")];
 
 /// Columns of a Rust line; rustfmt keeps code far below, strings and comments it leaves alone.
 const COLUMNS_MAX: usize = 140;
@@ -18,11 +15,7 @@ const COLUMNS_MAX: usize = 140;
 const WORD_UNBROKEN_MIN: usize = 40;
 
 /// Folders of a developer's machine. Written in halves, for this file is scanned as well.
-const MACHINES: [&str; 3] = [
-    concat!("/", "work/"),
-    concat!("/", "home/"),
-    concat!("/", "root/"),
-];
+const MACHINES: [&str; 3] = [concat!("/", "work/"), concat!("/", "home/"), concat!("/", "root/")];
 
 /// Hosts of package registries, in halves for the same reason. A repository names packages, not where they come from.
 const REGISTRIES: [&str; 4] = [
@@ -86,38 +79,23 @@ fn banned_text(path: &str, line: &str) -> Vec<(String, String)> {
     }
     let columns = line.chars().count();
     if rust && columns > COLUMNS_MAX && !is_unbreakable(line, columns) {
-        found.push((
-            format!("at most {COLUMNS_MAX} columns"),
-            columns.to_string(),
-        ));
+        found.push((format!("at most {COLUMNS_MAX} columns"), columns.to_string()));
     }
     // Data of tests may be what a program printed, white space and all.
     let kind = TRIMMED.iter().any(|end| path.ends_with(end));
     let trimmed = kind && (rust || !tree::is_below_tests(path));
     if trimmed && line.ends_with(char::is_whitespace) {
-        found.push((
-            "no white space at the end of a line".to_string(),
-            "some".to_string(),
-        ));
+        found.push(("no white space at the end of a line".to_string(), "some".to_string()));
     }
     for folder in MACHINES {
-        if line
-            .match_indices(folder)
-            .any(|(at, _)| is_absolute(line, at))
-        {
-            found.push((
-                "no path of a developer's machine".to_string(),
-                format!("`{folder}`"),
-            ));
+        if line.match_indices(folder).any(|(at, _)| is_absolute(line, at)) {
+            found.push(("no path of a developer's machine".to_string(), format!("`{folder}`")));
         }
     }
     if !is_lock(path) {
         for host in REGISTRIES {
             if source::find_words(line, host).next().is_some() {
-                found.push((
-                    "no host of a package registry".to_string(),
-                    format!("`{host}`"),
-                ));
+                found.push(("no host of a package registry".to_string(), format!("`{host}`")));
             }
         }
     }
@@ -158,18 +136,10 @@ mod tests {
             &[],
         );
         check_file("a/tests/cmd/run.toml", "printed  \n", &[]);
-        check_file(
-            "a/notes.md",
-            &format!("see my{}x and ${{ROOT}}{}x\n", MACHINES[0], MACHINES[1]),
-            &[],
-        );
+        check_file("a/notes.md", &format!("see my{}x and ${{ROOT}}{}x\n", MACHINES[0], MACHINES[1]), &[]);
         let bytes = "0f".repeat(90);
         check_file("a.rs", &format!("    check(\"{bytes}\");\n"), &[]);
-        check_file(
-            "Cargo.lock",
-            &format!("source = \"{}\"\n", REGISTRIES[0]),
-            &[],
-        );
+        check_file("Cargo.lock", &format!("source = \"{}\"\n", REGISTRIES[0]), &[]);
     }
 
     #[test]
@@ -219,9 +189,7 @@ mod tests {
             "a.yaml",
             &format!("at: {machine}me\nfrom: https://index.{host}/\n"),
             &[
-                &format!(
-                    "a.yaml:1: expected no path of a developer's machine, but found `{machine}`"
-                ),
+                &format!("a.yaml:1: expected no path of a developer's machine, but found `{machine}`"),
                 &format!("a.yaml:2: expected no host of a package registry, but found `{host}`"),
             ],
         );

@@ -30,10 +30,7 @@ pub(super) fn check(tree: &Tree, modules: &Modules) -> Vec<Violation> {
 }
 
 fn header_lines(text: &str) -> usize {
-    text.lines()
-        .map_while(|line| line.strip_prefix("//!"))
-        .filter(|line| !line.trim().is_empty())
-        .count()
+    text.lines().map_while(|line| line.strip_prefix("//!")).filter(|line| !line.trim().is_empty()).count()
 }
 
 fn lines(count: usize) -> String {
@@ -58,10 +55,7 @@ mod tests {
     fn good_headers_pass() {
         check_headers(
             &[
-                (
-                    "bench/x/src/lib.rs",
-                    "//! What.\n//!\n//! Why.\n#[cfg(test)]\nmod tests;",
-                ),
+                ("bench/x/src/lib.rs", "//! What.\n//!\n//! Why.\n#[cfg(test)]\nmod tests;"),
                 ("bench/x/src/main.rs", "//! What.\n"),
                 ("bench/x/src/tests.rs", "//! What.\n"),
                 ("bench/x/tests/run.rs", "//! What.\n"),

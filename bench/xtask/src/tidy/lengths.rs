@@ -58,18 +58,13 @@ pub(super) fn check(tree: &Tree, modules: &Modules) -> Vec<Violation> {
 fn judge(subject: &Subject, exception: &Length, length: Option<&Length>) -> Option<Violation> {
     let (limit, _) = limit(subject);
     let (expected, found) = match length.map(|length| length.lines) {
-        None => (
-            "this exception to be removed".to_string(),
-            "nothing of this name".to_string(),
-        ),
-        Some(lines) if lines <= limit || exception.lines <= limit => (
-            "this exception to be removed".to_string(),
-            format!("{lines} lines, limit {limit}"),
-        ),
-        Some(lines) if lines < exception.lines => (
-            format!("this exception to be lowered to {lines}"),
-            exception.lines.to_string(),
-        ),
+        None => ("this exception to be removed".to_string(), "nothing of this name".to_string()),
+        Some(lines) if lines <= limit || exception.lines <= limit => {
+            ("this exception to be removed".to_string(), format!("{lines} lines, limit {limit}"))
+        }
+        Some(lines) if lines < exception.lines => {
+            (format!("this exception to be lowered to {lines}"), exception.lines.to_string())
+        }
         Some(_) => return None,
     };
     Some(Violation::new(EXCEPTIONS, exception.line, expected, found))
@@ -108,10 +103,7 @@ fn measure(tree: &Tree, modules: &Modules) -> BTreeMap<Subject, Length> {
 }
 
 fn production_lines(code: &str) -> usize {
-    let tests: usize = source::test_modules(code)
-        .into_iter()
-        .map(|range| code[range].lines().count())
-        .sum();
+    let tests: usize = source::test_modules(code).into_iter().map(|range| code[range].lines().count()).sum();
     code.lines().count() - tests
 }
 
@@ -193,10 +185,7 @@ mod tests {
     }
 
     fn function(lines: usize) -> String {
-        format!(
-            "fn long() {{\n{}}}\n",
-            "    step(\"{\");\n".repeat(lines - 2)
-        )
+        format!("fn long() {{\n{}}}\n", "    step(\"{\");\n".repeat(lines - 2))
     }
 
     fn file(production: usize, tests: usize) -> String {
@@ -209,11 +198,7 @@ mod tests {
     fn what_fits_passes() {
         check_text(&function(FUNCTION_LINES_MAX), "", &[]);
         check_text(&file(FILE_LINES_MAX, 300), "", &[]);
-        check_text(
-            "trait T { fn f(a: [u8; 2]); fn g(); }\ntype F = fn(u8);",
-            "",
-            &[],
-        );
+        check_text("trait T { fn f(a: [u8; 2]); fn g(); }\ntype F = fn(u8);", "", &[]);
     }
 
     #[test]
@@ -226,16 +211,12 @@ mod tests {
         check_text(
             &file(401, 3),
             "",
-            &[
-                "bench/x/src/lib.rs:1: expected a production part of at most 400 lines, but found 401",
-            ],
+            &["bench/x/src/lib.rs:1: expected a production part of at most 400 lines, but found 401"],
         );
         check_text(
             &format!("#[cfg(test)]\nmod testing;\n{}", file(399, 3)),
             "",
-            &[
-                "bench/x/src/lib.rs:1: expected a production part of at most 400 lines, but found 401",
-            ],
+            &["bench/x/src/lib.rs:1: expected a production part of at most 400 lines, but found 401"],
         );
     }
 
@@ -246,9 +227,7 @@ mod tests {
         check_text(
             &function(86),
             "bench/x/src/lib.rs::long 85\n",
-            &[
-                "bench/x/src/lib.rs:1: expected a function `long` of at most 85 lines (its exception), but found 86",
-            ],
+            &["bench/x/src/lib.rs:1: expected a function `long` of at most 85 lines (its exception), but found 86"],
         );
     }
 
@@ -257,16 +236,12 @@ mod tests {
         check_text(
             &function(80),
             "bench/x/src/lib.rs::long 85\n",
-            &[
-                "bench/xtask/tidy-exceptions.txt:1: expected this exception to be lowered to 80, but found 85",
-            ],
+            &["bench/xtask/tidy-exceptions.txt:1: expected this exception to be lowered to 80, but found 85"],
         );
         check_text(
             &function(70),
             "bench/x/src/lib.rs::long 85\n",
-            &[
-                "bench/xtask/tidy-exceptions.txt:1: expected this exception to be removed, but found 70 lines, limit 70",
-            ],
+            &["bench/xtask/tidy-exceptions.txt:1: expected this exception to be removed, but found 70 lines, limit 70"],
         );
         check_text(
             "",

@@ -16,12 +16,7 @@ const ENDINGS: [&str; 3] = [".md", ".rs", ".toml"];
 pub(super) fn check(tree: &Tree, members: &[Member]) -> Vec<Violation> {
     let mut violations = Vec::new();
     match tree.files.get(MAP) {
-        None => violations.push(Violation::new(
-            MAP,
-            1,
-            "the map of the workspace",
-            "no file",
-        )),
+        None => violations.push(Violation::new(MAP, 1, "the map of the workspace", "no file")),
         Some(file) => {
             violations.extend(lost_paths(tree, &file.text));
             violations.extend(unmapped(&file.text, members));
@@ -82,11 +77,7 @@ fn quotes(text: &str) -> Vec<Quote<'_>> {
         if text.trim_start().starts_with("```") {
             fenced = !fenced;
         } else if fenced {
-            found.push(Quote {
-                line,
-                code: text,
-                fenced,
-            });
+            found.push(Quote { line, code: text, fenced });
         } else {
             let inside = text.split('`').skip(1).step_by(2);
             found.extend(inside.map(|code| Quote { line, code, fenced }));
@@ -127,11 +118,8 @@ mod tests {
             ("bench/engine/src/lib.rs", ""),
             ("bench/engine/src/step/hold.rs", ""),
         ]);
-        let engine = Member {
-            name: "engine".to_string(),
-            folder: "bench/engine".to_string(),
-            dependencies: Vec::new(),
-        };
+        let engine =
+            Member { name: "engine".to_string(), folder: "bench/engine".to_string(), dependencies: Vec::new() };
         expect_violations(check(&tree, &[engine]), expect);
     }
 
@@ -177,9 +165,6 @@ mod tests {
             ],
         );
         let tree = Tree::of(&[(MAP, ""), (README, &"line\n".repeat(151))]);
-        expect_violations(
-            check(&tree, &[]),
-            &["README.md:151: expected at most 150 lines, but found 151"],
-        );
+        expect_violations(check(&tree, &[]), &["README.md:151: expected at most 150 lines, but found 151"]);
     }
 }

@@ -27,29 +27,14 @@ struct Violation {
 }
 
 impl Violation {
-    fn new(
-        path: impl Into<String>,
-        line: usize,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
-        Self {
-            path: path.into(),
-            line,
-            expected: expected.into(),
-            found: found.into(),
-        }
+    fn new(path: impl Into<String>, line: usize, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { path: path.into(), line, expected: expected.into(), found: found.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            expected,
-            found,
-        } = self;
+        let Self { path, line, expected, found } = self;
         write!(f, "{path}:{line}: expected {expected}, but found {found}")
     }
 }

@@ -12,11 +12,8 @@ pub(super) type Modules = BTreeMap<String, bool>;
 /// Follows the declarations of every crate in the tree.
 pub(super) fn walk(tree: &Tree) -> Modules {
     let mut modules = Modules::new();
-    let mut queue: VecDeque<(String, bool)> = tree
-        .rust()
-        .filter(|(path, _)| is_root(path))
-        .map(|(path, _)| (path.to_string(), false))
-        .collect();
+    let mut queue: VecDeque<(String, bool)> =
+        tree.rust().filter(|(path, _)| is_root(path)).map(|(path, _)| (path.to_string(), false)).collect();
     while let Some((path, test_only)) = queue.pop_front() {
         // A file is looked at once more only if production code turns out to reach it as well.
         let known = modules.get(&path).copied();
@@ -33,29 +30,18 @@ pub(super) fn walk(tree: &Tree) -> Modules {
 pub(super) fn check(tree: &Tree, modules: &Modules) -> Vec<Violation> {
     tree.rust()
         .filter(|(path, _)| below_src(path).is_some() && !modules.contains_key(*path))
-        .map(|(path, _)| {
-            Violation::new(
-                path,
-                1,
-                "a `mod` declaration that reaches this file",
-                "none, so it is dead",
-            )
-        })
+        .map(|(path, _)| Violation::new(path, 1, "a `mod` declaration that reaches this file", "none, so it is dead"))
         .collect()
 }
 
 /// The part of a path behind its first `src` folder.
 pub(super) fn below_src(path: &str) -> Option<&str> {
-    path.strip_prefix("src/")
-        .or_else(|| path.split_once("/src/").map(|(_, rest)| rest))
+    path.strip_prefix("src/").or_else(|| path.split_once("/src/").map(|(_, rest)| rest))
 }
 
 fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = below_src(path).unwrap_or_default().split('/').collect();
-    matches!(
-        parts.as_slice(),
-        ["lib.rs" | "main.rs"] | ["bin", _] | ["bin", _, "main.rs"]
-    )
+    matches!(parts.as_slice(), ["lib.rs" | "main.rs"] | ["bin", _] | ["bin", _, "main.rs"])
 }
 
 fn declared(tree: &Tree, path: &str, test_only: bool) -> Vec<(String, bool)> {
@@ -64,31 +50,19 @@ fn declared(tree: &Tree, path: &str, test_only: bool) -> Vec<(String, bool)> {
     };
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.trim_end_matches(".rs");
-    let children = if is_root(path) || name == "mod.rs" {
-        folder.to_string()
-    } else {
-        format!("{folder}/{stem}")
-    };
+    let children = if is_root(path) || name == "mod.rs" { folder.to_string() } else { format!("{folder}/{stem}") };
     let test_modules = source::test_modules(&file.code);
     let mut found = Vec::new();
     for at in source::find_words(&file.code, "mod") {
         let rest = &file.code[at + "mod".len()..];
         let name = source::first_word(rest);
-        if name.is_empty()
-            || !rest.trim_start()[name.len()..]
-                .trim_start()
-                .starts_with(';')
-        {
+        if name.is_empty() || !rest.trim_start()[name.len()..].trim_start().starts_with(';') {
             continue;
         }
-        let start = file.code[..at]
-            .rfind([';', '{', '}'])
-            .map_or(0, |end| end + 1);
+        let start = file.code[..at].rfind([';', '{', '}']).map_or(0, |end| end + 1);
         let attributes = source::attributes(&file.code[start..at]);
         let inside_tests = test_modules.iter().any(|range| range.contains(&at));
-        let only = attributes
-            .iter()
-            .any(|(_, inside)| source::is_test_only(inside));
+        let only = attributes.iter().any(|(_, inside)| source::is_test_only(inside));
         let only = test_only || inside_tests || only;
         let named = attributes
             .iter()
@@ -96,14 +70,9 @@ fn declared(tree: &Tree, path: &str, test_only: bool) -> Vec<(String, bool)> {
             .and_then(|(offset, _)| file.text[start + offset..at].split('"').nth(1));
         let candidates = match named {
             Some(named) => vec![format!("{folder}/{named}")],
-            None => vec![
-                format!("{children}/{name}.rs"),
-                format!("{children}/{name}/mod.rs"),
-            ],
+            None => vec![format!("{children}/{name}.rs"), format!("{children}/{name}/mod.rs")],
         };
-        let existing = candidates
-            .into_iter()
-            .filter(|file| tree.files.contains_key(file));
+        let existing = candidates.into_iter().filter(|file| tree.files.contains_key(file));
         found.extend(existing.map(|file| (file, only)));
     }
     found
@@ -124,10 +93,7 @@ mod tests {
     fn declared_files_live() {
         check_dead(
             &[
-                (
-                    "bench/x/src/lib.rs",
-                    "mod a;\npub mod b;\n#[path = \"odd.rs\"]\nmod d;",
-                ),
+                ("bench/x/src/lib.rs", "mod a;\npub mod b;\n#[path = \"odd.rs\"]\nmod d;"),
                 ("bench/x/src/a.rs", "mod c;"),
                 ("bench/x/src/a/c.rs", ""),
                 ("bench/x/src/b/mod.rs", "pub(crate) mod e;"),
@@ -158,20 +124,13 @@ mod tests {
     #[test]
     fn test_only_files_are_known() {
         let tree = Tree::of(&[
-            (
-                "src/lib.rs",
-                "mod a;\n#[cfg(test)]\nmod testing;\n#[cfg(test)]\nmod a;",
-            ),
+            ("src/lib.rs", "mod a;\n#[cfg(test)]\nmod testing;\n#[cfg(test)]\nmod a;"),
             ("src/a.rs", ""),
             ("src/testing.rs", "mod deep;"),
             ("src/testing/deep.rs", ""),
         ]);
         let found = walk(&tree);
-        let only: Vec<&String> = found
-            .iter()
-            .filter(|(_, only)| **only)
-            .map(|(path, _)| path)
-            .collect();
+        let only: Vec<&String> = found.iter().filter(|(_, only)| **only).map(|(path, _)| path).collect();
         assert_eq!(only, ["src/testing.rs", "src/testing/deep.rs"]);
     }
 }

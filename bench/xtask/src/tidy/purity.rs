@@ -8,13 +8,8 @@ use super::tree::{File, Tree};
 use super::{Violation, source};
 
 /// The crates that read no clock, file, socket, thread or random number.
-const PURE: [&str; 5] = [
-    "bench/domain/src/",
-    "bench/engine/src/",
-    "bench/measure/src/",
-    "bench/scenario/src/",
-    "bench/text/src/",
-];
+const PURE: [&str; 5] =
+    ["bench/domain/src/", "bench/engine/src/", "bench/measure/src/", "bench/scenario/src/", "bench/text/src/"];
 
 /// The crates whose numbers replay.
 const REPLAYED: [&str; 2] = ["bench/measure/src/", "fixtures/sim/src/"];
@@ -37,9 +32,8 @@ const TYPES: [&str; 3] = ["HashMap", "HashSet", "RandomState"];
 
 /// Float methods whose last digit depends on the machine.
 const METHODS: [&str; 24] = [
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos", "cosh", "exp",
-    "exp2", "exp_m1", "hypot", "ln", "ln_1p", "log10", "log2", "powf", "sin", "sin_cos", "sinh",
-    "tan", "tanh",
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos", "cosh", "exp", "exp2", "exp_m1",
+    "hypot", "ln", "ln_1p", "log10", "log2", "powf", "sin", "sin_cos", "sinh", "tan", "tanh",
 ];
 
 /// One violation a line and name.
@@ -47,12 +41,7 @@ pub(super) fn check(tree: &Tree, modules: &Modules) -> Vec<Violation> {
     let mut violations = Vec::new();
     for folder in PURE.iter().chain(&REPLAYED).collect::<BTreeSet<_>>() {
         if !tree.has(folder) {
-            violations.push(Violation::new(
-                *folder,
-                1,
-                "the crate that the purity rule names",
-                "none here",
-            ));
+            violations.push(Violation::new(*folder, 1, "the crate that the purity rule names", "none here"));
         }
     }
     for (path, file) in tree.rust() {
@@ -63,11 +52,7 @@ pub(super) fn check(tree: &Tree, modules: &Modules) -> Vec<Violation> {
         if PURE.iter().any(|folder| path.starts_with(folder)) {
             let expected = "time, data and random numbers to arrive from outside a pure crate";
             let impure = impure_names(&production(file));
-            found.extend(
-                impure
-                    .into_iter()
-                    .map(|(line, name)| (line, expected, name)),
-            );
+            found.extend(impure.into_iter().map(|(line, name)| (line, expected, name)));
         }
         if REPLAYED.iter().any(|folder| path.starts_with(folder)) {
             let expected = "transcendental functions of `libm`, so that a seed replays";
@@ -85,10 +70,8 @@ pub(super) fn check(tree: &Tree, modules: &Modules) -> Vec<Violation> {
 fn production(file: &File) -> String {
     let mut code = file.code.clone();
     for range in source::test_modules(&file.code) {
-        let blank: String = file.code[range.clone()]
-            .bytes()
-            .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
-            .collect();
+        let blank: String =
+            file.code[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
         code.replace_range(range, &blank);
     }
     code
@@ -98,11 +81,7 @@ fn impure_names(code: &str) -> BTreeSet<(usize, String)> {
     let mut found = BTreeSet::new();
     for path in PATHS {
         // A path used in place. A bare name as `rand` may be anything unless something of it is named.
-        let used = if path.contains("::") {
-            path.to_string()
-        } else {
-            format!("{path}::")
-        };
+        let used = if path.contains("::") { path.to_string() } else { format!("{path}::") };
         for at in source::find_words(code, &used) {
             found.insert((source::line_of(code, at), path.to_string()));
         }
@@ -130,11 +109,7 @@ fn impure_names(code: &str) -> BTreeSet<(usize, String)> {
 fn float_calls(code: &str) -> BTreeSet<(usize, String)> {
     let mut found = BTreeSet::new();
     for method in METHODS {
-        for pattern in [
-            format!(".{method}("),
-            format!("f64::{method}"),
-            format!("f32::{method}"),
-        ] {
+        for pattern in [format!(".{method}("), format!("f64::{method}"), format!("f32::{method}")] {
             for at in source::find_words(code, &pattern) {
                 let name = pattern.trim_end_matches('(').to_string();
                 found.insert((source::line_of(code, at), name));
@@ -179,8 +154,7 @@ mod tests {
 
     #[test]
     fn impure_names_are_found_however_they_are_written() {
-        let pure =
-            "expected time, data and random numbers to arrive from outside a pure crate, but found";
+        let pure = "expected time, data and random numbers to arrive from outside a pure crate, but found";
         check_file(
             "bench/domain/src/lib.rs",
             "use std::{fmt, fs::File};\nfn f() { std::thread::sleep(d); }\nuse std::time;\ntype M = HashMap<u8, u8>;\n\
@@ -202,10 +176,7 @@ mod tests {
         check_file(
             "fixtures/sim/src/lib.rs",
             "let a = x.exp();\nlet b = libm::exp(x) + x.sqrt();\nlet c = v.map(f64::sin);\nlet d = x.expect(1);",
-            &[
-                &format!("1: {libm} `.exp`"),
-                &format!("3: {libm} `f64::sin`"),
-            ],
+            &[&format!("1: {libm} `.exp`"), &format!("3: {libm} `f64::sin`")],
         );
         check_file("bench/engine/src/lib.rs", "let a = x.exp();", &[]);
     }

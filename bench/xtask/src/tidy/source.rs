@@ -77,9 +77,7 @@ fn raw_string_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let closing = [b"\"".as_slice(), &b"#".repeat(hashes)].concat();
     let content = start + 2 + hashes;
-    let length = bytes[content..]
-        .windows(closing.len())
-        .position(|window| window == closing);
+    let length = bytes[content..].windows(closing.len()).position(|window| window == closing);
     Some(length.map_or(bytes.len(), |length| content + length + closing.len()))
 }
 
@@ -104,25 +102,19 @@ fn is_word(byte: u8) -> bool {
 
 /// The line, counted from 1, of a byte.
 pub(super) fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// Where a pattern occurs as whole words: neither its first nor its last word goes on beyond it.
 pub(super) fn find_words<'a>(code: &'a str, pattern: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = code.as_bytes();
     let joined = |left: u8, right: u8| is_word(left) && is_word(right);
-    code.match_indices(pattern)
-        .map(|(at, _)| at)
-        .filter(move |at| {
-            let end = at + pattern.len();
-            let before = *at > 0 && joined(bytes[at - 1], bytes[*at]);
-            let after = end < bytes.len() && joined(bytes[end - 1], bytes[end]);
-            !before && !after
-        })
+    code.match_indices(pattern).map(|(at, _)| at).filter(move |at| {
+        let end = at + pattern.len();
+        let before = *at > 0 && joined(bytes[at - 1], bytes[*at]);
+        let after = end < bytes.len() && joined(bytes[end - 1], bytes[end]);
+        !before && !after
+    })
 }
 
 /// The word at the start of some code, spaces before it left out; empty if there is none.
@@ -251,10 +243,7 @@ mod tests {
         check("a /* b /* c */ d */ e", "a                   e");
         check(r#"f("a\"}b") + 1"#, "f(       ) + 1");
         check(r##"f(r#"a"{"#, br"\")"##, "f(        , b    )");
-        check(
-            r"('{', '\'', b'}', '\u{7b}', 'é')",
-            "(   ,     , b   ,         ,     )",
-        );
+        check(r"('{', '\'', b'}', '\u{7b}', 'é')", "(   ,     , b   ,         ,     )");
         check("fn f<'a, 'b>(x: &'a str)", "fn f<'a, 'b>(x: &'a str)");
         check("r#type + bar", "r#type + bar");
     }
@@ -279,12 +268,7 @@ mod tests {
         check("use ::std::fs as files;", &["std::fs"]);
         check(
             "pub use std::{\n fs::{self, File},\n time::{Duration, Instant as I},\n};",
-            &[
-                "std::fs",
-                "std::fs::File",
-                "std::time::Duration",
-                "std::time::Instant",
-            ],
+            &["std::fs", "std::fs::File", "std::time::Duration", "std::time::Instant"],
         );
         check("fn f() -> impl X + use<'a> {}", &[]);
     }
@@ -292,10 +276,7 @@ mod tests {
     #[test]
     fn test_modules_span_their_braces() {
         let check = |code: &str, expect: &[&str]| {
-            let found: Vec<&str> = test_modules(code)
-                .into_iter()
-                .map(|range| &code[range])
-                .collect();
+            let found: Vec<&str> = test_modules(code).into_iter().map(|range| &code[range]).collect();
             assert_eq!(found, expect);
         };
         check(

@@ -26,13 +26,7 @@ pub(super) struct File {
 impl Tree {
     /// Reads the work tree. Files that git still lists but that were deleted are left out.
     pub(super) fn read(root: &Path) -> Result<Self, Failure> {
-        let arguments = [
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ];
+        let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let listing = process::output(root, "git".as_ref(), &arguments)?;
         let mut tree = Self::default();
         for path in listing.split('\0').filter(|path| !path.is_empty()) {
@@ -40,8 +34,7 @@ impl Tree {
             if !place.is_file() {
                 continue;
             }
-            let bytes = std::fs::read(&place)
-                .map_err(|error| Failure::new(format!("cannot read {path}: {error}")))?;
+            let bytes = std::fs::read(&place).map_err(|error| Failure::new(format!("cannot read {path}: {error}")))?;
             let text = String::from_utf8(bytes).unwrap_or_default();
             tree.insert(path, text);
         }
@@ -49,20 +42,13 @@ impl Tree {
     }
 
     fn insert(&mut self, path: &str, text: String) {
-        let code = if path.ends_with(".rs") {
-            source::blanked(&text)
-        } else {
-            String::new()
-        };
+        let code = if path.ends_with(".rs") { source::blanked(&text) } else { String::new() };
         self.files.insert(path.to_string(), File { text, code });
     }
 
     /// The Rust files with their paths.
     pub(super) fn rust(&self) -> impl Iterator<Item = (&str, &File)> {
-        self.files
-            .iter()
-            .map(|(path, file)| (path.as_str(), file))
-            .filter(|(path, _)| path.ends_with(".rs"))
+        self.files.iter().map(|(path, file)| (path.as_str(), file)).filter(|(path, _)| path.ends_with(".rs"))
     }
 
     /// Whether a file or a folder of this path exists.

@@ -1,0 +1,121 @@
+//! `dosebench bench`, hidden: this program's own speed, as JSON on stdout.
+//!
+//! `cargo xtask metrics` calls it in release and prints ratios; nothing here passes or fails.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use daemon::Request;
+use domain::{Channel, Event, EventKind, Reading, RunTime, Status};
+use record::{Metadata, Pace, Recorder};
+use scenario::Document;
+use serde_json::json;
+use text::Source;
+
+use crate::{Failure, load};
+
+/// Arguments of `bench`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What is measured
+    of: Of,
+    /// How many steps, or readings
+    #[arg(long, default_value_t = 1_000_000)]
+    count: u64,
+    /// Where files go; removed afterwards
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Of {
+    /// Readings from event through engine and recorder to file
+    Readings,
+    /// Steps that do nothing
+    Steps,
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    match args.of {
+        Of::Readings => readings(args),
+        Of::Steps => steps(args),
+    }
+}
+
+fn request(args: &Args, scenario: &str) -> Result<Request, Failure> {
+    let rig = load::rig(&load::rig_source("virtual")?)?;
+    let station = rig.station(None).map_err(Failure::input)?.clone();
+    let source = Source::new("bench.yaml", scenario.as_bytes().to_vec()).map_err(Failure::input)?;
+    let document = Document::parse(source.clone()).map_err(|p| load::rendered(&p, &source))?;
+    let plan = scenario::resolve(&document, &[], &station.profile).map_err(|p| load::rendered(&p, &source))?;
+    Ok(Request {
+        scenario: "bench".to_owned(),
+        plan: Arc::new(plan),
+        station,
+        rig_yaml: String::new(),
+        seed: 1,
+        device: None,
+        purpose: "engineering".to_owned(),
+        runs: args.folder.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+const HEAD: &str =
+    "scenario: bench\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\nsteps:\n";
+
+/// A run of so many holds of no length, from beginning to end, against the same run with one.
+fn steps(args: &Args) -> Result<u8, Failure> {
+    let mut seconds = Vec::new();
+    for count in [1, args.count] {
+        let scenario = HEAD.to_owned() + &"  - hold: {for: 0 s}\n".repeat(usize::try_from(count).unwrap_or(1));
+        let request = request(args, &scenario)?;
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            let handle = daemon::spawn(request.clone()).map_err(Failure::bench)?;
+            let began = Instant::now();
+            let folder = handle.folder.clone();
+            drop(handle.join());
+            best = best.min(began.elapsed().as_secs_f64());
+            drop(std::fs::remove_dir_all(folder));
+        }
+        seconds.push(best);
+    }
+    let per_step_ms = (seconds[1] - seconds[0]) / (args.count.max(2) - 1) as f64 * 1e3;
+    println!("{}", json!({"steps": args.count, "seconds": seconds[1], "per_step_ms": per_step_ms}));
+    Ok(0)
+}
+
+/// So many readings through engine and recorder.
+fn readings(args: &Args) -> Result<u8, Failure> {
+    let request = request(args, &format!("{HEAD}  - hold: {{for: 1 h}}\n"))?;
+    let metadata = Metadata {
+        run: "bench".to_owned(),
+        started: String::new(),
+        purpose: String::new(),
+        operator: None,
+        tool: String::new(),
+        host: String::new(),
+    };
+    std::fs::create_dir_all(&args.folder).map_err(Failure::bench)?;
+    let mut recorder = Recorder::create(&args.folder, &metadata, Pace::Virtual).map_err(Failure::bench)?;
+    let mut engine = engine::Engine::new(request.plan, request.station.profile);
+    let channel = Channel::new("balance.mass");
+    let station: Arc<str> = Arc::from("1");
+    let mut decisions = Vec::new();
+    let began = Instant::now();
+    for seq in 0..args.count {
+        let t = RunTime::from_ns(seq * 1_000_000_000);
+        let value = 25.0 + (seq % 1000) as f64 * 1e-5;
+        let reading = Reading { channel: channel.clone(), at_ns: t, u_ns: 10_000_000, value, status: Status::Ok };
+        let event = Event { seq, t_ns: t, station: Arc::clone(&station), kind: EventKind::Reading(reading) };
+        engine.apply(&event, &mut decisions);
+        recorder.append(&event).map_err(Failure::bench)?;
+    }
+    drop(recorder.finish(0.0).map_err(Failure::bench)?);
+    let seconds = began.elapsed().as_secs_f64();
+    drop(std::fs::remove_dir_all(&args.folder));
+    println!("{}", json!({"readings": args.count, "seconds": seconds, "per_second": args.count as f64 / seconds}));
+    Ok(0)
+}

@@ -1,0 +1,106 @@
+//! `dosebench check`: scenario and rig files, without touching hardware.
+//!
+//! Every problem of every file is shown; `--plan` prints what a run would do.
+
+use std::time::Duration;
+
+use domain::time::{clock, span};
+use scenario::Plan;
+use serde_json::json;
+use text::Source;
+
+use crate::{Failure, load};
+
+/// Arguments of `check`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Scenarios and rigs: files, or names of the library
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// The rig that scenarios are checked against
+    #[arg(long, default_value = "virtual")]
+    rig: String,
+    /// The rig's station
+    #[arg(long)]
+    station: Option<String>,
+    /// Sets a parameter
+    #[arg(long, value_name = "NAME=VALUE", value_parser = load::assignment)]
+    set: Vec<(String, String)>,
+    /// Print what a run would do
+    #[arg(long)]
+    plan: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let mut worst = 0;
+    for file in &args.files {
+        if let Err(failure) = check(args, file) {
+            eprint!("{}", failure.text);
+            worst = failure.code;
+        }
+    }
+    Ok(worst)
+}
+
+fn check(args: &Args, file: &str) -> Result<(), Failure> {
+    let library_rig = !load::is_file(file) && ::rig::library::find(file).is_some();
+    let source = if library_rig { load::rig_source(file)? } else { load::scenario_source(file)? };
+    if library_rig || load::is_rig(&source) {
+        let rig = load::rig(&source)?;
+        let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
+        if args.json {
+            println!("{}", json!({"file": file, "kind": "rig", "rig": rig.name(), "station": station.profile.station}));
+        } else {
+            println!("{file}: rig {}, station {}", rig.name(), station.profile.station);
+        }
+        return Ok(());
+    }
+    for plan in plans(args, source)? {
+        show(args, file, &plan);
+    }
+    Ok(())
+}
+
+fn plans(args: &Args, source: Source) -> Result<Vec<Plan>, Failure> {
+    let rig = load::rig(&load::rig_source(&args.rig)?)?;
+    let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
+    let document = load::document(source)?;
+    let variants = document.variants(&args.set).map_err(Failure::input)?;
+    variants
+        .iter()
+        .map(|v| scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source())))
+        .collect()
+}
+
+fn show(args: &Args, file: &str, plan: &Plan) {
+    let parameters: Vec<String> = plan.parameters.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+    if args.json {
+        let parameters: serde_json::Map<String, serde_json::Value> =
+            plan.parameters.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
+        let steps: Vec<_> = plan.steps.iter().map(|s| json!({"name": s.name, "what": s.what})).collect();
+        println!(
+            "{}",
+            json!({"file": file, "kind": "scenario", "scenario": plan.title, "parameters": parameters,
+                   "duration_s": plan.duration().as_secs_f64(), "steps": steps, "checks": plan.checks})
+        );
+        return;
+    }
+    let with = if parameters.is_empty() { String::new() } else { format!(" with {}", parameters.join(", ")) };
+    println!("{file}: {}{with}, at least {}", plan.title, span(plan.duration()));
+    if args.plan {
+        let mut at = Duration::ZERO;
+        let mut line = |what: &str, lasts: Duration| {
+            println!("  {:>14}  {what}", clock(at));
+            at += lasts;
+        };
+        line(&format!("weigh with the pump stopped for {}", span(plan.weighing.before)), plan.weighing.before);
+        for step in &plan.steps {
+            line(&format!("{}: {}", step.name, step.what), step.duration());
+        }
+        line(&format!("weigh with the pump stopped for {}", span(plan.weighing.after)), plan.weighing.after);
+        line("settle the checks and make the station safe", Duration::ZERO);
+    }
+}

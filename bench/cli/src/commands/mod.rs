@@ -1,0 +1,12 @@
+//! The subcommands, one file each.
+//!
+//! Each has its arguments and a function from them to an exit code.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod list;
+pub(crate) mod report;
+pub(crate) mod rig;
+pub(crate) mod run;
+pub(crate) mod say;
+pub(crate) mod schema;

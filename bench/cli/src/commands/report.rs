@@ -1,0 +1,48 @@
+//! `dosebench report`: a run's derived files, rebuilt from its record alone.
+//!
+//! `dosebench run` starts this as a child, so that a report that crashes takes no run with it.
+
+use std::path::PathBuf;
+
+use reports::Wanted;
+
+use crate::{BENCH_ERROR, Failure, runs};
+
+/// Arguments of `report`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The run: its folder, or its id under --runs
+    run: String,
+    /// Which files; all unless given
+    #[arg(long, value_delimiter = ',')]
+    format: Vec<Format>,
+    /// Where runs are
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// report.html and its plots
+    Html,
+    /// summary.json and samples.parquet
+    Json,
+    /// junit.xml
+    Junit,
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let folder = runs::find(&args.run, &args.runs)?;
+    let asked = |format| args.format.is_empty() || args.format.contains(&format);
+    let wanted = Wanted { html: asked(Format::Html), json: asked(Format::Json), junit: asked(Format::Junit) };
+    match reports::write(&folder, &wanted) {
+        Ok(_) => {
+            println!("{}", folder.canonicalize().unwrap_or(folder).display());
+            Ok(0)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            Ok(BENCH_ERROR)
+        }
+    }
+}

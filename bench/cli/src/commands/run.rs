@@ -1,0 +1,225 @@
+//! `dosebench run`: scenarios on a rig, one after the other, and the files that follow from each.
+//!
+//! Everything is read and resolved before anything moves.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use daemon::{Finished, Handle, Outside, Request};
+use domain::RunVerdict;
+use domain::verdict::exit_code_of;
+use rig::RigFile;
+use scenario::Plan;
+use serde_json::Value;
+
+use crate::signals::Signals;
+use crate::terminal::Display;
+use crate::{BENCH_ERROR, Failure, load};
+
+/// Exit code of a stop that was asked for.
+const STOPPED: u8 = 5;
+/// How often signals and progress are looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Arguments of `run`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Scenarios: files, or names of the library
+    #[arg(required = true)]
+    scenarios: Vec<String>,
+    /// The rig: a file, or a name of the library
+    #[arg(long, default_value = "virtual")]
+    rig: String,
+    /// The rig's station; its first unless given
+    #[arg(long)]
+    station: Option<String>,
+    /// The serial number that the device must have
+    #[arg(long, value_name = "SERIAL")]
+    device: Option<String>,
+    /// What the run is for
+    #[arg(long, default_value = "engineering", value_parser = ["engineering", "nightly", "verification"])]
+    purpose: String,
+    /// Where runs' folders are made
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+    /// Sets a parameter
+    #[arg(long, value_name = "NAME=VALUE", value_parser = load::assignment)]
+    set: Vec<(String, String)>,
+    /// The seed of everything random in simulators
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the runs' JUnit results to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print one JSON object a run
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    let rig = load::rig(&load::rig_source(&args.rig)?)?;
+    let requests = requests(args, &rig)?;
+    let mut codes = Vec::new();
+    let mut folders = Vec::new();
+    for request in requests {
+        if Signals::stopped() {
+            break;
+        }
+        let handle = daemon::spawn(request.clone()).map_err(Failure::bench)?;
+        folders.push(handle.folder.clone());
+        let finished = follow(handle, &request.plan, &signals);
+        codes.push(conclude(args, &finished));
+    }
+    if let Some(junit) = &args.junit {
+        if let Err(why) = write_junit(junit, &folders) {
+            eprintln!("error: {why}");
+            codes.push(BENCH_ERROR);
+        }
+    }
+    if Signals::stopped() {
+        codes.push(STOPPED);
+    }
+    Ok(exit_code_of(codes))
+}
+
+/// Every run that is to be done: all scenarios, all variants of their parameters.
+fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
+    let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
+    let mut requests = Vec::new();
+    let mut problems = String::new();
+    for scenario in &args.scenarios {
+        match plans(args, scenario, station) {
+            Ok(plans) => requests.extend(plans.into_iter().map(|plan| Request {
+                scenario: scenario.clone(),
+                plan: Arc::new(plan),
+                station: station.clone(),
+                rig_yaml: rig.resolved_yaml().to_owned(),
+                seed: args.seed,
+                device: args.device.clone(),
+                purpose: args.purpose.clone(),
+                runs: args.runs.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            })),
+            Err(failure) => problems.push_str(&failure.text),
+        }
+    }
+    if problems.is_empty() { Ok(requests) } else { Err(Failure::problems(problems)) }
+}
+
+fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan>, Failure> {
+    let document = load::document(load::scenario_source(scenario)?)?;
+    let variants = document.variants(&args.set).map_err(Failure::input)?;
+    variants
+        .iter()
+        .map(|v| scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source())))
+        .collect()
+}
+
+/// Follows a run to its end; a signal stops it.
+fn follow(handle: Handle, plan: &Plan, signals: &Signals) -> Finished {
+    let mut display = Display::new(&handle.run, &plan.title, plan.duration());
+    loop {
+        let finished = handle.is_finished();
+        while let Ok(notice) = handle.notices.try_recv() {
+            display.notice(&notice);
+        }
+        if let Some(name) = signals.next() {
+            drop(handle.outside.send(Outside::Stop { cause: format!("stopped by {name}") }));
+        }
+        if let Ok(progress) = handle.progress.lock() {
+            display.show(&progress);
+        }
+        if finished {
+            display.finish();
+            return handle.join();
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Makes a run's files and prints its result; the exit code that it calls for.
+fn conclude(args: &Args, finished: &Finished) -> u8 {
+    let mut codes = vec![finished.verdict.exit_code()];
+    if let Some(why) = &finished.record_trouble {
+        eprintln!("error: {}: {why}", finished.folder.display());
+        codes.push(BENCH_ERROR);
+    }
+    match summary(&finished.folder) {
+        Ok(summary) => {
+            // The report recomputes every check; where it differs, it has said so.
+            let code = summary["verdict"].as_str().and_then(code_of).unwrap_or(BENCH_ERROR);
+            codes.push(code);
+            if args.json {
+                println!("{summary}");
+            } else {
+                print_result(&summary);
+            }
+        }
+        Err(why) => {
+            eprintln!("error: {why}");
+            let reason = finished.reason.as_deref().unwrap_or("");
+            eprintln!("{}  {}  {reason}", finished.verdict, finished.folder.display());
+            codes.push(BENCH_ERROR);
+        }
+    }
+    exit_code_of(codes)
+}
+
+fn code_of(verdict: &str) -> Option<u8> {
+    const ALL: [RunVerdict; 6] = [
+        RunVerdict::Pass,
+        RunVerdict::Fail,
+        RunVerdict::Inconclusive,
+        RunVerdict::Error,
+        RunVerdict::NotRun,
+        RunVerdict::Aborted,
+    ];
+    ALL.into_iter().find(|v| v.name() == verdict).map(RunVerdict::exit_code)
+}
+
+/// Has the run's derived files made by a child process, and reads the summary.
+fn summary(folder: &Path) -> Result<Value, String> {
+    let program = std::env::current_exe().map_err(|e| format!("this program cannot find itself: {e}"))?;
+    let mut child = Command::new(program);
+    child.arg("report").arg(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    detach(&mut child);
+    let status = child.status().map_err(|e| format!("the report could not be started: {e}"))?;
+    if !status.success() {
+        return Err(format!("the report of {} ended with {status}; try `dosebench report` again", folder.display()));
+    }
+    let path = folder.join("summary.json");
+    let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// A Ctrl-C on the terminal goes to every process of the group: the report has a group of its own and is finished.
+fn detach(child: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(child, 0);
+}
+
+fn print_result(summary: &Value) {
+    let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
+    println!("{}  {}  {}", text(&summary["verdict"]), text(&summary["scenario"]), text(&summary["folder"]));
+    if let Some(reason) = summary["reason"].as_str() {
+        println!("  {reason}");
+    }
+    for check in summary["checks"].as_array().into_iter().flatten() {
+        let number = |key: &str| check[key].as_f64().map(domain::quantity::significant);
+        let unit = text(&check["unit"]);
+        let value = match (number("value"), number("expanded_uncertainty")) {
+            (Some(value), Some(u)) => format!("{value} ± {u} {unit}"),
+            (Some(value), None) => format!("{value} {unit}"),
+            _ => "no value".to_owned(),
+        };
+        println!("  {:12}  {}: {value}", text(&check["verdict"]), text(&check["name"]));
+    }
+}
+
+/// One JUnit file for all runs.
+fn write_junit(path: &Path, folders: &[PathBuf]) -> Result<(), String> {
+    let xml = folders.first().map(|f| std::fs::read(f.join("junit.xml"))).unwrap_or(Ok(Vec::new()));
+    std::fs::write(path, xml.map_err(|e| e.to_string())?).map_err(|e| format!("{}: {e}", path.display()))
+}

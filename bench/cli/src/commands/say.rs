@@ -1,0 +1,53 @@
+//! `dosebench answer` and `dosebench note`: a word to a run that is under way.
+//!
+//! Both go over the socket in the run's folder and come back with whether they were taken.
+
+use std::path::PathBuf;
+
+use daemon::control::{Message, say};
+
+use crate::{Failure, runs};
+
+/// Arguments of `answer`.
+#[derive(clap::Args)]
+pub(crate) struct AnswerArgs {
+    /// The run: its folder, or its id under --runs
+    run: String,
+    /// The prompt's name
+    prompt: String,
+    /// The value, or 'NAME=VALUE, NAME=VALUE' where several are asked for
+    value: Option<String>,
+    /// Where runs are
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+}
+
+/// Arguments of `note`.
+#[derive(clap::Args)]
+pub(crate) struct NoteArgs {
+    /// The run: its folder, or its id under --runs
+    run: String,
+    /// The remark
+    text: String,
+    /// Where runs are
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+}
+
+fn by() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
+}
+
+pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
+    let folder = runs::find(&args.run, &args.runs)?;
+    let message =
+        Message::Answer { prompt: args.prompt.clone(), value: args.value.clone().unwrap_or_default(), by: by() };
+    say(&folder, &message).map_err(Failure::input)?;
+    Ok(0)
+}
+
+pub(crate) fn note(args: &NoteArgs) -> Result<u8, Failure> {
+    let folder = runs::find(&args.run, &args.runs)?;
+    say(&folder, &Message::Note { text: args.text.clone(), by: by() }).map_err(Failure::input)?;
+    Ok(0)
+}

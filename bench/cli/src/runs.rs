@@ -1,0 +1,32 @@
+//! Runs on disk: a folder, or an id under `--runs`.
+//!
+//! A folder is a run's if it holds a record.
+
+use std::path::{Path, PathBuf};
+
+use crate::Failure;
+
+/// The folder of a run.
+pub(crate) fn find(run: &str, runs: &Path) -> Result<PathBuf, Failure> {
+    let candidates = [PathBuf::from(run), runs.join(run)];
+    candidates.into_iter().find(|folder| is_run(folder)).ok_or_else(|| {
+        let runs = runs.display();
+        Failure::input(format!(
+            "expected the folder of a run or an id under {runs}, but found '{run}'; see `dosebench list runs`"
+        ))
+    })
+}
+
+/// Whether a folder holds a record.
+pub(crate) fn is_run(folder: &Path) -> bool {
+    folder.join("record.mcap").is_file()
+}
+
+/// The runs under a folder, the oldest first.
+pub(crate) fn all(runs: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(runs).map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).collect());
+    let mut folders: Vec<PathBuf> = entries.unwrap_or_default();
+    folders.retain(|folder| is_run(folder));
+    folders.sort();
+    folders
+}

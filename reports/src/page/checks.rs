@@ -1,0 +1,167 @@
+//! The table of checks, and for each settled one where its uncertainty comes from.
+//! It formats what the summary and the recomputation hold, and decides nothing.
+
+use domain::CheckVerdict;
+use measure::Budget;
+use measure::budget::{Kind, Shape};
+use minijinja::Value;
+use serde::Serialize;
+
+use super::Material;
+use super::bar::bar;
+use crate::number::{plain, rounded, uncertain, unit};
+use crate::summary::CheckSummary;
+
+/// A row of the table of checks.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    name: String,
+    step: String,
+    requirements: String,
+    because: String,
+    value: String,
+    factor: Option<String>,
+    limits: String,
+    bar: Option<Value>,
+    verdict: &'static str,
+    verdict_text: &'static str,
+    reason: Option<String>,
+    notes: Vec<String>,
+    difference: Option<String>,
+}
+
+pub(super) fn rows(material: &Material<'_>) -> Vec<Row> {
+    material.summary.checks.iter().map(|check| row(material, check)).collect()
+}
+
+fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
+    let record = material.story.checks.iter().find(|record| record.head.name == check.name);
+    let again = material.again.checks.iter().find(|again| again.name == check.name);
+    let symbol = check.unit.as_deref().map(unit).unwrap_or_default();
+    let value = check.value.map(|value| {
+        let (value, u) = uncertain(value, check.expanded_uncertainty);
+        let u = u.map(|u| format!(" ± {u}")).unwrap_or_default();
+        format!("{value}{u} {symbol}").trim_end().to_owned()
+    });
+    let reason = record.and_then(|record| record.reason.clone());
+    let undecided = || "never decided: the run ended before".to_owned();
+    Row {
+        name: check.name.clone(),
+        step: check.step.clone().unwrap_or_default(),
+        requirements: check.requirements.join(", "),
+        because: record.map(|record| record.head.because.clone()).unwrap_or_default(),
+        value: value.unwrap_or_else(|| "–".to_owned()),
+        factor: check.coverage_factor.filter(|_| check.value.is_some()).map(|k| format!("k = {}", rounded(k, 3))),
+        limits: limits(check, &symbol),
+        bar: bar(check).map(Value::from_safe_string),
+        verdict: check.verdict.name(),
+        verdict_text: verdict_text(check.verdict),
+        reason: reason.or_else(|| record.is_none().then(undecided)),
+        notes: record.map(|record| record.notes.clone()).unwrap_or_default(),
+        difference: again.and_then(|again| again.difference.clone()),
+    }
+}
+
+const fn verdict_text(verdict: CheckVerdict) -> &'static str {
+    match verdict {
+        CheckVerdict::Pass => "Pass",
+        CheckVerdict::Fail => "Fail",
+        CheckVerdict::Inconclusive => "Inconclusive",
+        CheckVerdict::NotRun => "Not run",
+    }
+}
+
+fn limits(check: &CheckSummary, symbol: &str) -> String {
+    let text = match (check.limit_low, check.limit_high) {
+        (Some(low), Some(high)) => format!("{} … {} {symbol}", plain(low), plain(high)),
+        (Some(low), None) => format!("≥ {} {symbol}", plain(low)),
+        (None, Some(high)) => format!("≤ {} {symbol}", plain(high)),
+        (None, None) => "–".to_owned(),
+    };
+    text.trim_end().to_owned()
+}
+
+/// The uncertainty budget of a check.
+#[derive(Debug, Serialize)]
+pub(super) struct BudgetTable {
+    check: String,
+    unit: String,
+    terms: Vec<TermRow>,
+    combined: Option<CombinedRow>,
+    problem: Option<String>,
+}
+
+/// A term of a budget.
+#[derive(Debug, Serialize)]
+struct TermRow {
+    name: String,
+    kind: &'static str,
+    distribution: &'static str,
+    u: String,
+    dof: String,
+    share: String,
+    source: String,
+}
+
+/// What a budget adds up to.
+#[derive(Debug, Serialize)]
+struct CombinedRow {
+    u: String,
+    dof: String,
+    factor: String,
+    expanded: String,
+    probability: String,
+}
+
+pub(super) fn budgets(material: &Material<'_>) -> Vec<BudgetTable> {
+    let with_budget = material.again.checks.iter().filter_map(|again| Some((again, again.budget.as_ref()?)));
+    with_budget.map(|(again, budget)| table(&again.name, budget)).collect()
+}
+
+fn table(check: &str, budget: &Budget) -> BudgetTable {
+    let variance: f64 = budget.terms.iter().map(|term| term.u * term.u).sum();
+    let terms = budget.terms.iter().map(|term| TermRow {
+        name: term.name.clone(),
+        kind: match term.kind {
+            Kind::TypeA => "A",
+            Kind::TypeB => "B",
+        },
+        distribution: distribution(term.distribution),
+        u: rounded(term.u, 2),
+        dof: dof(term.dof),
+        share: if variance > 0.0 { share(term.u * term.u / variance) } else { "–".to_owned() },
+        source: term.source.clone(),
+    });
+    let terms = terms.collect();
+    let combined = budget.combined();
+    let problem = combined.as_ref().err().map(ToString::to_string);
+    let combined = combined.ok().map(|combined| CombinedRow {
+        u: rounded(combined.u, 2),
+        dof: dof(combined.dof_effective),
+        factor: rounded(combined.coverage_factor, 3),
+        expanded: rounded(combined.expanded, 2),
+        probability: format!("{} %", plain(combined.coverage_probability * 100.0)),
+    });
+    BudgetTable { check: check.to_owned(), unit: unit(&budget.unit), terms, combined, problem }
+}
+
+const fn distribution(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Normal => "normal",
+        Shape::Student => "Student",
+        Shape::Rectangular => "rectangular",
+        Shape::Triangular => "triangular",
+        Shape::Arcsine => "arcsine",
+        Shape::Resolution => "rectangular (resolution)",
+    }
+}
+
+/// Degrees of freedom; beyond a thousand they make no difference.
+fn dof(dof: f64) -> String {
+    if dof.is_finite() && dof < 1000.0 { rounded(dof, 3) } else { "∞".to_owned() }
+}
+
+fn share(of_variance: f64) -> String {
+    let percent = of_variance * 100.0;
+    if percent > 0.0 && percent < 0.1 { "< 0.1 %".to_owned() } else { format!("{percent:.1} %") }
+}

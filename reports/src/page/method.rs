@@ -1,0 +1,163 @@
+//! How the figures came about: device, instruments, conditions, corrections with their constants, and what this
+//! report does not claim.
+
+use domain::identity::{Identity, Nature};
+use domain::profile::{Declared, Fluid, InstrumentProfile, Role};
+use measure::Estimate;
+use measure::buoyancy::WEIGHT_KG_PER_M3;
+use serde::Serialize;
+
+use super::{Material, Pair, pair};
+use crate::number::{plain, rounded, uncertain};
+
+/// An instrument of the rig.
+#[derive(Debug, Serialize)]
+pub(super) struct Device {
+    name: String,
+    role: &'static str,
+    model: String,
+    serial: String,
+    hardware: String,
+    firmware: String,
+    nature: &'static str,
+    unreal: bool,
+    certificate: String,
+    due: String,
+    overdue: bool,
+    uncertainty: String,
+}
+
+pub(super) fn devices(material: &Material<'_>) -> Vec<Device> {
+    let Some(opened) = &material.story.opened else { return Vec::new() };
+    let mut instruments: Vec<&InstrumentProfile> = opened.profile.instruments.iter().collect();
+    instruments.sort_by_key(|instrument| instrument.role != Role::Pump);
+    instruments.into_iter().map(|i| device(i, material.story.identities.get(&i.name), &opened.ends_on)).collect()
+}
+
+fn device(instrument: &InstrumentProfile, identity: Option<&Identity>, ends_on: &str) -> Device {
+    let said = |what: fn(&Identity) -> &Option<String>| {
+        identity.and_then(|identity| what(identity).clone()).unwrap_or_else(|| "unknown".to_owned())
+    };
+    let calibration = instrument.calibration.as_ref();
+    let nature = match identity.map(|identity| identity.nature) {
+        Some(Nature::Real) => "real",
+        Some(Nature::Simulated) => "simulated",
+        Some(Nature::Emulated) => "emulated",
+        None => "never answered",
+    };
+    Device {
+        name: instrument.name.clone(),
+        role: match instrument.role {
+            Role::Pump => "device under test",
+            other => other.name(),
+        },
+        model: said(|i| &i.model),
+        serial: said(|i| &i.serial),
+        hardware: said(|i| &i.hardware),
+        firmware: said(|i| &i.firmware),
+        nature,
+        unreal: nature != "real",
+        certificate: calibration.map_or_else(|| "–".to_owned(), |c| c.certificate.clone()),
+        due: calibration.map_or_else(|| "–".to_owned(), |c| c.due.clone()),
+        // Days as YYYY-MM-DD are in the order of their letters.
+        overdue: calibration.is_some_and(|c| ends_on > c.due.as_str()),
+        uncertainty: calibration.map_or_else(
+            || "–".to_owned(),
+            |c| {
+                let u_mg = c.expanded_uncertainty_g.g() * 1e3;
+                format!("U = {} mg (k = {})", rounded(u_mg, 2), plain(c.coverage_factor))
+            },
+        ),
+    }
+}
+
+/// The conditions under which mass became volume, as the rig file declares them.
+pub(super) fn conditions(material: &Material<'_>) -> Vec<Pair> {
+    let Some(opened) = &material.story.opened else { return Vec::new() };
+    let method = &opened.profile.method;
+    let fluid = match &method.fluid {
+        Fluid::Water => "water, degassed; density by temperature (Tanaka 2001)".to_owned(),
+        Fluid::Given { name, .. } => format!("{name}; density as measured and declared"),
+    };
+    vec![
+        pair("Liquid", fluid),
+        pair("Temperature in the vessel", declared(method.vessel_c, domain::Temperature::c, "°C")),
+        pair("Volumes are stated at", format!("{} °C", plain(method.stated_c.c()))),
+        pair("Air temperature", declared(method.air_c, domain::Temperature::c, "°C")),
+        pair("Air pressure", declared(method.air_kpa, domain::Pressure::kpa, "kPa")),
+        pair("Relative humidity", declared(method.humidity_percent, domain::Ratio::percent, "%")),
+        pair("Needle, diameter", declared(method.needle_mm, domain::Length::mm, "mm")),
+        pair("Vessel, inner diameter", declared(method.vessel_mm, domain::Length::mm, "mm")),
+        pair("Swing of evaporation in between", format!("{} %", plain(method.evaporation_swing.percent()))),
+        pair("A weighing is the mean over", domain::time::span(method.averaging)),
+        pair("The balance settles for", domain::time::span(method.settling)),
+    ]
+}
+
+fn declared<T: Copy>(declared: Declared<T>, get: impl Fn(T) -> f64, unit: &str) -> String {
+    format!("{} ± {} {unit} (half width)", plain(get(declared.value)), plain(get(declared.half_width)))
+}
+
+/// The corrections that were applied, with their values.
+pub(super) fn corrections(material: &Material<'_>) -> Vec<Pair> {
+    let ledger = &material.again.ledger;
+    let mut rows = Vec::new();
+    if let Some(evaporation) = ledger.evaporation() {
+        let after = evaporation.after_ug_per_s();
+        rows.push(pair("Evaporation before the steps", estimate(evaporation.before_ug_per_s, "\u{b5}g/s")));
+        rows.push(pair(
+            "Evaporation after the steps",
+            after.map_or_else(|| "not measured".to_owned(), |after| estimate(after, "\u{b5}g/s")),
+        ));
+    } else {
+        rows.push(pair("Evaporation", "not measured: the opening weighing is not on record"));
+    }
+    if let Some(conversion) = ledger.conversion() {
+        rows.push(pair(
+            "Volume per indicated mass, Z (air buoyancy and density)",
+            estimate(conversion.z_ml_per_g, "mL/g"),
+        ));
+        rows.push(pair("Factor for the immersed needle", estimate(conversion.needle, "")));
+        rows.push(pair("Density of the balance's weights", format!("{} kg/m³", plain(WEIGHT_KG_PER_M3))));
+    }
+    if let (Some(density), u) = (material.summary.fluid.density_kg_per_m3, material.summary.fluid.u) {
+        let density = Estimate { value: density, u: u.unwrap_or(0.0), dof: f64::INFINITY };
+        rows.push(pair("Density of the liquid in the vessel", estimate(density, "kg/m³")));
+    }
+    rows.push(pair("Density of air", "CIPM-2007 (Picard 2008)"));
+    rows
+}
+
+/// A value with twice its standard uncertainty.
+fn estimate(estimate: Estimate, unit: &str) -> String {
+    match uncertain(estimate.value, Some(2.0 * estimate.u)) {
+        (value, Some(u)) => format!("{value} ± {u} {unit} (k = 2)").replace("  ", " "),
+        (value, None) => format!("{value} {unit}").trim_end().to_owned(),
+    }
+}
+
+/// What this report does not claim.
+pub(super) fn limits_of_this_report(material: &Material<'_>) -> Vec<String> {
+    let mut limits = vec![
+        "The method is adapted from IEC 60601-2-24, which excludes implants; its clause text was not checked against \
+         the purchased standard. Limits come from the scenario, not from a standard."
+            .to_owned(),
+        "Decision rule: a check passes if its value lies inside its limits by at least its expanded uncertainty \
+         (guard band w = U), fails if it lies outside by more than that, and is inconclusive in between."
+            .to_owned(),
+        "Conditions (temperatures, pressure, humidity, diameters) are those that the rig file declares, with their \
+         half widths; they were not measured during the run."
+            .to_owned(),
+        "The needle's factor and the choice of decision rule are stated from the literature as the authors remember \
+         it; the gravimetric formulae are Tanaka 2001 for water and CIPM-2007 for air."
+            .to_owned(),
+        "Expanded uncertainties cover about 95.45 % if the budget's terms are complete. Gas freed in the line, line \
+         breathing, wetting of the needle and leaks are not among the terms unless a budget above names them."
+            .to_owned(),
+        "This report says nothing about the finished device, and is no statement of conformity.".to_owned(),
+    ];
+    if material.summary.purpose != "verification" {
+        limits.push(format!("The run's purpose was {}: it is no verification evidence.", material.summary.purpose));
+    }
+    limits
+}

@@ -1,0 +1,173 @@
+//! `report.html`: the run on one page, for people. One file, no script, nothing from the network.
+//!
+//! Texts of scenarios, instruments and operators are untrusted: the template escapes everything but the drawings that
+//! this crate makes itself.
+
+mod bar;
+mod checks;
+mod head;
+mod method;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use serde::Serialize;
+
+use crate::again::Recomputation;
+use crate::error::ReportError;
+use crate::outcome::Outcome;
+use crate::story::Story;
+use crate::summary::Summary;
+
+const FILE: &str = "report.html";
+const TEMPLATE: &str = include_str!("report.html.j2");
+
+/// Rows of the timeline, at most; the record has the rest.
+const TIMELINE_ROWS: usize = 400;
+
+/// Everything that a page is made of.
+pub(crate) struct Material<'a> {
+    /// What the stream told.
+    pub(crate) story: &'a Story,
+    /// The run in one object.
+    pub(crate) summary: &'a Summary,
+    /// What it ended as.
+    pub(crate) outcome: &'a Outcome,
+    /// The figures, computed again.
+    pub(crate) again: &'a Recomputation,
+    /// Why the stream may not be whole.
+    pub(crate) torn: Option<&'a str>,
+    /// How many events it has.
+    pub(crate) events: u64,
+    /// The tool that ran it.
+    pub(crate) tool: &'a str,
+}
+
+/// A plot as the page shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Drawing {
+    /// The SVG document.
+    pub(crate) svg: String,
+    /// What it shows, for the caption.
+    pub(crate) caption: String,
+}
+
+/// A line of a table of two columns.
+#[derive(Debug, Serialize)]
+struct Pair {
+    name: String,
+    value: String,
+}
+
+fn pair(name: &str, value: impl Into<String>) -> Pair {
+    Pair { name: name.to_owned(), value: value.into() }
+}
+
+/// A row of the timeline.
+#[derive(Debug, Serialize)]
+struct Row {
+    at: String,
+    sort: &'static str,
+    text: String,
+    loud: bool,
+}
+
+/// The page's text.
+///
+/// # Errors
+/// Only if the template does not render, which would be a fault of this program.
+pub(crate) fn report_html(material: &Material<'_>, drawings: &[Drawing]) -> Result<String, ReportError> {
+    let (plots, channels) = drawings.split_at(drawings.len().min(material.main_plots(drawings)));
+    let story = material.story;
+    let values = context! {
+        head => serde(head::head(material)),
+        asked => serde(head::asked(material)),
+        devices => serde(method::devices(material)),
+        checks => serde(checks::rows(material)),
+        budgets => serde(checks::budgets(material)),
+        conditions => serde(method::conditions(material)),
+        corrections => serde(method::corrections(material)),
+        plots => safe(plots),
+        channels => safe(channels),
+        timeline => serde(timeline(story)),
+        timeline_left_out => story.timeline.len().saturating_sub(TIMELINE_ROWS),
+        files => serde(files(material)),
+        limits => method::limits_of_this_report(material),
+    };
+    render(&values).map_err(|why| ReportError::made(FILE, &why))
+}
+
+impl Material<'_> {
+    /// Plots of raw channels come last and are shown apart.
+    fn main_plots(&self, drawings: &[Drawing]) -> usize {
+        let raw = |drawing: &Drawing| drawing.caption.starts_with("Readings of ");
+        drawings.iter().position(raw).unwrap_or(drawings.len())
+    }
+}
+
+fn render(values: &Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_template(FILE, TEMPLATE)?;
+    environment.get_template(FILE)?.render(values)
+}
+
+fn serde(part: impl Serialize) -> Value {
+    Value::from(Serde(part))
+}
+
+/// Drawings of this crate, which escape their own texts.
+fn safe(drawings: &[Drawing]) -> Vec<Value> {
+    let one = |d: &Drawing| context! { svg => Value::from_safe_string(d.svg.clone()), caption => d.caption.as_str() };
+    drawings.iter().map(one).collect()
+}
+
+fn timeline(story: &Story) -> Vec<Row> {
+    story
+        .timeline
+        .iter()
+        .take(TIMELINE_ROWS)
+        .map(|moment| Row {
+            at: clock(story.seconds(moment.at)),
+            sort: moment.sort,
+            text: moment.text.clone(),
+            loud: moment.loud,
+        })
+        .collect()
+}
+
+/// Run time since the rig was ready as a clock shows it, with tenths: `1 d 02:15:07.5`.
+fn clock(seconds: f64) -> String {
+    let sign = if seconds <= -0.05 { "\u{2212}" } else { "" };
+    let tenths = (seconds.abs() * 10.0).round() as u64;
+    let span = std::time::Duration::from_secs(tenths / 10);
+    format!("{sign}{}.{}", domain::time::clock(span), tenths % 10)
+}
+
+fn files(material: &Material<'_>) -> Vec<Pair> {
+    let mut files = vec![
+        pair("Stream (SHA-256 over its events)", material.summary.stream_sha256.as_str()),
+        pair("Events", material.events.to_string()),
+    ];
+    if let Some(opened) = &material.story.opened {
+        files.push(pair("Format of the events", opened.format.to_string()));
+        files.push(pair("Run by", format!("{} (engine {})", material.tool, opened.version)));
+    }
+    files.push(pair("Report made by", crate::files::TOOL));
+    files.push(pair("Every other file", "manifest.json beside this report lists each file's SHA-256"));
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_before_the_rig_was_ready_is_negative() {
+        assert_eq!(clock(-1.25), "\u{2212}00:00:01.3");
+        assert_eq!(clock(0.0), "00:00:00.0");
+        assert_eq!(clock(93_600.96), "1 d 02:00:01.0");
+    }
+}
