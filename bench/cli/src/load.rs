@@ -36,7 +36,7 @@ fn source(
     argument: &str,
     what: &str,
     find: fn(&str) -> Option<&'static str>,
-    known: Vec<&str>,
+    known: &[&str],
 ) -> Result<Source, Failure> {
     if is_file(argument) {
         return file(argument);
@@ -52,19 +52,19 @@ fn source(
 
 /// The source of a scenario argument.
 pub(crate) fn scenario_source(argument: &str) -> Result<Source, Failure> {
-    let known = scenario::library::SCENARIOS.iter().map(|(n, _)| *n).collect();
-    source(argument, "scenario", scenario::library::find, known)
+    let known: Vec<&str> = scenario::library::SCENARIOS.iter().map(|(n, _)| *n).collect();
+    source(argument, "scenario", scenario::library::find, &known)
 }
 
 /// The source of a rig argument.
 pub(crate) fn rig_source(argument: &str) -> Result<Source, Failure> {
-    let known = ::rig::library::RIGS.iter().map(|(n, _)| *n).collect();
-    source(argument, "rig", ::rig::library::find, known)
+    let known: Vec<&str> = ::rig::library::RIGS.iter().map(|(n, _)| *n).collect();
+    source(argument, "rig", ::rig::library::find, &known)
 }
 
 /// The scenario behind an argument.
-pub(crate) fn document(source: Source) -> Result<Document, Failure> {
-    Document::parse(source.clone()).map_err(|problems| rendered(&problems, &source))
+pub(crate) fn document(source: &Source) -> Result<Document, Failure> {
+    Document::parse(source.clone()).map_err(|problems| rendered(&problems, source))
 }
 
 /// The rig behind an argument.

@@ -110,13 +110,13 @@ impl Drop for Listener {
 fn listen(listener: &UnixListener, outside: &UnboundedSender<Outside>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         match listener.accept() {
-            Ok((stream, _)) => drop(serve(stream, outside)),
+            Ok((stream, _)) => drop(serve(&stream, outside)),
             Err(_) => thread::sleep(Duration::from_millis(50)),
         }
     }
 }
 
-fn serve(stream: UnixStream, outside: &UnboundedSender<Outside>) -> io::Result<()> {
+fn serve(mut stream: &UnixStream, outside: &UnboundedSender<Outside>) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
     let mut text = String::new();
@@ -131,5 +131,5 @@ fn serve(stream: UnixStream, outside: &UnboundedSender<Outside>) -> io::Result<(
     };
     let mut line = serde_json::to_vec(&Reply { error })?;
     line.push(b'\n');
-    (&stream).write_all(&line)
+    stream.write_all(&line)
 }

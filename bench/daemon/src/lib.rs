@@ -4,6 +4,7 @@
 //! clocks and reach the run over channels.
 
 pub mod control;
+mod drive;
 mod operator;
 mod poll;
 mod run;

@@ -1,4 +1,6 @@
 //! The script that answers operator's steps on a rig with simulators.
+//!
+//! What a person types goes through here as well; whether it fits what was asked is `domain`'s to say.
 
 use domain::RigProfile;
 use domain::event::{Answer, Prompt, PromptEntry};

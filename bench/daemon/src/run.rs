@@ -1,34 +1,25 @@
-//! The loop of a run: inputs in one order, decisions carried out, and at the end a station that is safe.
+//! A run from outside: it is set up, started on a thread of its own, listened to, and joined.
+//!
+//! Whatever happens on that thread, a panic included, the station is made safe.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::thread;
 use std::time::Instant;
 
 use domain::event::Prompt;
 use domain::profile::{Clock, Role};
-use domain::pump::PumpRequest;
 use domain::{EventKind, RunTime, RunVerdict};
 use drivers::{RunClock, Settings};
-use engine::{Engine, Position};
+use engine::Position;
 use record::{Pace, Recorder};
-use rig::Bound;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 use crate::control::{Listener, Message};
-use crate::poll::{self, Post};
+use crate::drive::Loop;
+use crate::runtime;
 use crate::safe_stop::{self, Order};
 use crate::setup::{Prepared, Request, SetupError, prepare};
-use crate::stream::Stream;
-use crate::{operator, runtime};
-
-/// Inputs that may wait for the loop; a task that is faster than the loop waits.
-const INPUTS_MAX: usize = 256;
-
-/// Under virtual time, people are told where the run stands after so many events.
-const REPORT_EVERY: u64 = 512;
 
 /// What reaches a run from outside of its runtime.
 #[derive(Debug)]
@@ -144,12 +135,12 @@ pub fn spawn(request: Request) -> Result<Handle, SetupError> {
 }
 
 /// All that a run's thread needs.
-struct Job {
-    request: Request,
-    folder: PathBuf,
-    opened: EventKind,
-    progress: Arc<Mutex<Progress>>,
-    notify: std_mpsc::Sender<Notice>,
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    pub(crate) folder: PathBuf,
+    pub(crate) opened: EventKind,
+    pub(crate) progress: Arc<Mutex<Progress>>,
+    pub(crate) notify: std_mpsc::Sender<Notice>,
 }
 
 impl Job {
@@ -209,230 +200,5 @@ fn after_panic(station: &rig::Station, seed: u64) -> String {
         format!("the station was made safe: {last}")
     } else {
         format!("the station was NOT made safe: {last}; go and look at the pump")
-    }
-}
-
-/// The loop and what it drives.
-struct Loop {
-    stream: Stream,
-    bound: Bound,
-    job: Job,
-    inputs: mpsc::Receiver<EventKind>,
-    outside: mpsc::UnboundedReceiver<Outside>,
-    commands: mpsc::Sender<(u32, PumpRequest)>,
-    tasks: Vec<AbortHandle>,
-    waiting: Vec<String>,
-    prompt: Option<Prompt>,
-    log_next: Arc<AtomicU32>,
-    pump_seen: bool,
-    ended: Option<(RunVerdict, Option<String>)>,
-}
-
-impl Loop {
-    /// Binds the rig and starts the tasks that hold its instruments.
-    fn begin(job: Job, recorder: Recorder, outside: mpsc::UnboundedReceiver<Outside>) -> Self {
-        let station = &job.request.station;
-        let profile = &station.profile;
-        let bound = station.bind(job.request.seed);
-        if let Some(world) = &bound.world
-            && let Err(error) = world.open_truth(&job.folder.join("truth.mcap"))
-        {
-            drop(job.notify.send(Notice::Line(format!("the simulators' truth is not kept: {error}"))));
-        }
-        let clock = RunClock::new();
-        let engine = Engine::new(Arc::clone(&job.request.plan), Arc::clone(profile));
-        let real = profile.clock == Clock::Real;
-        let stream = Stream::new(engine, clock, &profile.station, recorder, real);
-        let (events, inputs) = mpsc::channel(INPUTS_MAX);
-        let (commands, taken) = mpsc::channel(1);
-        let log_next = Arc::new(AtomicU32::new(0));
-        let mut taken = Some(taken);
-        let mut tasks = Vec::new();
-        for binding in &station.bindings {
-            let Some(instrument) = profile.by_name(&binding.instrument) else { continue };
-            let post = Post {
-                instrument: binding.instrument.clone(),
-                connect: Arc::clone(&bound.connectors[&binding.instrument]),
-                clock,
-                settings: Settings { deadline: binding.deadline },
-                poll: instrument.poll,
-                events: events.clone(),
-            };
-            let task = match (binding.role, taken.take()) {
-                (Role::Pump, Some(commands)) => tokio::spawn(poll::pump(post, commands, Arc::clone(&log_next))),
-                (_, put_back) => {
-                    taken = put_back;
-                    tokio::spawn(poll::balance(post))
-                }
-            };
-            tasks.push(task.abort_handle());
-        }
-        let waiting = profile.instruments.iter().map(|i| i.name.clone()).collect();
-        let (prompt, ended) = (None, None);
-        Self {
-            stream,
-            bound,
-            job,
-            inputs,
-            outside,
-            commands,
-            tasks,
-            waiting,
-            prompt,
-            log_next,
-            pump_seen: false,
-            ended,
-        }
-    }
-
-    async fn drive(mut self, began: Instant) -> Finished {
-        let opened = self.job.opened.clone();
-        self.input(opened).await;
-        let mut wake = Box::pin(tokio::time::sleep_until(self.stream.clock.at(RunTime::ZERO)));
-        let mut wake_at = RunTime::ZERO;
-        let real = self.job.request.station.profile.clock == Clock::Real;
-        let mut events = 0_u64;
-        while self.ended.is_none() {
-            let due = self.stream.engine.due();
-            if let Some(due) = due.filter(|d| *d != wake_at) {
-                wake.as_mut().reset(self.stream.clock.at(due));
-                wake_at = due;
-            }
-            let kind = tokio::select! {
-                biased;
-                Some(outside) = self.outside.recv() => self.hear(outside),
-                Some(kind) = self.inputs.recv() => Some(kind),
-                () = &mut wake, if due.is_some() => {
-                    wake_at = RunTime::ZERO;
-                    Some(EventKind::Tick)
-                }
-            };
-            if let Some(kind) = kind {
-                self.input(kind).await;
-            }
-            events += 1;
-            if real || events.is_multiple_of(REPORT_EVERY) {
-                self.report();
-            }
-        }
-        self.close(began)
-    }
-
-    fn close(self, began: Instant) -> Finished {
-        if let Some(world) = &self.bound.world {
-            world.close_truth();
-        }
-        let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
-        let record_trouble = self.stream.finish(began.elapsed().as_secs_f64()).err();
-        Finished { folder: self.job.folder, verdict, reason, record_trouble }
-    }
-
-    /// Takes an input and carries out what the engine decides, and what follows from that.
-    async fn input(&mut self, kind: EventKind) {
-        let mut pending = std::collections::VecDeque::from([kind]);
-        while let Some(kind) = pending.pop_front() {
-            if let Some(more) = self.watch(&kind) {
-                pending.push_back(more);
-            }
-            for decision in self.stream.input(kind) {
-                self.carry_out(decision, &mut pending).await;
-            }
-            if let Some(trouble) = self.stream.trouble() {
-                pending.push_back(trouble);
-            }
-        }
-    }
-
-    /// The rig is ready when every instrument has been attached once.
-    fn watch(&mut self, kind: &EventKind) -> Option<EventKind> {
-        let EventKind::Attached { instrument, .. } = kind else { return None };
-        let pump = self.job.request.station.profile.by_role(Role::Pump);
-        self.pump_seen |= pump.is_some_and(|p| p.name == *instrument);
-        let before = self.waiting.len();
-        self.waiting.retain(|name| name != instrument);
-        (before > 0 && self.waiting.is_empty()).then_some(EventKind::RigReady)
-    }
-
-    async fn carry_out(&mut self, decision: EventKind, pending: &mut std::collections::VecDeque<EventKind>) {
-        match decision {
-            EventKind::Commanded { command, request } => {
-                if request.delivers() {
-                    self.stream.sync_intent();
-                }
-                // The engine waits for each answer, so there is room for the next command.
-                drop(self.commands.send((command, request)).await);
-            }
-            EventKind::Prompted(prompt) => {
-                match operator::scripted(&prompt, &self.job.request.station.profile) {
-                    Some(answer) => pending.push_back(EventKind::Answered(answer)),
-                    None => drop(self.job.notify.send(Notice::Prompted(prompt.clone()))),
-                }
-                self.prompt = Some(prompt);
-            }
-            EventKind::SafeStopBegan { cause } => self.make_safe(&cause, pending).await,
-            EventKind::Ended { verdict, reason, .. } => self.ended = Some((verdict, reason)),
-            _ => {}
-        }
-    }
-
-    /// The tasks let go of their ports; then the station is made safe over a connection of its own.
-    async fn make_safe(&mut self, cause: &str, pending: &mut std::collections::VecDeque<EventKind>) {
-        drop(self.job.notify.send(Notice::Line(format!("making the station safe: {cause}"))));
-        for task in self.tasks.drain(..) {
-            task.abort();
-        }
-        tokio::task::yield_now().await;
-        while let Ok(kind) = self.inputs.try_recv() {
-            pending.push_back(kind);
-        }
-        let station = &self.job.request.station;
-        let Some(binding) = station.bindings.iter().find(|b| b.role == Role::Pump) else { return };
-        let order = Order {
-            safe: station.profile.safe.clone(),
-            connect: Arc::clone(&self.bound.connectors[&binding.instrument]),
-            settings: Settings { deadline: binding.deadline },
-            log_from: self.log_next.load(Ordering::Relaxed),
-            attached: self.pump_seen,
-        };
-        let (report, evidence) = safe_stop::execute(&order, self.stream.clock).await;
-        pending.extend(evidence.into_iter().map(EventKind::PumpLogged));
-        pending.push_back(EventKind::SafeStopped(report));
-    }
-
-    fn hear(&self, outside: Outside) -> Option<EventKind> {
-        match outside {
-            Outside::Stop { cause } => Some(EventKind::StopAsked { cause }),
-            Outside::Said { message: Message::Note { text, by }, reply } => {
-                drop(reply.send(Ok(())));
-                Some(EventKind::Remarked { text, by })
-            }
-            Outside::Said { message: Message::Answer { prompt, value, by }, reply } => {
-                let answer = self.answer(&prompt, &value, by);
-                let (kind, taken) = match answer {
-                    Ok(kind) => (Some(kind), Ok(())),
-                    Err(why) => (None, Err(why)),
-                };
-                drop(reply.send(taken));
-                kind
-            }
-        }
-    }
-
-    fn answer(&self, prompt: &str, value: &str, by: String) -> Result<EventKind, String> {
-        let open = self.prompt.as_ref().filter(|p| p.name == prompt && self.stream.now() <= p.until_ns);
-        let open = open.ok_or_else(|| format!("expected the name of an open prompt, but found '{prompt}'"))?;
-        let entries = operator::typed(open, value)?;
-        Ok(EventKind::Answered(domain::event::Answer { prompt: prompt.to_owned(), entries, by, simulated: false }))
-    }
-
-    /// Tells people where the run stands, if nobody is looking just now.
-    fn report(&self) {
-        if let Ok(mut progress) = self.job.progress.try_lock() {
-            progress.now = self.stream.now();
-            let position = self.stream.engine.position();
-            if progress.position != position {
-                progress.position = position;
-            }
-        }
     }
 }

@@ -1,4 +1,6 @@
 //! The runtime that a run lives in: one thread, its clock virtual or real.
+//!
+//! The only place that builds one, so that no virtual run gets an I/O driver by mistake.
 
 use domain::profile::Clock;
 use tokio::runtime::{Builder, Runtime};

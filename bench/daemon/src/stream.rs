@@ -1,4 +1,6 @@
 //! The stream of a run: events get their number and their time here, and go to engine and record in one order.
+//!
+//! It knows neither tasks nor ports: whoever has an input brings it here, and carries out what comes back.
 
 use std::sync::Arc;
 use std::time::Instant;

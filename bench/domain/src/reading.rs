@@ -1,4 +1,6 @@
 //! Readings: a value of a channel with its own time and its status.
+//!
+//! A reading does not know its unit: the channel declares it once, in the run's first event.
 
 use core::fmt;
 use std::sync::Arc;

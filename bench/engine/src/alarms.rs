@@ -1,4 +1,6 @@
 //! The implicit check that no alarm comes but those a step expects, and that the pump is not reset.
+//!
+//! Alarms come from the pump's log by index, so one that comes and goes between two polls is not missed.
 
 use domain::CheckVerdict;
 use domain::check::{CheckHead, CheckRecord, Limits};

@@ -1,4 +1,6 @@
 //! What every part of the engine works on: the plan, the ledger, the time, and the decisions being made.
+//!
+//! It keeps numbers unique (commands, doses) and tells the ledger of each decision at once.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! `throughout`: limits on channels, held against every reading.
+//!
+//! A guard is the device's (its check fails) or the rig's (a bench error); either way the station is made safe.
 
 use domain::check::CheckRecord;
 use domain::fault::Fault;

@@ -1,4 +1,6 @@
 //! Which instruments are there, which are away and for how long they may be.
+//!
+//! It counts time by the events alone; attaching again is the run loop's work.
 
 use std::collections::BTreeMap;
 

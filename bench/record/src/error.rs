@@ -1,4 +1,6 @@
 //! What can go wrong with a record, each with the file it is about and what to do.
+//!
+//! Each text names the file, what was expected, what was found and what to do next.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,9 +63,7 @@ pub enum ReadError {
         cause: Arc<io::Error>,
     },
     /// A later version wrote it.
-    #[error(
-        "record {path} is in format {found}, but this version knows formats up to {known}; read it with the version that wrote it or a later one"
-    )]
+    #[error("record {path} is in format {found}, but this version knows formats up to {known}; use a later version")]
     Format {
         /// The file.
         path: PathBuf,

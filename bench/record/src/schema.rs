@@ -32,7 +32,7 @@ pub(crate) const READING: &str = r#"{
             "channel": {"type": "string", "description": "The channel, instrument.quantity."},
             "at_ns": {"type": "integer", "minimum": 0, "description": "When the value held, in nanoseconds since the run began."},
             "u_ns": {"type": "integer", "minimum": 0, "description": "How much earlier or later it may have held."},
-            "value": {"type": "number", "description": "The value, in the unit that the rig's profile in the first event gives to the channel."},
+            "value": {"type": "number", "description": "The value, in the unit that the first event declares for the channel."},
             "status": {"type": "string", "enum": ["ok", "unstable", "overload", "suspect"]}
           },
           "required": ["channel", "at_ns", "u_ns", "value", "status"]

@@ -1,4 +1,6 @@
 //! `throughout`: limits on a channel that hold all the time.
+//!
+//! The limit's dimension is the channel's, so it is read here rather than by the file's shape.
 
 use domain::{Limits, Unit};
 use text::{Diagnostics, Field, Kind, View, parse_quantity};

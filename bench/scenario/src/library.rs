@@ -1,4 +1,6 @@
 //! The scenario library, embedded so that the program works outside a clone.
+//!
+//! A new scenario is a file under `scenarios/` and one line here; a test holds the two against each other.
 
 /// Every scenario of the library: its name and its text.
 pub const SCENARIOS: &[(&str, &str)] = &[

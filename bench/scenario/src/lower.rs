@@ -1,4 +1,6 @@
 //! What lowering a step may use: the rig, the steps before it, and a place for problems.
+//!
+//! It keeps what earlier steps command, so that a check can be refused before anything runs if it cannot be decided.
 
 use domain::check::CheckHead;
 use domain::profile::{Calibration, Role};

@@ -1,4 +1,6 @@
 //! A plan: what a run will do, with every quantity resolved. The engine executes it, the command line prints it.
+//!
+//! Data only: nothing in it refers to the file, the rig's ports or the time at which it is executed.
 
 use core::time::Duration;
 

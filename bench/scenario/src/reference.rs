@@ -1,4 +1,6 @@
 //! The JSON Schema and the step reference, both made from the registry.
+//!
+//! What stands under `scenarios/` is compared with what this makes, so neither can drift from the code.
 
 use text::{Field, Kind, json_schema};
 

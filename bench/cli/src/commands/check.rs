@@ -58,13 +58,13 @@ fn check(args: &Args, file: &str) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    for plan in plans(args, source)? {
+    for plan in plans(args, &source)? {
         show(args, file, &plan);
     }
     Ok(())
 }
 
-fn plans(args: &Args, source: Source) -> Result<Vec<Plan>, Failure> {
+fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
     let rig = load::rig(&load::rig_source(&args.rig)?)?;
     let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
     let document = load::document(source)?;

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let (stop, stopped) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         signals.wait();
-        drop(stop.send(()));
+        let _gone = stop.send(());
     });
     let result = runtime.block_on(async {
         let served = Served::open(&source, station, *seed, &out)?;

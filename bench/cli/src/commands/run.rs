@@ -73,11 +73,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         let finished = follow(handle, &request.plan, &signals);
         codes.push(conclude(args, &finished));
     }
-    if let Some(junit) = &args.junit {
-        if let Err(why) = write_junit(junit, &folders) {
-            eprintln!("error: {why}");
-            codes.push(BENCH_ERROR);
-        }
+    if let Some(Err(why)) = args.junit.as_ref().map(|path| write_junit(path, &folders)) {
+        eprintln!("error: {why}");
+        codes.push(BENCH_ERROR);
     }
     if Signals::stopped() {
         codes.push(STOPPED);
@@ -110,7 +108,7 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
 }
 
 fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan>, Failure> {
-    let document = load::document(load::scenario_source(scenario)?)?;
+    let document = load::document(&load::scenario_source(scenario)?)?;
     let variants = document.variants(&args.set).map_err(Failure::input)?;
     variants
         .iter()

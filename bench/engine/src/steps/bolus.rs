@@ -1,4 +1,6 @@
 //! `bolus`: each bolus is commanded at its time and weighed before and after; the next waits for its turn.
+//!
+//! The next bolus waits for its own turn, not for the pump to say that the last one is out: the balance decides that.
 
 use core::time::Duration;
 

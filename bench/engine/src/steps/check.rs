@@ -1,4 +1,6 @@
 //! `check`: nothing happens when the step is reached; the figure is settled after the closing weighing.
+//!
+//! The figure itself is computed by `measure`, from the ledger that reports build again from the record.
 
 use domain::check::CheckRecord;
 use scenario::Check;

@@ -1,4 +1,6 @@
 //! `hold`: nothing is done until its time is over; the vessel is weighed at both ends.
+//!
+//! A hold of no length takes no time, but both of its weighings are still marked.
 
 use domain::RunTime;
 use domain::check::Window;

@@ -1,4 +1,6 @@
 //! `operator`: a person is asked, and the run waits for the answer or for the deadline.
+//!
+//! An answer that does not fit what was asked is not taken; the daemon has said so to the person already.
 
 use domain::event::Prompt;
 use domain::fault::Fault;

@@ -1,4 +1,6 @@
 //! `start` and `stop`: a command goes out, and the step waits until the pump has confirmed it.
+//!
+//! A refusal is the bench's fault, since the plan was within the limits that the rig file gives the pump.
 
 use domain::fault::Fault;
 use domain::pump::{PumpOutcome, PumpRequest};

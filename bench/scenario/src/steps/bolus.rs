@@ -1,4 +1,6 @@
 //! `bolus`: one bolus or a train of equal ones, each weighed on its own.
+//!
+//! A train that leaves the balance no time to settle and to be read between two boluses is refused.
 
 use core::time::Duration;
 

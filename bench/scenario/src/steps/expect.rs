@@ -1,4 +1,6 @@
 //! `expect`: an alarm must come in time.
+//!
+//! Only alarms that the bench knows by name can be expected: a typing error must not become a failed device.
 
 use domain::{Dimension, time};
 use text::{Field, Kind, Variant, View};

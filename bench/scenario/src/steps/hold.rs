@@ -1,4 +1,6 @@
 //! `hold`: time passes; a volume may be measured over it.
+//!
+//! Rounded to whole pulse cycles it only ever gets longer, by less than one pulse.
 
 use core::time::Duration;
 

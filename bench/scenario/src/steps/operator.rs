@@ -1,4 +1,6 @@
 //! `operator`: a person does something and enters what was seen.
+//!
+//! Numbers have a unit and a plausible range, so that a slip of the finger is caught where it happens.
 
 use domain::event::PromptEntry;
 use domain::{Dimension, time};
@@ -28,7 +30,10 @@ pub(super) const SPEC: StepSpec = StepSpec {
         ]),
         doc: "ask a person and wait for the answer",
     },
-    example: "- operator: {do: prime until no bubble is seen, enter: {syringe before: 5 g to 60 g, fluid lot: text}, within: 30 min, else: not run}",
+    example: concat!(
+        "- operator: {do: prime until no bubble is seen, enter: {syringe before: 5 g to 60 g, fluid lot: text},\n",
+        "    within: 30 min, else: not run}"
+    ),
     lower,
 };
 

@@ -1,4 +1,6 @@
 //! `start`: simple-continuous therapy begins.
+//!
+//! The rate is held against the limits that the rig file gives the pump, before anything moves.
 
 use domain::{Dimension, FlowRate};
 use text::{Field, Kind, Variant, View};

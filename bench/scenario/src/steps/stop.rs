@@ -1,4 +1,6 @@
 //! `stop`: therapy ends.
+//!
+//! It asks for nothing; what the station's safe state is, is the rig file's word and comes after all steps.
 
 use text::{Kind, Variant, View};
 
