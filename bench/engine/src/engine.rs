@@ -172,8 +172,9 @@ impl Engine {
 
     /// Leads from one part of the run to the next.
     fn lead(&mut self, event: &Event) {
+        let mut claimed = false;
         let state = core::mem::replace(&mut self.state, State::Ended);
-        self.state = match state {
+        let state = match state {
             State::Attaching => match &event.kind {
                 EventKind::RigReady => self.begin(),
                 _ => State::Attaching,
@@ -190,9 +191,9 @@ impl Engine {
                 self.next(0)
             }
             State::Stepping { index, active } => {
-                let (flow, claimed) = steps::apply(active, event, &mut self.core);
-                let state = self.follow(index, flow);
-                self.unclaimed(event, claimed, state)
+                let (flow, claims) = steps::apply(active, event, &mut self.core);
+                claimed = claims;
+                self.follow(index, flow)
             }
             State::Stopping => match &event.kind {
                 EventKind::SafeStopped(report) => {
@@ -206,10 +207,7 @@ impl Engine {
             },
             State::Ended => State::Ended,
         };
-        if !matches!(self.state, State::Stepping { .. }) {
-            let state = core::mem::replace(&mut self.state, State::Ended);
-            self.state = self.unclaimed(event, false, state);
-        }
+        self.state = self.unclaimed(event, claimed, state);
     }
 
     /// An alarm or a reset that no step has claimed ends the run, wherever it stands.

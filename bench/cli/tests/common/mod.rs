@@ -1,0 +1,108 @@
+//! What the whole-run tests share: running the program, its rigs with faults, and reading what it left.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use domain::Event;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder for runs, removed when it is dropped.
+pub struct Bench {
+    pub folder: TempDir,
+}
+
+/// A run that was made.
+pub struct Done {
+    pub code: i32,
+    pub summary: Value,
+    pub stderr: String,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program, with its runs in this folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dosebench"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program starts")
+    }
+
+    /// Runs a scenario and takes its summary.
+    pub fn run(&self, scenario: &str, arguments: &[&str]) -> Done {
+        let output = self.output(&[&["run", scenario, "--json"], arguments].concat());
+        done(&output)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    }
+
+    /// The virtual rig with other simulation figures, as a file.
+    pub fn rig(&self, name: &str, simulation: &str) -> String {
+        let text = include_str!("../../../../fixtures/rigs/virtual.yaml");
+        let text = text.replace("simulation: {delivered too much: 1.2 %}", simulation);
+        assert!(text.contains(simulation), "the rig has the line that is replaced");
+        self.write(name, &text)
+    }
+}
+
+pub fn done(output: &Output) -> Done {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let summary = serde_json::from_str(stdout.trim()).unwrap_or_else(|e| panic!("{e} in {stdout}\n{stderr}"));
+    Done { code: output.status.code().unwrap_or(-1), summary, stderr }
+}
+
+impl Done {
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(self.summary["folder"].as_str().expect("a folder"))
+    }
+
+    pub fn check(&self, name: &str) -> &Value {
+        let checks = self.summary["checks"].as_array().expect("checks");
+        checks.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("no check '{name}' in {checks:?}"))
+    }
+}
+
+/// Every event of a record, and whether its end is missing.
+pub fn events(folder: &Path) -> (Vec<Event>, Option<String>) {
+    let mut reader = record::Reader::open(folder).expect("a record");
+    let mut events = Vec::new();
+    let tail = reader.for_each(|event| events.push(event)).expect("readable");
+    (events, tail.torn)
+}
+
+/// Every message of the simulators' truth: run time in s and volume delivered in uL.
+pub fn truth(folder: &Path) -> Vec<(f64, f64)> {
+    let bytes = std::fs::read(folder.join("truth.mcap")).expect("a truth");
+    let stream = mcap::MessageStream::new(&bytes).expect("MCAP");
+    let mut truth = Vec::new();
+    for message in stream {
+        let message = message.expect("a message");
+        let value: Value = serde_json::from_slice(&message.data).expect("JSON");
+        if let (Some(t), Some(v)) = (value["t_ns"].as_f64(), value["delivered_ul"].as_f64()) {
+            truth.push((t * 1e-9, v));
+        }
+    }
+    truth
+}
+
+/// What was really delivered until a moment.
+pub fn delivered(truth: &[(f64, f64)], until_s: f64) -> f64 {
+    truth.iter().take_while(|(t, _)| *t <= until_s).last().map_or(0.0, |(_, v)| *v)
+}

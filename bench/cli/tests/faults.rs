@@ -1,0 +1,150 @@
+//! Instruments that misbehave, under virtual time: a gap within what is allowed goes on record, a longer one is a
+//! bench error, and the station is safe in every case.
+
+mod common;
+
+use common::{Bench, Done, events};
+use domain::EventKind;
+
+/// A scenario that leaves room for faults: two hours of basal between two weighings.
+const BASAL: &str = "
+scenario: basal with faults
+weighing: {before: 10 min, after: 10 min, evaporation changes at most: 1 ug/s}
+steps:
+  - start: {continuous: 1 mL/day}
+  - hold: {name: judged, for: 2 h, rounded to: whole pulse cycles}
+  - stop: {}
+  - check: {volume during: judged, tolerance: ±14.5 % of commanded, because: test}
+";
+
+fn run(bench: &Bench, faults: &str) -> Done {
+    let scenario = bench.write("basal.yaml", BASAL);
+    let rig = bench.rig("rig.yaml", &format!("simulation: {{faults: [{faults}]}}"));
+    bench.run(&scenario, &["--rig", &rig])
+}
+
+fn safe(done: &Done) -> bool {
+    let (events, torn) = events(&done.folder());
+    assert_eq!(torn, None, "the record is closed");
+    events.iter().any(|e| matches!(&e.kind, EventKind::SafeStopped(report) if report.confirmed && report.took_ms <= 10_000))
+}
+
+#[test]
+fn a_balance_that_is_away_for_too_long_is_a_bench_error() {
+    let bench = Bench::new();
+    for fault in ["silent", "garbage", "half_line", "vanish"] {
+        let done = run(&bench, &format!("{{device: balance, fault: {fault}, from: 1 h}}"));
+        assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{fault}");
+        let reason = done.summary["reason"].as_str().expect("a reason");
+        assert!(reason.contains("instrument balance was away for longer than 10 min"), "{reason}");
+        // From the fault to the end: what is allowed, and no more than seconds beside it.
+        let lasted = done.summary["rig_seconds"].as_f64().expect("a time");
+        assert!((3599.0 + 600.0..3600.0 + 620.0).contains(&lasted), "{fault}: {lasted} s");
+        assert_eq!(done.check("volume during judged")["verdict"], "not_run");
+        assert!(safe(&done), "{fault}: the station is left safe");
+    }
+}
+
+#[test]
+fn a_balance_that_comes_back_in_time_leaves_a_gap_on_record() {
+    let bench = Bench::new();
+    for fault in ["silent", "garbage", "half_line", "vanish"] {
+        let done = run(&bench, &format!("{{device: balance, fault: {fault}, from: 1 h, until: 65 min}}"));
+        assert_eq!(done.code, 0, "{fault}: {}", done.summary);
+        assert!(safe(&done), "{fault}: the station is left safe");
+        let lost = events(&done.folder()).0.iter().filter(|e| matches!(e.kind, EventKind::Lost { .. })).count();
+        assert!(lost >= 1, "{fault}: the gap is on record");
+    }
+}
+
+#[test]
+fn a_gap_over_a_weighing_makes_the_check_inconclusive() {
+    let bench = Bench::new();
+    // The judged hold ends a little after 2 h 10 min.
+    let done = run(&bench, "{device: balance, fault: silent, from: 128 min, until: 132 min}");
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (3, Some("inconclusive")), "{}", done.summary);
+    let done = run(&bench, "{device: balance, fault: overload, from: 128 min, until: 132 min}");
+    assert_eq!(done.code, 3, "{}", done.summary);
+}
+
+#[test]
+fn a_silent_pump_is_the_benchs_fault_while_nothing_shows_that_it_is_the_devices() {
+    let bench = Bench::new();
+    let done = run(&bench, "{device: pump, fault: silent, from: 1 h, until: 70 min}");
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.summary);
+    // A pump that does not hear cannot confirm; the record says so instead of calling the station safe.
+    assert!(!safe(&done));
+    let done = run(&bench, "{device: pump, fault: broken_frames, from: 1 h, until: 62 min}");
+    assert_eq!(done.code, 0, "{}", done.summary);
+}
+
+#[test]
+fn a_motor_that_stalls_fails_the_device_by_its_alarm() {
+    let bench = Bench::new();
+    let done = run(&bench, "{device: pump, fault: stall, from: 1 h}");
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (1, Some("fail")), "{}", done.summary);
+    let check = done.check("no unexpected alarm or reset");
+    assert!(check["verdict"] == "fail", "{check}");
+    assert!(done.summary["reason"].as_str().is_some_and(|r| r.contains("the alarm 'motor stall'")));
+    assert!(safe(&done));
+}
+
+#[test]
+fn an_alarm_that_is_expected_passes_in_time_and_fails_when_it_does_not_come() {
+    let scenario = "
+scenario: motor stall
+weighing: {before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}
+steps:
+  - start: {continuous: 24 mL/day}
+  - expect: {alarm: motor stall, within: 10 min, because: test}
+";
+    let bench = Bench::new();
+    let scenario = bench.write("stall.yaml", scenario);
+    let rig = bench.rig("rig.yaml", "simulation: {faults: [{device: pump, fault: stall, from: 5 min}]}");
+    let done = bench.run(&scenario, &["--rig", &rig]);
+    assert_eq!(done.code, 0, "{}", done.summary);
+    let took = done.check("alarm motor stall")["value"].as_f64().expect("a time");
+    assert!((230.0..245.0).contains(&took), "{took} s after the step began");
+    let done = bench.run(&scenario, &[]);
+    assert_eq!(done.code, 1, "{}", done.summary);
+    assert_eq!(done.check("alarm motor stall")["verdict"], "fail");
+}
+
+#[test]
+fn a_calibration_that_falls_due_and_a_wrong_device_are_not_run() {
+    let bench = Bench::new();
+    let rig = include_str!("../../../fixtures/rigs/virtual.yaml").replace("due: 2027-01-31", "due: 2026-01-04");
+    let rig = bench.write("due.yaml", &rig);
+    let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")));
+    let done = bench.run("smoke/short-bolus", &["--device", "4711"]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")));
+    assert!(done.summary["reason"].as_str().is_some_and(|r| r.contains("serial number 4711")));
+    let commanded = |e: &domain::Event| matches!(&e.kind, EventKind::Commanded { .. });
+    assert!(!events(&done.folder()).0.iter().any(commanded), "nothing was commanded");
+}
+
+#[test]
+fn an_operators_step_is_answered_by_the_script_or_not_run() {
+    let scenario = "
+scenario: operator
+weighing: {before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}
+steps:
+  - operator: {do: fill, enter: {syringe before: 5 g to 60 g, fluid lot: text}, within: 30 min, else: not run}
+";
+    let bench = Bench::new();
+    let scenario = bench.write("operator.yaml", scenario);
+    let done = bench.run(&scenario, &[]);
+    assert_eq!(done.code, 0, "{}", done.summary);
+    let answered = events(&done.folder()).0.into_iter().find_map(|e| match e.kind {
+        EventKind::Answered(answer) => Some(answer),
+        _ => None,
+    });
+    let answer = answered.expect("answered");
+    assert!(answer.simulated);
+    assert_eq!(answer.entries[0], ("syringe before".to_owned(), "32.5 g".to_owned()));
+    let rig = include_str!("../../../fixtures/rigs/virtual.yaml").replace("    operator: {script: {fluid lot: simulated}}\n", "");
+    let rig = bench.write("nobody.yaml", &rig);
+    let done = bench.run(&scenario, &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")), "{}", done.summary);
+}
