@@ -3,6 +3,7 @@
 //! Nothing but exit code 0 is green: a fail is a failure, inconclusive a failure of that type, what was not decided
 //! an error; a run that ended as error, aborted or not run has a test case `run` of its own that says why.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::{CheckVerdict, RunVerdict};
@@ -38,6 +39,29 @@ pub(crate) fn junit_xml(summary: &Summary, story: &Story) -> Result<String, Repo
     }
     report.add_test_suite(suite);
     report.to_string().map_err(|why| ReportError::made(FILE, &why))
+}
+
+/// The JUnit results of several runs in one file, from the `junit.xml` of each. A run without one is an error in it.
+///
+/// # Errors
+/// Only if the result cannot be serialised, which would be a fault of this program.
+pub fn combined_junit(folders: &[PathBuf]) -> Result<String, ReportError> {
+    let mut combined = Report::new("dosebench");
+    for folder in folders {
+        let path = folder.join(FILE);
+        let read = std::fs::read_to_string(&path).map_err(|e| e.to_string());
+        match read.and_then(|xml| Report::deserialize_from_str(&xml).map_err(|e| e.to_string())) {
+            Ok(one) => drop(combined.add_test_suites(one.test_suites)),
+            Err(why) => {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let mut suite = TestSuite::new(name.as_str());
+                let message = format!("the run left no results that can be read: {why}");
+                suite.add_test_case(case(&name, "run", not_passed(NonSuccessKind::Error, "error", &message)));
+                combined.add_test_suite(suite);
+            }
+        }
+    }
+    combined.to_string().map_err(|why| ReportError::made(FILE, &why))
 }
 
 /// A run whose verdict no check shows must not look green.

@@ -22,5 +22,6 @@ mod timeline;
 mod write;
 
 pub use error::ReportError;
+pub use junit::combined_junit;
 pub use summary::{CheckSummary, DeviceSummary, FluidSummary, InstrumentSummary, ProtocolSummary, Summary};
 pub use write::{Wanted, write};

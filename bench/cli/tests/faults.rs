@@ -26,7 +26,9 @@ fn run(bench: &Bench, faults: &str) -> Done {
 fn safe(done: &Done) -> bool {
     let (events, torn) = events(&done.folder());
     assert_eq!(torn, None, "the record is closed");
-    events.iter().any(|e| matches!(&e.kind, EventKind::SafeStopped(report) if report.confirmed && report.took_ms <= 10_000))
+    events
+        .iter()
+        .any(|e| matches!(&e.kind, EventKind::SafeStopped(report) if report.confirmed && report.took_ms <= 10_000))
 }
 
 #[test]
@@ -143,7 +145,8 @@ steps:
     let answer = answered.expect("answered");
     assert!(answer.simulated);
     assert_eq!(answer.entries[0], ("syringe before".to_owned(), "32.5 g".to_owned()));
-    let rig = include_str!("../../../fixtures/rigs/virtual.yaml").replace("    operator: {script: {fluid lot: simulated}}\n", "");
+    let rig = include_str!("../../../fixtures/rigs/virtual.yaml")
+        .replace("    operator: {script: {fluid lot: simulated}}\n", "");
     let rig = bench.write("nobody.yaml", &rig);
     let done = bench.run(&scenario, &["--rig", &rig]);
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")), "{}", done.summary);

@@ -33,6 +33,28 @@ pub(crate) struct Named {
     pub lasts: bool,
 }
 
+/// The continuous rate after the steps so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Rate {
+    /// No therapy runs.
+    None,
+    /// Therapy runs at this rate.
+    Known(FlowRate),
+    /// A step that should have started therapy is wrong; what follows from that is not reported again.
+    Unknown,
+}
+
+impl Rate {
+    /// The rate in uL/h; without bound if it is not known, so that nothing is called undecidable for it.
+    pub(crate) fn ul_per_h(self) -> f64 {
+        match self {
+            Self::None => 0.0,
+            Self::Known(rate) => rate.ul_per_h(),
+            Self::Unknown => f64::INFINITY,
+        }
+    }
+}
+
 /// The context of lowering.
 pub(crate) struct Context<'a> {
     /// The rig's station.
@@ -42,7 +64,7 @@ pub(crate) struct Context<'a> {
     /// The steps so far.
     pub named: Vec<Named>,
     /// The rate commanded after the steps so far.
-    pub rate: Option<FlowRate>,
+    pub rate: Rate,
     /// The names of checks so far.
     pub checks: Vec<String>,
     /// How many steps of each kind there were.

@@ -17,7 +17,7 @@ pub fn schema() -> serde_json::Value {
 #[must_use]
 pub fn step_reference() -> String {
     let mut out = String::from(
-        "# Steps of a scenario\n\nMade from the step registry by `cargo run --bin dosebench -- schema steps`; do not edit.\n\
+        "# Steps of a scenario\n\nMade from the step registry by `dosebench schema steps`; do not edit.\n\
          Every quantity carries its unit. `$name` stands for a parameter wherever a value may stand.\n",
     );
     for spec in REGISTRY {

@@ -11,7 +11,7 @@ use text::{Diagnostics, Node, View, validate};
 
 use crate::document::{Document, SCENARIO};
 use crate::guard;
-use crate::lower::Context;
+use crate::lower::{Context, Rate};
 use crate::plan::{Plan, Step, Weighing};
 use crate::steps::REGISTRY;
 
@@ -57,7 +57,7 @@ fn lower(
         profile,
         requirements: &requirements,
         named: Vec::new(),
-        rate: None,
+        rate: Rate::None,
         checks: vec![NO_UNEXPECTED_ALARM.to_owned()],
         counts: Vec::new(),
         problems,
@@ -93,6 +93,9 @@ fn step(node: &Node, context: &mut Context<'_>) -> Option<Step> {
     if !validate(body, &entry.variant.kind, entry.variant.key, &mut Diagnostics::new()) {
         // Its problems are reported already; its name must still be known to the steps after it.
         let _ = context.step_name(View::new(body), entry.variant.key);
+        if entry.variant.key == "start" {
+            context.rate = Rate::Unknown;
+        }
         if let Some(name) = View::new(body).text("name") {
             let unknown =
                 crate::lower::Named { name: name.to_owned(), commanded_ul: f64::INFINITY, boluses: None, lasts: true };

@@ -103,7 +103,9 @@ fn check(node: &Node, kind: &Kind, what: &str, problems: &mut Diagnostics) {
         Kind::List(item, at_least) => list(node, item, *at_least, what, problems),
         Kind::Map(fields) => map(node, fields, what, problems),
         Kind::Table(value) => match node.map() {
-            Some(entries) => entries.iter().for_each(|(k, v)| check(v, value, &k.text, problems)),
+            Some(entries) => {
+                entries.iter().for_each(|(k, v)| check(v, value, &format!("{} {}", singular(what), k.text), problems))
+            }
             None => problems.push(node.pos, format!("{what}: expected keys and values, but found {}", node.describe())),
         },
         Kind::OneOf(variants) => one_of(node, variants, what, problems),
@@ -124,9 +126,17 @@ fn scalar(node: &Node, what: &str, problems: &mut Diagnostics, parse: impl Fn(&s
     }
 }
 
+/// `scenario: steps` holds steps: an item is named in the singular, without the path that led to it.
+fn singular(what: &str) -> &str {
+    let last = what.rsplit(": ").next().unwrap_or(what);
+    last.strip_suffix('s').unwrap_or(last)
+}
+
 fn list(node: &Node, item: &Kind, at_least: usize, what: &str, problems: &mut Diagnostics) {
     match node.list() {
-        Some(items) if items.len() >= at_least => items.iter().for_each(|n| check(n, item, what, problems)),
+        Some(items) if items.len() >= at_least => {
+            items.iter().for_each(|n| check(n, item, singular(what), problems));
+        }
         Some(items) => {
             let found = items.len();
             problems.push(node.pos, format!("{what}: expected a list of at least {at_least}, but found {found} items"));

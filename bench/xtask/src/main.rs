@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod failure;
+mod metrics;
 mod process;
 mod readme;
 mod test;
@@ -21,7 +22,8 @@ struct Command {
 }
 
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 3] = [
+const COMMANDS: [Command; 4] = [
+    Command { name: "metrics", about: "measure the product's figures in release", run: metrics::run },
     Command { name: "readme", about: "run every command of README.md's sh blocks, in order", run: readme::run },
     Command { name: "test", about: "run all tests of the workspace, its doc tests and tidy", run: test::run },
     Command { name: "tidy", about: "hold the house rules against every file of the repository", run: tidy::run },

@@ -218,6 +218,6 @@ fn print_result(summary: &Value) {
 
 /// One JUnit file for all runs.
 fn write_junit(path: &Path, folders: &[PathBuf]) -> Result<(), String> {
-    let xml = folders.first().map(|f| std::fs::read(f.join("junit.xml"))).unwrap_or(Ok(Vec::new()));
-    std::fs::write(path, xml.map_err(|e| e.to_string())?).map_err(|e| format!("{}: {e}", path.display()))
+    let xml = reports::combined_junit(folders).map_err(|e| e.to_string())?;
+    std::fs::write(path, xml).map_err(|e| format!("{}: {e}", path.display()))
 }

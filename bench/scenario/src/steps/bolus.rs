@@ -80,7 +80,7 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         return None;
     }
     let times = view.count("times").unwrap_or(1);
-    let basal = context.rate.map_or(0.0, FlowRate::ul_per_h);
+    let basal = context.rate.ul_per_h();
     let lasts_h = every.as_secs_f64() * f64::from(times) / 3600.0;
     context.named.push(Named {
         name: name.clone(),

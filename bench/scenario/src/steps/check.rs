@@ -51,10 +51,10 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         Dimension::Ratio => ErrorUnit::PercentOfCommanded,
         _ => ErrorUnit::Microlitre,
     };
-    let figure = figure(key, view, &named, unit, context)?;
-    decidable(view, &named, &figure, tolerance, context)?;
     let name = view.text("name").map_or_else(|| format!("{key} {of}"), str::to_owned);
     let head = context.check_head(view, &step, name);
+    let figure = figure(key, view, &named, unit, context)?;
+    decidable(view, &named, &figure, tolerance, context)?;
     context.named.push(Named { name: step.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
     let what = format!("check {key} {of}: {}", view.text("tolerance").unwrap_or(""));
     let limits = Limits { low: Some(tolerance.low), high: Some(tolerance.high) };

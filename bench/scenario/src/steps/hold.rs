@@ -7,7 +7,7 @@ use core::time::Duration;
 use domain::{Dimension, time};
 use text::{Field, Kind, Variant, View};
 
-use crate::lower::{Context, NAME, Named};
+use crate::lower::{Context, NAME, Named, Rate};
 use crate::plan::{Hold, Step, StepKind};
 use crate::steps::StepSpec;
 
@@ -37,15 +37,17 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         return None;
     };
     if view.node("rounded to").is_some() {
-        let Some(rate) = context.rate else {
+        if context.rate == Rate::None {
             let message = "rounded to: expected a therapy that runs, but found none started before this step";
             context.problems.push(view.pos_of("rounded to"), message);
             return None;
-        };
+        }
+    }
+    if let (true, Rate::Known(rate)) = (view.node("rounded to").is_some(), context.rate) {
         let cycle_s = context.profile.pump.pulse_ul.ul() / rate.ul_per_h() * 3600.0;
         lasts = Duration::from_secs_f64((lasts.as_secs_f64() / cycle_s - 1e-9).ceil() * cycle_s);
     }
-    let commanded_ul = context.rate.map_or(0.0, |r| r.ul_per_h() * lasts.as_secs_f64() / 3600.0);
+    let commanded_ul = if lasts.is_zero() { 0.0 } else { context.rate.ul_per_h() * lasts.as_secs_f64() / 3600.0 };
     context.named.push(Named { name: name.clone(), commanded_ul, boluses: None, lasts: true });
     Some(Step { name, what: format!("hold for {}", time::span(lasts)), kind: StepKind::Hold(Hold { lasts }) })
 }

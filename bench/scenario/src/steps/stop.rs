@@ -4,7 +4,7 @@
 
 use text::{Kind, Variant, View};
 
-use crate::lower::{Context, NAME, Named};
+use crate::lower::{Context, NAME, Named, Rate};
 use crate::plan::{Step, StepKind};
 use crate::steps::StepSpec;
 
@@ -20,7 +20,7 @@ pub(super) const SPEC: StepSpec = StepSpec {
 
 fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let name = context.step_name(view, "stop");
-    context.rate = None;
+    context.rate = Rate::None;
     context.named.push(Named { name: name.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
     Some(Step { name, what: "stop therapy".to_owned(), kind: StepKind::Stop })
 }

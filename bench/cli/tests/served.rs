@@ -1,0 +1,166 @@
+//! The real path: simulators on pseudo-terminals in one process, the bench in another, in real time.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Bench, done, events};
+use domain::EventKind;
+use serde_json::Value;
+
+/// A rig that is served, until it is dropped.
+struct Server {
+    child: Child,
+    rig: PathBuf,
+}
+
+impl Server {
+    fn start(bench: &Bench, rig: &str) -> Self {
+        let out = bench.path("served.yaml").display().to_string();
+        let mut child =
+            bench.command(&["rig", "serve", rig, "--out", &out]).stdout(Stdio::piped()).spawn().expect("started");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+        let rig = PathBuf::from(line.trim());
+        assert!(rig.is_absolute() && rig.is_file(), "{line}");
+        Self { child, rig }
+    }
+
+    fn rig(&self) -> String {
+        self.rig.display().to_string()
+    }
+
+    fn state(&self) -> Value {
+        let bytes = std::fs::read(self.rig.with_file_name("state.json")).expect("a state");
+        serde_json::from_slice(&bytes).expect("JSON, never half of it")
+    }
+
+    /// Ends the server as an operator would; it must say that all is well.
+    fn stop(mut self) {
+        signal(self.child.id(), "TERM");
+        assert_eq!(self.child.wait().expect("ended").code(), Some(0));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A test that fails must not leave a server behind; one that is stopped already is not there any more.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn signal(child: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.to_string()]).status().expect("kill");
+    assert!(status.success());
+}
+
+/// Waits for something to become true, at most so long.
+fn eventually(what: &str, within: Duration, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < within, "{what} within {within:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn only_run(runs: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(runs).ok()?.next()?.ok().map(|e| e.path())
+}
+
+#[test]
+fn the_smoke_scenario_passes_over_pseudo_terminals() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let done = bench.run("smoke/short-bolus", &["--rig", &server.rig()]);
+    assert_eq!(done.code, 0, "{}\n{}", done.summary, done.stderr);
+    assert_eq!(done.summary["tier"], "served");
+    assert!(done.summary["wall_seconds"].as_f64().is_some_and(|s| s < 60.0), "under a minute");
+    assert!(!done.folder().join("truth.mcap").exists(), "the bench knows no truth");
+    server.stop();
+}
+
+#[test]
+fn a_stopped_run_leaves_a_served_pump_stopped() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let scenario = bench.write(
+        "basal.yaml",
+        "scenario: basal\nweighing: {before: 13 s, after: 13 s, evaporation changes at most: 50 ug/s}\n\
+         steps:\n  - start: {continuous: 20 mL/day}\n  - hold: {for: 1 h}\n",
+    );
+    let rig = server.rig();
+    let mut command = bench.command(&["run", &scenario, "--rig", &rig, "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    eventually("therapy runs", Duration::from_secs(40), || server.state()["therapy"] == "Continuous");
+    signal(child.id(), "INT");
+    let asked = Instant::now();
+    let done = done(&child.wait_with_output().expect("ended"));
+    assert!(asked.elapsed() < Duration::from_secs(15));
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (5, Some("aborted")), "{}", done.stderr);
+    assert_eq!(server.state()["therapy"], "Stopped", "{}", server.state());
+    server.stop();
+}
+
+#[test]
+fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = std::fs::read_to_string(&server.rig).expect("a rig file");
+    let impatient = bench.write("impatient.yaml", &rig.replace("away at most: 10 min", "away at most: 2 s"));
+    let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &impatient, "--runs", "killed"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let attached = |runs: &str| {
+        let run = only_run(&bench.path(runs));
+        run.is_some_and(|r| events(&r).0.iter().any(|e| matches!(e.kind, EventKind::Reading(_))))
+    };
+    eventually("the bench reads", Duration::from_secs(10), || attached("killed"));
+    signal(child.id(), "KILL");
+    child.wait().expect("ended");
+    let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &impatient, "--runs", "second", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    eventually("the bench reads again", Duration::from_secs(10), || attached("second"));
+    server.stop();
+    let gone = Instant::now();
+    let done = done(&child.wait_with_output().expect("ended"));
+    assert!(gone.elapsed() < Duration::from_secs(20), "the deadlines hold: {:?}", gone.elapsed());
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.stderr);
+    assert_eq!(events(&done.folder()).1, None, "the record is closed");
+}
+
+#[test]
+fn a_person_answers_a_prompt_and_leaves_a_note_while_the_run_goes_on() {
+    let bench = Bench::new();
+    let rig = include_str!("../../../fixtures/rigs/virtual.yaml")
+        .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
+        .replace("    operator: {script: {fluid lot: simulated}}\n", "");
+    let rig = bench.write("rig.yaml", &rig);
+    let scenario = bench.write(
+        "operator.yaml",
+        "scenario: operator\nweighing: {before: 13 s, after: 13 s, evaporation changes at most: 50 ug/s}\nsteps:\n  \
+         - operator: {name: fill, do: fill the syringe, enter: {syringe: 5 g to 60 g}, within: 1 min, else: not run}\n",
+    );
+    let mut command = bench.command(&["run", &scenario, "--rig", &rig, "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let mut run = None;
+    eventually("there is a run", Duration::from_secs(5), || {
+        run = only_run(&bench.path("runs"));
+        run.as_ref().is_some_and(|r| r.join("control.sock").exists())
+    });
+    let run = run.expect("found").display().to_string();
+    assert_eq!(bench.output(&["note", &run, "a bubble was seen"]).status.code(), Some(0));
+    eventually("the answer is taken", Duration::from_secs(30), || {
+        bench.output(&["answer", &run, "fill", "12.5 g"]).status.code() == Some(0)
+    });
+    let done = done(&child.wait_with_output().expect("ended"));
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let kinds: Vec<EventKind> = events(&done.folder()).0.into_iter().map(|e| e.kind).collect();
+    assert!(kinds.iter().any(|k| matches!(k, EventKind::Remarked { text, .. } if text == "a bubble was seen")));
+    assert!(kinds.iter().any(|k| matches!(k, EventKind::Answered(a) if a.entries[0].1 == "12.5 g" && !a.simulated)));
+    assert!(!done.folder().join("control.sock").exists());
+    // Nobody is listening any more.
+    assert_eq!(bench.output(&["note", &run, "too late"]).status.code(), Some(2));
+}

@@ -1,0 +1,121 @@
+//! `cargo xtask metrics`: the product's figures on this machine, in release, each beside what is asked of it.
+//!
+//! It starts the product and reads what it prints; it judges nothing, so that a slow machine fails no test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::process::{cargo, command, run as run_program};
+
+/// A rig with the pump and two instruments, each polled once a second.
+const RIG: &str = "virtual-reference";
+
+/// Measures and prints every figure.
+pub(crate) fn run(root: &Path) -> Result<(), Failure> {
+    run_program(root, &cargo(), &["build", "--release", "--bin", "dosebench"])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let program = target.join("release/dosebench");
+    let folder = std::env::temp_dir().join(format!("dosebench-metrics-{}", std::process::id()));
+    fs::create_dir_all(&folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
+    let result = figures(&Product { root: root.to_owned(), program, folder: folder.clone() });
+    drop(fs::remove_dir_all(folder));
+    result
+}
+
+struct Product {
+    root: PathBuf,
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+/// What a run of the product printed, and the most memory that it held at a time.
+struct Measured {
+    json: Value,
+    peak_mib: f64,
+}
+
+fn figures(product: &Product) -> Result<(), Failure> {
+    let line = |figure: &str, asked: &str, found: String| println!("{figure:58} {asked:>22} {found:>22}");
+    line("figure", "asked", "found".to_owned());
+    let mut ratios = Vec::new();
+    let mut peak_mib: f64 = 0.0;
+    for seed in ["1", "2", "3"] {
+        let basal = product.scenario("endurance/basal-72h", &["--seed", seed])?;
+        ratios.push(number(&basal.json, "rig_seconds")? / number(&basal.json, "wall_seconds")?);
+        peak_mib = peak_mib.max(basal.peak_mib);
+    }
+    ratios.sort_by(f64::total_cmp);
+    line(
+        "72 h basal, pump and two balances at 1 Hz, median of 3",
+        ">= 30000 x real time",
+        format!("{:.0} x", ratios[1]),
+    );
+    line("  peak memory of the run", "< 150 MiB", format!("{peak_mib:.1} MiB"));
+    let short = product.hold("7 h")?;
+    let long = product.hold("28 day")?;
+    let growth = format!("{:.1} to {:.1} MiB", short.peak_mib, long.peak_mib);
+    line("  peak memory at 7 h and at 28 days of virtual time", "flat", growth);
+    for count in ["100", "5000"] {
+        let steps = product.start(&["bench", "steps", "--count", count, "--folder", "steps"])?;
+        let per_step = number(&steps.json, "per_step_ms")?;
+        line(&format!("a step that does nothing, of {count}"), "< 0.15 ms", format!("{per_step:.4} ms"));
+    }
+    let readings = product.start(&["bench", "readings", "--count", "3000000", "--folder", "readings"])?;
+    let per_second = number(&readings.json, "per_second")?;
+    line(
+        "from event through engine and recorder to file",
+        ">= 500000 readings/s",
+        format!("{per_second:.0} readings/s"),
+    );
+    Ok(())
+}
+
+impl Product {
+    fn scenario(&self, scenario: &str, arguments: &[&str]) -> Result<Measured, Failure> {
+        self.start(&[&["run", scenario, "--rig", RIG, "--json"], arguments].concat())
+    }
+
+    /// A run of so much basal therapy.
+    fn hold(&self, lasts: &str) -> Result<Measured, Failure> {
+        let text = format!(
+            "scenario: hold\nweighing: {{before: 1 h, after: 1 h, evaporation changes at most: 1 ug/s}}\n\
+             steps:\n  - start: {{continuous: 0.5 mL/day}}\n  - hold: {{for: {lasts}}}\n"
+        );
+        let path = self.folder.join("hold.yaml");
+        fs::write(&path, text).map_err(|e| Failure::new(format!("{}: {e}", path.display())))?;
+        self.scenario(&path.display().to_string(), &[])
+    }
+
+    fn start(&self, arguments: &[&str]) -> Result<Measured, Failure> {
+        let mut command = command(&self.root, self.program.as_os_str(), arguments);
+        let command = command.current_dir(&self.folder).stdout(Stdio::piped()).stderr(Stdio::null());
+        let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", self.program.display()));
+        let mut child = command.spawn().map_err(failed)?;
+        let mut peak_mib: f64 = 0.0;
+        while child.try_wait().map_err(failed)?.is_none() {
+            peak_mib = peak_mib.max(high_water_mib(child.id()).unwrap_or(0.0));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let output = child.wait_with_output().map_err(failed)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let json = serde_json::from_str(text.trim())
+            .map_err(|e| Failure::new(format!("expected JSON of `dosebench {}`, but {e}", arguments.join(" "))))?;
+        Ok(Measured { json, peak_mib })
+    }
+}
+
+/// The most memory that a process has held, as the kernel counts it.
+fn high_water_mib(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+fn number(json: &Value, key: &str) -> Result<f64, Failure> {
+    json[key].as_f64().ok_or_else(|| Failure::new(format!("expected the number '{key}', but found {json}")))
+}
