@@ -104,7 +104,7 @@ fn check(node: &Node, kind: &Kind, what: &str, problems: &mut Diagnostics) {
         Kind::Map(fields) => map(node, fields, what, problems),
         Kind::Table(value) => match node.map() {
             Some(entries) => {
-                entries.iter().for_each(|(k, v)| check(v, value, &format!("{} {}", singular(what), k.text), problems))
+                entries.iter().for_each(|(k, v)| check(v, value, &format!("{} {}", singular(what), k.text), problems));
             }
             None => problems.push(node.pos, format!("{what}: expected keys and values, but found {}", node.describe())),
         },

@@ -36,12 +36,10 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         context.problems.push(view.pos_of("for"), format!("for: expected a time of zero or more, but found '{found}'"));
         return None;
     };
-    if view.node("rounded to").is_some() {
-        if context.rate == Rate::None {
-            let message = "rounded to: expected a therapy that runs, but found none started before this step";
-            context.problems.push(view.pos_of("rounded to"), message);
-            return None;
-        }
+    if view.node("rounded to").is_some() && context.rate == Rate::None {
+        let message = "rounded to: expected a therapy that runs, but found none started before this step";
+        context.problems.push(view.pos_of("rounded to"), message);
+        return None;
     }
     if let (true, Rate::Known(rate)) = (view.node("rounded to").is_some(), context.rate) {
         let cycle_s = context.profile.pump.pulse_ul.ul() / rate.ul_per_h() * 3600.0;

@@ -1,13 +1,11 @@
 //! The real path: simulators on pseudo-terminals in one process, the bench in another, in real time.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, done, events};
+use crate::common::{Bench, done, events};
 use domain::EventKind;
 use serde_json::Value;
 
@@ -134,7 +132,7 @@ fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out
 #[test]
 fn a_person_answers_a_prompt_and_leaves_a_note_while_the_run_goes_on() {
     let bench = Bench::new();
-    let rig = include_str!("../../../fixtures/rigs/virtual.yaml")
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
         .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
         .replace("    operator: {script: {fluid lot: simulated}}\n", "");
     let rig = bench.write("rig.yaml", &rig);

@@ -1,10 +1,8 @@
 //! A record fed through the engine again gives the same commands and verdicts; a seed gives the same record.
 
-mod common;
-
 use std::path::Path;
 
-use common::{Bench, Done, events};
+use crate::common::{Bench, Done, events};
 use engine::Replay;
 
 const LIBRARY: [&str; 3] = ["smoke/short-bolus", "bolus/train-of-25", "endurance/basal-72h"];

@@ -1,6 +1,6 @@
 //! The command line by snapshots: what people and scripts see, to the letter.
 //!
-//! `TRYCMD=overwrite cargo test -p dosebench --test command_line` writes them again; review them like code.
+//! `TRYCMD=overwrite cargo test -p dosebench --test whole command_line` writes them again; review them like code.
 
 #[test]
 fn snapshots() {

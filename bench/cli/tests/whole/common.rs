@@ -1,5 +1,4 @@
 //! What the whole-run tests share: running the program, its rigs with faults, and reading what it left.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,51 +8,51 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder for runs, removed when it is dropped.
-pub struct Bench {
-    pub folder: TempDir,
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
 }
 
 /// A run that was made.
-pub struct Done {
-    pub code: i32,
-    pub summary: Value,
-    pub stderr: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) summary: Value,
+    pub(crate) stderr: String,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The program, with its runs in this folder.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dosebench"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command
     }
 
-    pub fn output(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program starts")
     }
 
     /// Runs a scenario and takes its summary.
-    pub fn run(&self, scenario: &str, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, scenario: &str, arguments: &[&str]) -> Done {
         let output = self.output(&[&["run", scenario, "--json"], arguments].concat());
         done(&output)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).expect("a file");
         path.display().to_string()
     }
 
     /// The virtual rig with other simulation figures, as a file.
-    pub fn rig(&self, name: &str, simulation: &str) -> String {
+    pub(crate) fn rig(&self, name: &str, simulation: &str) -> String {
         let text = include_str!("../../../../fixtures/rigs/virtual.yaml");
         let text = text.replace("simulation: {delivered too much: 1.2 %}", simulation);
         assert!(text.contains(simulation), "the rig has the line that is replaced");
@@ -61,7 +60,7 @@ impl Bench {
     }
 }
 
-pub fn done(output: &Output) -> Done {
+pub(crate) fn done(output: &Output) -> Done {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let summary = serde_json::from_str(stdout.trim()).unwrap_or_else(|e| panic!("{e} in {stdout}\n{stderr}"));
@@ -69,18 +68,18 @@ pub fn done(output: &Output) -> Done {
 }
 
 impl Done {
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         PathBuf::from(self.summary["folder"].as_str().expect("a folder"))
     }
 
-    pub fn check(&self, name: &str) -> &Value {
+    pub(crate) fn check(&self, name: &str) -> &Value {
         let checks = self.summary["checks"].as_array().expect("checks");
         checks.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("no check '{name}' in {checks:?}"))
     }
 }
 
 /// Every event of a record, and whether its end is missing.
-pub fn events(folder: &Path) -> (Vec<Event>, Option<String>) {
+pub(crate) fn events(folder: &Path) -> (Vec<Event>, Option<String>) {
     let mut reader = record::Reader::open(folder).expect("a record");
     let mut events = Vec::new();
     let tail = reader.for_each(|event| events.push(event)).expect("readable");
@@ -88,7 +87,7 @@ pub fn events(folder: &Path) -> (Vec<Event>, Option<String>) {
 }
 
 /// Every message of the simulators' truth: run time in s and volume delivered in uL.
-pub fn truth(folder: &Path) -> Vec<(f64, f64)> {
+pub(crate) fn truth(folder: &Path) -> Vec<(f64, f64)> {
     let bytes = std::fs::read(folder.join("truth.mcap")).expect("a truth");
     let stream = mcap::MessageStream::new(&bytes).expect("MCAP");
     let mut truth = Vec::new();
@@ -103,6 +102,6 @@ pub fn truth(folder: &Path) -> Vec<(f64, f64)> {
 }
 
 /// What was really delivered until a moment.
-pub fn delivered(truth: &[(f64, f64)], until_s: f64) -> f64 {
+pub(crate) fn delivered(truth: &[(f64, f64)], until_s: f64) -> f64 {
     truth.iter().take_while(|(t, _)| *t <= until_s).last().map_or(0.0, |(_, v)| *v)
 }

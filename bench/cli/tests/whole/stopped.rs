@@ -1,11 +1,9 @@
 //! Signals at any moment, torn records, and ports that are not there.
 
-mod common;
-
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Bench, done, events};
+use crate::common::{Bench, done, events};
 use domain::EventKind;
 
 fn signal(child: u32, name: &str) {
@@ -68,7 +66,7 @@ fn a_record_cut_anywhere_is_reported_up_to_the_cut() {
 #[test]
 fn a_port_that_is_not_there_is_a_bench_error_before_anything_moves() {
     let bench = Bench::new();
-    let rig = include_str!("../../../fixtures/rigs/virtual.yaml")
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
         .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
         .replace("driver: mt-sics\n      port: simulated", "driver: mt-sics\n      port: {serial: /dev/no-such-port}");
     let rig = bench.write("rig.yaml", &rig);

@@ -1,9 +1,7 @@
 //! Instruments that misbehave, under virtual time: a gap within what is allowed goes on record, a longer one is a
 //! bench error, and the station is safe in every case.
 
-mod common;
-
-use common::{Bench, Done, events};
+use crate::common::{Bench, Done, events};
 use domain::EventKind;
 
 /// A scenario that leaves room for faults: two hours of basal between two weighings.
@@ -115,7 +113,7 @@ steps:
 #[test]
 fn a_calibration_that_falls_due_and_a_wrong_device_are_not_run() {
     let bench = Bench::new();
-    let rig = include_str!("../../../fixtures/rigs/virtual.yaml").replace("due: 2027-01-31", "due: 2026-01-04");
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml").replace("due: 2027-01-31", "due: 2026-01-04");
     let rig = bench.write("due.yaml", &rig);
     let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")));
@@ -145,7 +143,7 @@ steps:
     let answer = answered.expect("answered");
     assert!(answer.simulated);
     assert_eq!(answer.entries[0], ("syringe before".to_owned(), "32.5 g".to_owned()));
-    let rig = include_str!("../../../fixtures/rigs/virtual.yaml")
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
         .replace("    operator: {script: {fluid lot: simulated}}\n", "");
     let rig = bench.write("nobody.yaml", &rig);
     let done = bench.run(&scenario, &["--rig", &rig]);
