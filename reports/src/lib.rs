@@ -23,5 +23,6 @@ mod write;
 
 pub use error::ReportError;
 pub use junit::combined_junit;
+pub use number::{uncertain, unit};
 pub use summary::{CheckSummary, DeviceSummary, FluidSummary, InstrumentSummary, ProtocolSummary, Summary};
 pub use write::{Wanted, write};

@@ -9,7 +9,7 @@ use domain::quantity::significant;
 ///
 /// Two significant digits of the uncertainty decide; the value ends at the same decimal. Without a usable
 /// uncertainty (missing, zero, not finite) the value gets six significant digits and the second text is `None`.
-pub(crate) fn uncertain(value: f64, expanded: Option<f64>) -> (String, Option<String>) {
+pub fn uncertain(value: f64, expanded: Option<f64>) -> (String, Option<String>) {
     match expanded.filter(|u| u.is_finite() && *u > 0.0) {
         Some(u) => {
             let last = last_decimal(u);
@@ -41,7 +41,7 @@ pub(crate) fn rounded(value: f64, digits: usize) -> String {
 }
 
 /// A unit's symbol with the letters that print: `uL` becomes `µL`, `kg/m3` becomes `kg/m³`; a count (`1`) has none.
-pub(crate) fn unit(symbol: &str) -> String {
+pub fn unit(symbol: &str) -> String {
     if symbol == "1" {
         return String::new();
     }

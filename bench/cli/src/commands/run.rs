@@ -205,13 +205,14 @@ fn print_result(summary: &Value) {
         println!("  {reason}");
     }
     for check in summary["checks"].as_array().into_iter().flatten() {
-        let number = |key: &str| check[key].as_f64().map(domain::quantity::significant);
-        let unit = text(&check["unit"]);
-        let value = match (number("value"), number("expanded_uncertainty")) {
-            (Some(value), Some(u)) => format!("{value} ± {u} {unit}"),
-            (Some(value), None) => format!("{value} {unit}"),
-            _ => "no value".to_owned(),
+        let unit = reports::unit(&text(&check["unit"]));
+        let expanded = check["expanded_uncertainty"].as_f64();
+        let value = match check["value"].as_f64().map(|v| reports::uncertain(v, expanded)) {
+            Some((value, Some(u))) => format!("{value} ± {u} {unit}"),
+            Some((value, None)) => format!("{value} {unit}"),
+            None => "no value".to_owned(),
         };
+        let value = value.trim_end();
         println!("  {:12}  {}: {value}", text(&check["verdict"]), text(&check["name"]));
     }
 }
