@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::{CheckVerdict, RunVerdict};
+use domain::{CheckVerdict, RunVerdict, Tier};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::error::ReportError;
@@ -43,9 +43,11 @@ pub(crate) fn junit_xml(summary: &Summary, story: &Story) -> Result<String, Repo
 
 /// The JUnit results of several runs in one file, from the `junit.xml` of each. A run without one is an error in it.
 ///
+/// `unfinished` says why not everything that was asked for was done, and is an error of its own.
+///
 /// # Errors
 /// Only if the result cannot be serialised, which would be a fault of this program.
-pub fn combined_junit(folders: &[PathBuf]) -> Result<String, ReportError> {
+pub fn combined_junit(folders: &[PathBuf], unfinished: Option<&str>) -> Result<String, ReportError> {
     let mut combined = Report::new("dosebench");
     for folder in folders {
         let path = folder.join(FILE);
@@ -60,6 +62,11 @@ pub fn combined_junit(folders: &[PathBuf]) -> Result<String, ReportError> {
                 combined.add_test_suite(suite);
             }
         }
+    }
+    if let Some(why) = unfinished {
+        let mut suite = TestSuite::new("dosebench");
+        suite.add_test_case(case("dosebench", "every run", not_passed(NonSuccessKind::Error, "aborted", why)));
+        combined.add_test_suite(suite);
     }
     combined.to_string().map_err(|why| ReportError::made(FILE, &why))
 }
@@ -135,7 +142,7 @@ fn properties(summary: &Summary) -> Vec<(&'static str, String)> {
         ("run", summary.run.clone()),
         ("verdict", summary.verdict.name().to_owned()),
         ("rig", summary.rig.clone()),
-        ("tier", summary.tier.name().to_owned()),
+        ("tier", summary.tier.map_or("unknown", Tier::name).to_owned()),
         ("station", summary.station.clone()),
         ("seed", summary.seed.to_string()),
         ("stream_sha256", summary.stream_sha256.clone()),

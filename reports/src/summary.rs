@@ -29,7 +29,7 @@ pub struct Summary {
     /// The rig's name.
     pub rig: String,
     /// How real the rig was, derived from what answered.
-    pub tier: Tier,
+    pub tier: Option<Tier>,
     /// The station's name.
     pub station: String,
     /// The seed of everything random in the simulators.

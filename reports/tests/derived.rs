@@ -33,7 +33,7 @@ fn cut(mut stream: Stream, at: impl Fn(&EventKind) -> bool) -> Stream {
 fn a_run_that_passes_is_green_everywhere() {
     let (folder, summary) = derive(&stream(&Fake::default()));
     assert_eq!(summary.verdict, RunVerdict::Pass, "{:?}", summary.reason);
-    assert_eq!((summary.tier, summary.rig_seconds), (Tier::Virtual, Some(8402.041)));
+    assert_eq!((summary.tier, summary.rig_seconds), (Some(Tier::Virtual), Some(8402.041)));
     let names: Vec<&str> = summary.checks.iter().map(|check| check.name.as_str()).collect();
     assert_eq!(names, ["no alarm", "accuracy", "worst hour"]);
     assert!(summary.checks[1].expanded_uncertainty.is_some_and(|u| u > 0.0));
@@ -255,7 +255,7 @@ fn a_lab_is_not_called_simulated_and_a_mixed_rig_is() {
     let real = Fake { nature: Nature::Real, virtual_time: false, lasts_s: 600, ..Fake::default() };
     let mut mixed = stream(&real);
     let (folder, summary) = derive(&mixed);
-    assert_eq!(summary.tier, Tier::Lab);
+    assert_eq!(summary.tier, Some(Tier::Lab));
     assert!(!text(folder.path(), "report.html").contains("no figure in this report"));
     for event in &mut mixed.events {
         if let EventKind::Attached { instrument, identity } = &mut event.kind
@@ -265,7 +265,7 @@ fn a_lab_is_not_called_simulated_and_a_mixed_rig_is() {
         }
     }
     let (folder, summary) = derive(&mixed);
-    assert_eq!(summary.tier, Tier::Served);
+    assert_eq!(summary.tier, Some(Tier::Served));
     assert!(text(folder.path(), "report.html").contains("Partly simulated (pump)"));
 }
 

@@ -21,6 +21,10 @@ pub(crate) fn is_file(argument: &str) -> bool {
 /// The source of a file.
 pub(crate) fn file(path: &str) -> Result<Source, Failure> {
     let unreadable = |e: std::io::Error| Failure::input(format!("{path}: expected a file that can be read, but {e}"));
+    // A pipe that nobody writes to would be waited for without end.
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Err(Failure::input(format!("{path}: expected a regular file, but found something else")));
+    }
     let file = File::open(path).map_err(unreadable)?;
     let bytes = file.metadata().map_err(unreadable)?.len();
     if bytes > SOURCE_BYTES_MAX as u64 {

@@ -1,7 +1,6 @@
 //! `dosebench`: the command line. One file a subcommand under `commands`; exit codes as `domain::verdict` has them.
 //!
 //! Results go to stdout, everything else to stderr.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that people talk to")]
 
 use std::process::ExitCode;
 
@@ -9,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 mod load;
+mod output;
 mod runs;
 mod signals;
 mod terminal;
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprint!("{}", failure.text);
+            output::tell_raw(&failure.text);
             ExitCode::from(failure.code)
         }
     }

@@ -10,6 +10,8 @@ use domain::event::Prompt;
 use domain::time::clock;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::tell;
+
 /// Shows how a run goes on.
 pub(crate) struct Display {
     bar: Option<ProgressBar>,
@@ -29,7 +31,7 @@ impl Display {
             bar
         });
         if bar.is_none() {
-            eprintln!("run {run}: {title}, at least {}", domain::time::span(total));
+            tell!("run {run}: {title}, at least {}", domain::time::span(total));
         }
         Self { bar, last: String::new(), run: run.to_owned(), total }
     }
@@ -45,7 +47,7 @@ impl Display {
         } else {
             let line = format!("{step}{}", position.now);
             if line != self.last {
-                eprintln!("{now}  {line}");
+                tell!("{now}  {line}");
                 self.last = line;
             }
         }
@@ -78,7 +80,7 @@ impl Display {
     pub(crate) fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => tell!("{line}"),
         }
     }
 

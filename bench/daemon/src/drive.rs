@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use domain::event::Prompt;
+use domain::fault::Fault;
 use domain::profile::{Clock, Role};
 use domain::pump::PumpRequest;
 use domain::{EventKind, RunTime, RunVerdict};
@@ -17,7 +18,7 @@ use engine::Engine;
 use record::Recorder;
 use rig::Bound;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::control::Message;
 use crate::operator;
@@ -85,6 +86,7 @@ impl Loop {
                 }
             };
             tasks.push(task.abort_handle());
+            drop(tokio::spawn(watch_task(task, binding.instrument.clone(), events.clone())));
         }
         let waiting = profile.instruments.iter().map(|i| i.name.clone()).collect();
         let (prompt, ended) = (None, None);
@@ -176,7 +178,11 @@ impl Loop {
         match decision {
             EventKind::Commanded { command, request } => {
                 if request.delivers() {
-                    self.stream.sync_intent();
+                    self.stream.sync_intent().await;
+                    if self.stream.broken.is_some() {
+                        // No intent on disk, no drug: the failure of the record ends the run.
+                        return;
+                    }
                 }
                 // The engine waits for each answer, so there is room for the next command.
                 drop(self.commands.send((command, request)).await);
@@ -210,10 +216,15 @@ impl Loop {
             safe: station.profile.safe.clone(),
             connect: Arc::clone(&self.bound.connectors[&binding.instrument]),
             settings: Settings { deadline: binding.deadline },
-            log_from: self.log_next.load(Ordering::Relaxed),
+            log_from: self.pump_seen.then(|| self.log_next.load(Ordering::Relaxed)),
             attached: self.pump_seen,
         };
         let (report, evidence) = safe_stop::execute(&order, self.stream.clock).await;
+        if !report.confirmed {
+            let why = report.actions.last().map_or("", String::as_str);
+            let line = format!("THE STATION COULD NOT BE CONFIRMED SAFE: {why}; go and look at the pump");
+            drop(self.job.notify.send(Notice::Line(line)));
+        }
         pending.extend(evidence.into_iter().map(EventKind::PumpLogged));
         pending.push_back(EventKind::SafeStopped(report));
     }
@@ -253,5 +264,13 @@ impl Loop {
                 progress.position = position;
             }
         }
+    }
+}
+
+/// A task that panics has let go of its instrument: the run hears of it instead of waiting for ever.
+async fn watch_task(task: JoinHandle<()>, instrument: String, events: mpsc::Sender<EventKind>) {
+    if task.await.is_err_and(|e| e.is_panic()) {
+        let what = format!("the task that holds {instrument} panicked; please report it with the record");
+        drop(events.send(EventKind::Broke(Fault::Program { what })).await);
     }
 }

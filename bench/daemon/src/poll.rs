@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 const RETRY: Duration = Duration::from_millis(500);
 /// A balance that refuses to weigh so often in a row is attached again.
 const REFUSALS_MAX: u32 = 5;
+/// By so much, beside a hundredth, a pump's clock may lag behind the bench's without being called reset.
+const CLOCK_SLACK_US: u128 = 1_000_000;
 /// So often a command is tried on a link that is attached again each time.
 const COMMAND_ATTEMPTS: u32 = 3;
 
@@ -108,7 +110,7 @@ async fn poll_balance(post: &Post, mut balance: Balance, channel: &Channel) -> (
 
 /// Holds the pump's link until the run loop is gone. `log_next` tells how far its log has been read.
 pub(crate) async fn pump(post: Post, mut commands: mpsc::Receiver<(u32, PumpRequest)>, log_next: Arc<AtomicU32>) {
-    let mut known = Known { log_next, first: true, clock_us: 0, state: None };
+    let mut known = Known { log_next, first: true, clock_us: 0, looked: RunTime::ZERO, state: None };
     let mut pending: Option<Pending> = None;
     loop {
         match PumpLink::attach(&*post.connect, post.clock, post.settings).await {
@@ -150,7 +152,9 @@ struct Pending {
 struct Known {
     log_next: Arc<AtomicU32>,
     first: bool,
+    /// The pump's own time at the last look, and run time then.
     clock_us: u64,
+    looked: RunTime,
     state: Option<PumpState>,
 }
 
@@ -222,8 +226,9 @@ async fn give_up(post: &Post, lost: Pending, reason: String) {
 async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool) -> Result<bool, Lost> {
     let read = link.status().await.map_err(|f| (f, link.frames()))?;
     let status = &read.status;
-    let reset = !known.first && status.now_us < known.clock_us;
+    let reset = !known.first && was_reset(known, status.now_us, status.log_next, read.at);
     known.clock_us = status.now_us;
+    known.looked = read.at;
     if known.first {
         // What the log holds from before belongs to no run of ours.
         known.log_next.store(status.log_next, Ordering::Relaxed);
@@ -239,7 +244,7 @@ async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool
     }
     let state = read.state();
     if known.state.as_ref() != Some(&state) {
-        post.tell(EventKind::PumpChanged(state)).await;
+        post.tell(EventKind::PumpChanged(state.clone())).await;
         known.state = Some(state);
     }
     let next = status.log_next;
@@ -247,6 +252,14 @@ async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool
         read_log(post, link, known).await?;
     }
     Ok(reset)
+}
+
+/// Whether the pump has booted since the last look: its clock or its log stands earlier than it can otherwise.
+fn was_reset(known: &Known, now_us: u64, log_next: u32, at: RunTime) -> bool {
+    let passed_us = at.since(known.looked).as_micros();
+    let advanced_us = u128::from(now_us.saturating_sub(known.clock_us));
+    let slow = advanced_us + CLOCK_SLACK_US < passed_us - passed_us / 100;
+    now_us < known.clock_us || log_next < known.log_next.load(Ordering::Relaxed) || slow
 }
 
 async fn read_log(post: &Post, link: &mut PumpLink, known: &Known) -> Result<(), Lost> {

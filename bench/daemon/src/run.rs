@@ -111,7 +111,9 @@ impl Handle {
 pub fn spawn(request: Request) -> Result<Handle, SetupError> {
     let Prepared { folder, metadata, opened } = prepare(&request)?;
     let real = request.station.profile.clock == Clock::Real;
-    let recorder = Recorder::create(&folder, &metadata, if real { Pace::Real } else { Pace::Virtual })?;
+    let recorder = Recorder::create(&folder, &metadata, if real { Pace::Real } else { Pace::Virtual });
+    // A folder without a record is no run.
+    let recorder = recorder.inspect_err(|_| drop(std::fs::remove_dir_all(&folder)))?;
     let (outside, from_outside) = mpsc::unbounded_channel();
     let (notify, notices) = std_mpsc::channel();
     let steps = request.plan.steps.len();
@@ -192,7 +194,7 @@ fn after_panic(station: &rig::Station, seed: u64) -> String {
     let (report, _) = runtime.block_on(async {
         let connect = Arc::clone(&station.bind(seed).connectors[&binding.instrument]);
         let settings = Settings { deadline: binding.deadline };
-        let order = Order { safe: station.profile.safe.clone(), connect, settings, log_from: 0, attached: true };
+        let order = Order { safe: station.profile.safe.clone(), connect, settings, log_from: None, attached: true };
         safe_stop::execute(&order, RunClock::new()).await
     });
     let last = report.actions.last().map_or("nothing was done", String::as_str);

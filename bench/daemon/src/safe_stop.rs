@@ -23,27 +23,38 @@ pub(crate) struct Order {
     pub(crate) safe: SafeState,
     pub(crate) connect: Arc<dyn Connect>,
     pub(crate) settings: Settings,
-    /// From which entry on the pump's log has not been read.
-    pub(crate) log_from: u32,
+    /// From which entry on the pump's log has not been read; what it held before the run is no evidence of it.
+    pub(crate) log_from: Option<u32>,
     /// Whether the pump ever answered; if not, one attempt is enough to say so.
     pub(crate) attached: bool,
+}
+
+/// What the pump's log held beyond what the run had read.
+#[derive(Default)]
+struct Evidence {
+    entries: Vec<PumpLogEntry>,
+    /// Whether it was read to its end.
+    whole: bool,
 }
 
 /// Makes the station safe, within the bound of its safe state.
 pub(crate) async fn execute(order: &Order, clock: RunClock) -> (SafeStopReport, Vec<PumpLogEntry>) {
     let began = clock.now();
     let mut actions = Vec::new();
-    let mut evidence = Vec::new();
+    let mut evidence = Evidence::default();
     let done = timeout(order.safe.within, attempts(order, clock, &mut actions, &mut evidence)).await;
     let confirmed = done.unwrap_or_else(|_| {
         actions.push(format!("gave up after {}: the pump did not confirm", domain::time::span(order.safe.within)));
         false
     });
     let took_ms = u64::try_from(clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
-    (SafeStopReport { wanted: order.safe.pump, actions, confirmed, took_ms }, evidence)
+    (
+        SafeStopReport { wanted: order.safe.pump, actions, log_read: evidence.whole, confirmed, took_ms },
+        evidence.entries,
+    )
 }
 
-async fn attempts(order: &Order, clock: RunClock, actions: &mut Vec<String>, evidence: &mut Vec<PumpLogEntry>) -> bool {
+async fn attempts(order: &Order, clock: RunClock, actions: &mut Vec<String>, evidence: &mut Evidence) -> bool {
     loop {
         match attempt(order, clock, actions, evidence).await {
             Ok(()) => return true,
@@ -64,14 +75,15 @@ async fn attempt(
     order: &Order,
     clock: RunClock,
     actions: &mut Vec<String>,
-    evidence: &mut Vec<PumpLogEntry>,
+    evidence: &mut Evidence,
 ) -> Result<(), String> {
     let (mut link, _) = PumpLink::attach(&*order.connect, clock, order.settings).await.map_err(|f| f.to_string())?;
-    if evidence.is_empty()
-        && let Ok(entries) = timeout(EVIDENCE, log(&mut link, order.log_from)).await
-    {
-        actions.push(format!("read {} new entries of the pump's log", entries.len()));
-        *evidence = entries;
+    if let Some(from) = order.log_from.filter(|_| !evidence.whole) {
+        let (entries, whole) = timeout(EVIDENCE, log(&mut link, from)).await.unwrap_or_default();
+        if whole {
+            actions.push(format!("read {} new entries of the pump's log", entries.len()));
+            *evidence = Evidence { entries, whole };
+        }
     }
     let (request, wanted) = match order.safe.pump {
         SafePump::Stopped => (PumpRequest::Stop, Therapy::Stopped),
@@ -95,15 +107,16 @@ async fn attempt(
     }
 }
 
-async fn log(link: &mut PumpLink, mut from: u32) -> Vec<PumpLogEntry> {
+/// The log from an entry on, and whether it was read to its end.
+async fn log(link: &mut PumpLink, mut from: u32) -> (Vec<PumpLogEntry>, bool) {
     let mut entries = Vec::new();
     while let Ok(page) = link.log(from).await {
-        let Some(last) = page.entries.last().map(|e| e.index) else { break };
+        let last = page.entries.last().map(|e| e.index);
         entries.extend(page.entries);
-        from = last + 1;
+        from = last.map_or(page.next, |index| index + 1);
         if from >= page.next {
-            break;
+            return (entries, true);
         }
     }
-    entries
+    (entries, false)
 }

@@ -70,8 +70,11 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
     let parameters: Vec<String> = request.plan.parameters.iter().map(|(n, v)| format!("{n}={v}")).collect();
     let header =
         format!("# dosebench {}; seed {}; parameters: {}\n", request.version, request.seed, parameters.join(", "));
-    write(&folder.join("scenario.yaml"), &format!("{header}{}", request.plan.resolved_yaml))?;
-    write(&folder.join("rig.yaml"), &format!("{header}{}", request.rig_yaml))?;
+    let files = [("scenario.yaml", &request.plan.resolved_yaml), ("rig.yaml", &request.rig_yaml)];
+    for (name, text) in files {
+        let written = write(&folder.join(name), &format!("{header}{text}"));
+        written.inspect_err(|_| drop(fs::remove_dir_all(&folder)))?;
+    }
     let metadata = Metadata {
         run,
         started: format!("{now:.0}"),

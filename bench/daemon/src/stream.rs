@@ -3,7 +3,7 @@
 //! It knows neither tasks nor ports: whoever has an input brings it here, and carries out what comes back.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::fault::Fault;
 use domain::{Event, EventKind, RunTime};
@@ -15,6 +15,9 @@ use crate::sync::{EVERY, Syncer};
 
 /// How many events pass between two looks at the wall clock.
 const LOOK_EVERY: u64 = 256;
+
+/// The bound on waiting for the disk before a command that delivers.
+const INTENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// The one stream.
 pub(crate) struct Stream {
@@ -102,8 +105,12 @@ impl Stream {
 
     fn check(&mut self, result: Result<(), WriteError>) {
         if let Err(error) = result {
-            self.broken.get_or_insert_with(|| error.to_string());
+            self.fail(error.to_string());
         }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.broken.get_or_insert(why);
     }
 
     /// Once a second by the wall clock, what was written is synced.
@@ -123,11 +130,24 @@ impl Stream {
         self.check(result);
     }
 
-    /// The intent of a command is on disk when this returns.
-    pub(crate) fn sync_intent(&mut self) {
+    /// The intent of a command is on disk when this returns; a disk that hangs is a record that cannot be written.
+    pub(crate) async fn sync_intent(&mut self) {
         let Some(recorder) = &mut self.recorder else { return };
-        let result = recorder.sync();
-        self.check(result);
+        if !self.real {
+            // Waiting here lets virtual time pass if the runtime is idle, so a virtual run waits with its thread.
+            let result = recorder.sync();
+            self.check(result);
+            return;
+        }
+        let flushed = recorder.flush();
+        let handle = recorder.sync_handle();
+        self.check(flushed);
+        let synced = tokio::task::spawn_blocking(move || handle.sync_data());
+        match tokio::time::timeout(INTENT_WITHIN, synced).await {
+            Ok(Ok(result)) => self.check(result),
+            Ok(Err(gone)) => self.fail(gone.to_string()),
+            Err(_) => self.fail("the disk did not take a command's intent in 5 s".to_owned()),
+        }
     }
 
     /// Closes the record.

@@ -199,6 +199,8 @@ pub struct SafeStopReport {
     pub wanted: SafePump,
     /// What was done, a sentence an action.
     pub actions: Vec<String>,
+    /// Whether the pump's log was read to its end first.
+    pub log_read: bool,
     /// Whether the pump confirmed it.
     pub confirmed: bool,
     /// How long it took, in ms.

@@ -46,11 +46,14 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// The tier that follows from what answered, and from whether time was virtual.
+    /// The tier that follows from what answered, and from whether time was virtual; `None` if nothing answered.
     #[must_use]
-    pub fn derive(virtual_time: bool, natures: impl IntoIterator<Item = Nature>) -> Self {
+    pub fn derive(virtual_time: bool, natures: impl IntoIterator<Item = Nature>) -> Option<Self> {
         let natures: Vec<Nature> = natures.into_iter().collect();
-        if virtual_time {
+        if natures.is_empty() {
+            return None;
+        }
+        Some(if virtual_time {
             Self::Virtual
         } else if natures.contains(&Nature::Emulated) {
             Self::Emulated
@@ -58,7 +61,7 @@ impl Tier {
             Self::Served
         } else {
             Self::Lab
-        }
+        })
     }
 
     /// The tier as it stands in `summary.json`.
@@ -79,9 +82,10 @@ mod tests {
 
     #[test]
     fn one_simulator_keeps_a_rig_from_being_a_lab() {
-        assert_eq!(Tier::derive(false, [Nature::Real, Nature::Simulated]), Tier::Served);
-        assert_eq!(Tier::derive(false, [Nature::Real, Nature::Real]), Tier::Lab);
-        assert_eq!(Tier::derive(true, [Nature::Simulated]), Tier::Virtual);
-        assert_eq!(Tier::derive(false, [Nature::Emulated, Nature::Simulated]), Tier::Emulated);
+        assert_eq!(Tier::derive(false, [Nature::Real, Nature::Simulated]), Some(Tier::Served));
+        assert_eq!(Tier::derive(false, [Nature::Real, Nature::Real]), Some(Tier::Lab));
+        assert_eq!(Tier::derive(true, [Nature::Simulated]), Some(Tier::Virtual));
+        assert_eq!(Tier::derive(false, [Nature::Emulated, Nature::Simulated]), Some(Tier::Emulated));
+        assert_eq!(Tier::derive(false, []), None);
     }
 }

@@ -106,7 +106,7 @@ impl Therapy {
 }
 
 /// What the pump says of itself when asked, as far as the bench follows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PumpState {
     /// What it is doing.
     pub therapy: Therapy,
@@ -114,6 +114,8 @@ pub struct PumpState {
     pub rate_nl_per_h: u32,
     /// Whether a bolus runs.
     pub bolus_running: bool,
+    /// The alarms that are active, as scenarios write them.
+    pub alarms: Vec<String>,
 }
 
 /// An entry of the pump's event log.

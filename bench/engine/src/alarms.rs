@@ -12,6 +12,7 @@ use scenario::NO_UNEXPECTED_ALARM;
 pub(crate) struct Alarms {
     unexpected: u32,
     gap: Option<(u32, u32)>,
+    failed: bool,
 }
 
 impl Alarms {
@@ -23,6 +24,10 @@ impl Alarms {
             PumpLogged::AlarmCleared { .. } | PumpLogged::Therapy { .. } => return None,
         };
         self.unexpected += 1;
+        // The check is decided once, by the first of them.
+        if core::mem::replace(&mut self.failed, true) {
+            return None;
+        }
         let at_s = entry.pump_us as f64 * 1e-6;
         let reason = format!(
             "expected no alarm and no reset, but found {what} at {at_s:.3} s of the pump's clock (log entry {})",
@@ -36,10 +41,17 @@ impl Alarms {
         self.gap.get_or_insert((from, to));
     }
 
-    /// The check at the end of a run in which nothing failed it.
-    pub(crate) fn settled(&self) -> CheckRecord {
-        match self.gap {
-            None => record(CheckVerdict::Pass, 0.0, None),
+    /// The check at the end of a run in which nothing failed it. A log that was not read to its end shows nothing.
+    pub(crate) fn settled(&self, log_read: bool) -> Option<CheckRecord> {
+        if self.failed {
+            return None;
+        }
+        Some(match self.gap {
+            None if log_read => record(CheckVerdict::Pass, 0.0, None),
+            None => {
+                let reason = "the pump's log could not be read to its end".to_owned();
+                record(CheckVerdict::Inconclusive, 0.0, Some(reason))
+            }
             Some((from, to)) => {
                 let reason = format!(
                     "entries {from} to {} of the pump's log were overwritten before they were read",
@@ -47,7 +59,7 @@ impl Alarms {
                 );
                 record(CheckVerdict::Inconclusive, 0.0, Some(reason))
             }
-        }
+        })
     }
 }
 

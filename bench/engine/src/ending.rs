@@ -70,13 +70,22 @@ impl Outcome {
         self.fault.get_or_insert(fault);
     }
 
+    /// Whether the plan came to its end and nothing else ended the run.
+    pub(crate) const fn complete(&self) -> bool {
+        matches!(self.ending, Some(Ending::Complete))
+    }
+
     /// The verdict, its reason, and the bench's fault beside it.
     pub(crate) fn verdict(&self) -> (RunVerdict, Option<String>, Option<Fault>) {
         let fault = self.fault.clone();
+        let beside = |reason: &String| match &fault {
+            Some(fault) if !reason.contains(&fault.to_string()) => format!("{reason}; beside that: {fault}"),
+            _ => reason.clone(),
+        };
         let (verdict, reason) = if let Some(Ending::Asked(cause)) = &self.ending {
-            (RunVerdict::Aborted, Some(cause.clone()))
+            (RunVerdict::Aborted, Some(beside(cause)))
         } else if let Some(reason) = &self.failed {
-            (RunVerdict::Fail, Some(reason.clone()))
+            (RunVerdict::Fail, Some(beside(reason)))
         } else if let Some(fault) = &self.fault {
             (RunVerdict::Error, Some(fault.to_string()))
         } else if let Some(Ending::NotRun(why)) = &self.ending {

@@ -57,6 +57,7 @@ pub struct Engine {
     outcome: Outcome,
     device_expected: Option<String>,
     ends_on: String,
+    active_alarms: Vec<String>,
     ready: bool,
 }
 
@@ -74,6 +75,7 @@ impl Engine {
             outcome: Outcome::default(),
             device_expected: None,
             ends_on: String::new(),
+            active_alarms: Vec::new(),
             ready: false,
         }
     }
@@ -139,6 +141,7 @@ impl Engine {
             EventKind::Opened(opened) => self.open(opened),
             EventKind::Attached { instrument, identity } => self.instruments.attached(instrument, identity),
             EventKind::Lost { instrument, fault, .. } => {
+                self.guards.lost(instrument);
                 if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, self.ready) {
                     self.end(Ending::Broken(fault));
                 }
@@ -151,6 +154,7 @@ impl Engine {
                     self.end(ending);
                 }
             }
+            EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
             EventKind::PumpLogGap { from, to } => self.alarms.gap(*from, *to),
             EventKind::StopAsked { cause } => self.end(Ending::Asked(cause.clone())),
             EventKind::Broke(fault) => self.end(Ending::Broken(fault.clone())),
@@ -201,7 +205,7 @@ impl Engine {
                         let why = report.actions.last().cloned().unwrap_or_default();
                         self.outcome.broke(Fault::NotSafe { why });
                     }
-                    self.finish()
+                    self.finish(report.log_read)
                 }
                 _ => State::Stopping,
             },
@@ -213,14 +217,15 @@ impl Engine {
     /// An alarm or a reset that no step has claimed ends the run, wherever it stands.
     fn unclaimed(&mut self, event: &Event, claimed: bool, state: State) -> State {
         let EventKind::PumpLogged(entry) = &event.kind else { return state };
-        if claimed || matches!(state, State::Stopping | State::Ended | State::Attaching) {
+        if claimed || !self.ready || matches!(state, State::Ended) {
             return state;
         }
         match self.alarms.unclaimed(entry) {
             Some(check) => {
                 let reason = check.reason.clone().unwrap_or_default();
                 self.core.decide(EventKind::CheckDecided(Box::new(check)));
-                self.stop(Ending::Failed(reason))
+                // What the safe stop finds in the log fails the device as well; the run is ending already.
+                if matches!(state, State::Stopping) { state } else { self.stop(Ending::Failed(reason)) }
             }
             None => state,
         }
@@ -236,6 +241,11 @@ impl Engine {
     }
 
     fn precondition(&self) -> Option<String> {
+        if let Some(alarm) = self.active_alarms.first() {
+            return Some(format!(
+                "expected a pump without active alarms, but found '{alarm}'; clear it and look at the pump"
+            ));
+        }
         let pump = self.core.profile.by_role(Role::Pump)?;
         if let Some(expected) = &self.device_expected {
             let found = self.instruments.identity(&pump.name).and_then(|i| i.serial.as_deref()).unwrap_or("none");
@@ -295,7 +305,7 @@ impl Engine {
     /// Every check is decided, once, before the station is made safe.
     fn settle(&mut self) -> State {
         let plan = Arc::clone(&self.core.plan);
-        let mut checks = vec![self.alarms.settled()];
+        let mut checks = Vec::new();
         for step in &plan.steps {
             if let StepKind::Check(check) = &step.kind {
                 checks.push(steps::settle(check, &self.core));
@@ -305,7 +315,11 @@ impl Engine {
         for check in checks {
             self.core.decide(EventKind::CheckDecided(Box::new(check)));
         }
-        self.stop(Ending::Complete)
+        // An instrument that is away now has not come back: what it would have shown is the bench's to answer for.
+        match self.instruments.away(&self.core.profile) {
+            Some(fault) => self.stop(Ending::Broken(fault)),
+            None => self.stop(Ending::Complete),
+        }
     }
 
     fn stop(&mut self, ending: Ending) -> State {
@@ -323,8 +337,12 @@ impl Engine {
         }
     }
 
-    fn finish(&mut self) -> State {
-        // Decisions of this very event count as well.
+    fn finish(&mut self, log_read: bool) -> State {
+        // The log's last word came with the safe stop.
+        if let Some(check) = self.alarms.settled(log_read).filter(|_| self.outcome.complete()) {
+            self.outcome.decided(&check);
+            self.core.decide(EventKind::CheckDecided(Box::new(check)));
+        }
         let (verdict, reason, fault) = self.outcome.verdict();
         self.core.decide(EventKind::Ended { verdict, reason, fault });
         State::Ended

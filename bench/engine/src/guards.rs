@@ -14,28 +14,39 @@ use crate::ending::Ending;
 #[derive(Debug, Clone)]
 pub(crate) struct Guards {
     guards: Vec<(Guard, Option<(f64, f64)>)>,
+    /// Instruments that were away for a while, whatever they would have shown.
+    lost: Vec<String>,
 }
 
 impl Guards {
     pub(crate) fn new(guards: &[Guard]) -> Self {
-        Self { guards: guards.iter().map(|g| (g.clone(), None)).collect() }
+        Self { guards: guards.iter().map(|g| (g.clone(), None)).collect(), lost: Vec::new() }
     }
 
     /// Holds a reading against the guards of its channel: how the run ends, and the check that failed, if one did.
     pub(crate) fn reading(&mut self, reading: &Reading) -> Option<(Ending, Option<CheckRecord>)> {
-        if reading.status == Status::Overload {
-            return None;
-        }
         let value = reading.value;
+        let overload = reading.status == Status::Overload;
         for (guard, seen) in self.guards.iter_mut().filter(|(g, _)| g.channel == reading.channel.as_str()) {
+            // Beyond its range an instrument has no value, and nothing that it could show would be within limits.
+            if overload {
+                return Some(exceeded(guard, "an overload".to_owned(), None));
+            }
             let (low, high) = seen.unwrap_or((value, value));
             *seen = Some((low.min(value), high.max(value)));
             let inside = guard.limits.low.is_none_or(|l| value >= l) && guard.limits.high.is_none_or(|h| value <= h);
             if !inside {
-                return Some(exceeded(guard, value));
+                return Some(exceeded(guard, format!("{} {}", significant(value), guard.unit), Some(value)));
             }
         }
         None
+    }
+
+    /// An instrument is away: what its guards would have seen is not known.
+    pub(crate) fn lost(&mut self, instrument: &str) {
+        if !self.lost.iter().any(|l| l == instrument) {
+            self.lost.push(instrument.to_owned());
+        }
     }
 
     /// The guards that are checks, passed since nothing failed them.
@@ -44,7 +55,11 @@ impl Guards {
         checks
             .map(|(guard, seen)| {
                 // A channel that never spoke has not shown that it kept its limits.
+                let instrument = guard.channel.split('.').next().unwrap_or_default();
                 let (verdict, reason) = match seen {
+                    Some(_) if self.lost.iter().any(|l| l == instrument) => {
+                        (CheckVerdict::Inconclusive, Some(format!("{instrument} was away for a while")))
+                    }
                     Some(_) => (CheckVerdict::Pass, None),
                     None => (CheckVerdict::Inconclusive, Some(format!("{} gave no reading", guard.channel))),
                 };
@@ -55,14 +70,13 @@ impl Guards {
     }
 }
 
-fn exceeded(guard: &Guard, value: f64) -> (Ending, Option<CheckRecord>) {
+fn exceeded(guard: &Guard, found: String, value: Option<f64>) -> (Ending, Option<CheckRecord>) {
     let unit = &guard.unit;
     let expected = match (guard.limits.low, guard.limits.high) {
         (Some(l), Some(h)) => format!("{} to {} {unit}", significant(l), significant(h)),
         (Some(l), None) => format!("at least {} {unit}", significant(l)),
         (None, h) => format!("at most {} {unit}", significant(h.unwrap_or(f64::NAN))),
     };
-    let found = format!("{} {unit}", significant(value));
     match guard.otherwise {
         GuardElse::StopSafely => {
             let because = guard.head.because.clone();
@@ -70,7 +84,7 @@ fn exceeded(guard: &Guard, value: f64) -> (Ending, Option<CheckRecord>) {
         }
         GuardElse::Fail => {
             let reason = format!("{}: expected {expected}, but found {found}", guard.channel);
-            let check = record(guard, Some(value), CheckVerdict::Fail, Some(reason.clone()));
+            let check = record(guard, value, CheckVerdict::Fail, Some(reason.clone()));
             (Ending::Failed(reason), Some(check))
         }
     }

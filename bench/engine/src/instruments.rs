@@ -62,6 +62,18 @@ impl Instruments {
         })
     }
 
+    /// The first instrument that is away now, however long it may be.
+    pub(crate) fn away(&self, profile: &RigProfile) -> Option<Fault> {
+        self.known.iter().find_map(|(name, k)| {
+            let (_, cause) = k.away.as_ref()?;
+            let allowed = time::span(profile.by_name(name)?.away_at_most);
+            let what = format!(
+                "instrument {name} was away at the end of the run and had not come back ({allowed} are allowed): {cause}"
+            );
+            Some(Fault::Program { what })
+        })
+    }
+
     /// What an instrument said of itself.
     pub(crate) fn identity(&self, name: &str) -> Option<&Identity> {
         self.known.get(name)?.identity.as_ref()

@@ -15,6 +15,7 @@ use crate::budget::Estimate;
 use crate::conversion::{Conversion, Evaporation, factors};
 use crate::dose::Dose;
 use crate::fit::LineFit;
+use crate::jumps::{Jump, Jumps};
 use crate::settle::{self, Settled};
 use crate::weighing::{Recent, Weighing};
 
@@ -26,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) channel: String,
     pub(crate) poll_s: f64,
     pub(crate) pulse_ul: f64,
+    /// Standard deviation of a reading and one digit, whichever is greater, in g.
+    noise_g: f64,
     pub(crate) minimum_ul_per_h: f64,
     pub(crate) change_at_most: MassRate,
     factors: Option<(Estimate, Estimate)>,
@@ -44,6 +47,7 @@ pub struct Ledger {
     zero: Option<(f64, f64)>,
     pending: BTreeMap<u32, PumpRequest>,
     overloads: u64,
+    jumps: Jumps,
 }
 
 impl Ledger {
@@ -102,13 +106,14 @@ impl Ledger {
             self.overloads += 1;
             return;
         }
+        let (t_s, mass_g) = (reading.at_ns.seconds(), reading.value);
+        self.jumps.push(t_s, mass_g, &self.dose, setup.noise_g, setup.pulse_ul);
         self.recent.push(reading, setup.method.averaging.as_secs_f64());
         let Some((phase, since)) = self.phase else { return };
         // The liquid and the balance settle first; what is read then says nothing of evaporation.
         if reading.at_ns.since(since) < setup.method.settling || reading.status != Status::Ok {
             return;
         }
-        let (t_s, mass_g) = (reading.at_ns.seconds(), reading.value);
         match phase {
             Phase::OpeningWeighing => drop(self.before.push(t_s, mass_g)),
             Phase::ClosingWeighing => drop(self.after.push(t_s, mass_g)),
@@ -131,6 +136,12 @@ impl Ledger {
     #[must_use]
     pub fn mark_time(&self, mark: &str) -> Option<RunTime> {
         self.weighings.get(mark).map(|(at, _)| *at)
+    }
+
+    /// The first jump of the mass within a span that no flow explains, if there was one.
+    #[must_use]
+    pub fn jump(&self, from_s: f64, to_s: f64) -> Option<Jump> {
+        self.jumps.within(from_s, to_s)
     }
 
     /// How many readings were refused as overload.
@@ -186,6 +197,7 @@ fn setup(opened: &Opened) -> Option<Setup> {
         channel: balance.channels.first()?.channel.clone(),
         poll_s: balance.poll.as_secs_f64(),
         pulse_ul: profile.pump.pulse_ul.ul(),
+        noise_g: balance.calibration.as_ref().map_or(0.0, |c| c.repeatability_g.g().max(c.resolution_g.g())),
         minimum_ul_per_h: profile.pump.minimum_rate_ul_per_h.ul_per_h(),
         change_at_most: opened.evaporation_changes_at_most_ug_per_s,
         factors: factors(&profile.method),

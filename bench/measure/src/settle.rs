@@ -15,6 +15,9 @@ use crate::settle::terms::{Weighed, volume_terms};
 mod mean;
 mod terms;
 
+/// How sure a gain of mass must be before it is held against a measurement: a short weighing scatters.
+const CERTAIN: f64 = 0.9998;
+
 /// A figure, settled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settled {
@@ -60,7 +63,7 @@ pub(crate) fn settle(ledger: &Ledger, figure: &Figure, limits: Limits) -> Settle
         Figure::MeanBolusError { windows, unit } => mean::measure(ledger, windows, *unit),
     };
     match measured {
-        Ok(measured) => judge(ledger, measured, limits),
+        Ok(measured) => judge(ledger, figure, measured, limits),
         Err(reason) => undecided(reason),
     }
 }
@@ -77,7 +80,7 @@ fn undecided(reason: String) -> Settled {
     }
 }
 
-fn judge(ledger: &Ledger, measured: Measured, limits: Limits) -> Settled {
+fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -> Settled {
     let combined = match measured.budget.combined() {
         Ok(combined) => combined,
         Err(error) => return undecided(format!("the uncertainty could not be computed: {error}")),
@@ -101,7 +104,7 @@ fn judge(ledger: &Ledger, measured: Measured, limits: Limits) -> Settled {
         )),
     };
     let mut verdict = CheckVerdict::from(decision);
-    if let (CheckVerdict::Pass, Some(against)) = (verdict, objection(ledger)) {
+    if let (CheckVerdict::Pass, Some(against)) = (verdict, objection(ledger, figure)) {
         verdict = CheckVerdict::Inconclusive;
         reason = Some(against);
     }
@@ -127,11 +130,45 @@ fn range(limits: Limits, unit: &str) -> String {
 }
 
 /// What speaks against a pass although the value is within its limits.
-fn objection(ledger: &Ledger) -> Option<String> {
+fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
+    jumped(ledger, figure).or_else(|| evaporated(ledger))
+}
+
+fn windows(figure: &Figure) -> &[Window] {
+    match figure {
+        Figure::VolumeError { window, .. } => core::slice::from_ref(window),
+        Figure::WorstBolusError { windows, .. } | Figure::MeanBolusError { windows, .. } => windows,
+    }
+}
+
+fn jumped(ledger: &Ledger, figure: &Figure) -> Option<String> {
+    windows(figure).iter().find_map(|window| {
+        let (from, to) = (ledger.weighing(&window.from)??, ledger.weighing(&window.to)??);
+        let jump = ledger.jump(from.t_s, to.t_s)?;
+        Some(format!(
+            "the mass jumped by {} mg at {:.0} s of run time, between {} and {}, and no flow explains it",
+            domain::quantity::significant(jump.by_g * 1e3),
+            jump.t_s,
+            window.from,
+            window.to
+        ))
+    })
+}
+
+fn evaporated(ledger: &Ledger) -> Option<String> {
     let evaporation = ledger.evaporation()?;
     let Some(after) = evaporation.after_ug_per_s() else {
         return Some("evaporation after the last step was not measured".to_owned());
     };
+    for (when, loss) in [("before", evaporation.before_ug_per_s), ("after", after)] {
+        let factor = crate::student::coverage_factor(loss.dof, CERTAIN)?;
+        if loss.value + factor * loss.u < 0.0 {
+            return Some(format!(
+                "expected the vessel to lose mass with the pump stopped, but found {} ug/s gained {when}; look for seepage",
+                domain::quantity::significant(-loss.value)
+            ));
+        }
+    }
     let change = (after.value - evaporation.before_ug_per_s.value).abs();
     let limit = ledger.setup.as_ref()?.change_at_most.ug_per_s();
     (change > limit).then(|| {

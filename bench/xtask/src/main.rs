@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        check(&["polish"], 2, "expected one of the commands `readme`, `test`, `tidy`, but found `polish`");
+        check(&["polish"], 2, "expected one of the commands `metrics`, `readme`, `test`, `tidy`, but found `polish`");
         check(&["tidy", "--fix"], 2, "expected no argument after `tidy`, but found `--fix`");
     }
 

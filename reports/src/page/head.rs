@@ -84,7 +84,7 @@ fn simulated(material: &Material<'_>) -> Option<String> {
         .collect();
     let any = story.natures.iter().any(|nature| *nature != Nature::Real);
     let real = story.natures.contains(&Nature::Real);
-    let lab = material.summary.tier == Tier::Lab;
+    let lab = material.summary.tier == Some(Tier::Lab);
     match (any, real) {
         (true, false) => Some("Simulated: no figure in this report was measured on a device.".to_owned()),
         (true, true) => Some(format!(
@@ -159,7 +159,7 @@ fn facts(material: &Material<'_>) -> Vec<Pair> {
             lasted.map_or_else(unknown, |d| format!("{} ({})", domain::time::clock(d), domain::time::span(d))),
         ),
         pair("Rig", format!("{}, station {}", summary.rig, summary.station)),
-        pair("Tier", summary.tier.name()),
+        pair("Tier", summary.tier.map_or("unknown: no instrument answered", Tier::name)),
         pair("Seed of the simulators", summary.seed.to_string()),
         pair("Left safe", safe),
     ]

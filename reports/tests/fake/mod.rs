@@ -268,6 +268,7 @@ pub(crate) fn stream(fake: &Fake) -> Stream {
     let report = SafeStopReport {
         wanted: SafePump::Stopped,
         actions: vec!["told the pump to stop".to_owned()],
+        log_read: true,
         confirmed: true,
         took_ms: 41,
     };

@@ -13,6 +13,7 @@ use scenario::Document;
 use serde_json::json;
 use text::Source;
 
+use crate::output::say;
 use crate::{Failure, load};
 
 /// Arguments of `bench`.
@@ -83,7 +84,7 @@ fn steps(args: &Args) -> Result<u8, Failure> {
         seconds.push(best);
     }
     let per_step_ms = (seconds[1] - seconds[0]) / (args.count.max(2) - 1) as f64 * 1e3;
-    println!("{}", json!({"steps": args.count, "seconds": seconds[1], "per_step_ms": per_step_ms}));
+    say!("{}", json!({"steps": args.count, "seconds": seconds[1], "per_step_ms": per_step_ms}));
     Ok(0)
 }
 
@@ -116,6 +117,6 @@ fn readings(args: &Args) -> Result<u8, Failure> {
     drop(recorder.finish(0.0).map_err(Failure::bench)?);
     let seconds = began.elapsed().as_secs_f64();
     drop(std::fs::remove_dir_all(&args.folder));
-    println!("{}", json!({"readings": args.count, "seconds": seconds, "per_second": args.count as f64 / seconds}));
+    say!("{}", json!({"readings": args.count, "seconds": seconds, "per_second": args.count as f64 / seconds}));
     Ok(0)
 }

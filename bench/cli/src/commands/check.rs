@@ -9,6 +9,7 @@ use scenario::Plan;
 use serde_json::json;
 use text::Source;
 
+use crate::output::{say, tell_raw};
 use crate::{Failure, load};
 
 /// Arguments of `check`.
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let mut worst = 0;
     for file in &args.files {
         if let Err(failure) = check(args, file) {
-            eprint!("{}", failure.text);
+            tell_raw(&failure.text);
             worst = failure.code;
         }
     }
@@ -52,9 +53,9 @@ fn check(args: &Args, file: &str) -> Result<(), Failure> {
         let rig = load::rig(&source)?;
         let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
         if args.json {
-            println!("{}", json!({"file": file, "kind": "rig", "rig": rig.name(), "station": station.profile.station}));
+            say!("{}", json!({"file": file, "kind": "rig", "rig": rig.name(), "station": station.profile.station}));
         } else {
-            println!("{file}: rig {}, station {}", rig.name(), station.profile.station);
+            say!("{file}: rig {}, station {}", rig.name(), station.profile.station);
         }
         return Ok(());
     }
@@ -81,7 +82,7 @@ fn show(args: &Args, file: &str, plan: &Plan) {
         let parameters: serde_json::Map<String, serde_json::Value> =
             plan.parameters.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
         let steps: Vec<_> = plan.steps.iter().map(|s| json!({"name": s.name, "what": s.what})).collect();
-        println!(
+        say!(
             "{}",
             json!({"file": file, "kind": "scenario", "scenario": plan.title, "parameters": parameters,
                    "duration_s": plan.duration().as_secs_f64(), "steps": steps, "checks": plan.checks})
@@ -89,11 +90,11 @@ fn show(args: &Args, file: &str, plan: &Plan) {
         return;
     }
     let with = if parameters.is_empty() { String::new() } else { format!(" with {}", parameters.join(", ")) };
-    println!("{file}: {}{with}, at least {}", plan.title, span(plan.duration()));
+    say!("{file}: {}{with}, at least {}", plan.title, span(plan.duration()));
     if args.plan {
         let mut at = Duration::ZERO;
         let mut line = |what: &str, lasts: Duration| {
-            println!("  {:>14}  {what}", clock(at));
+            say!("  {:>14}  {what}", clock(at));
             at += lasts;
         };
         line(&format!("weigh with the pump stopped for {}", span(plan.weighing.before)), plan.weighing.before);

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::output::say;
 use crate::{Failure, load, runs};
 
 /// Arguments of `list`.
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     };
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, about) in lines {
-        println!("{}", format!("{name:width$}  {about}").trim_end());
+        say!("{}", format!("{name:width$}  {about}").trim_end());
     }
     Ok(0)
 }

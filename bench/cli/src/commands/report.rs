@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use reports::Wanted;
 
+use crate::output::{say, tell};
 use crate::{BENCH_ERROR, Failure, runs};
 
 /// Arguments of `report`.
@@ -37,11 +38,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let wanted = Wanted { html: asked(Format::Html), json: asked(Format::Json), junit: asked(Format::Junit) };
     match reports::write(&folder, &wanted) {
         Ok(_) => {
-            println!("{}", folder.canonicalize().unwrap_or(folder).display());
+            say!("{}", folder.canonicalize().unwrap_or(folder).display());
             Ok(0)
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            tell!("error: {error}");
             Ok(BENCH_ERROR)
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ::rig::serve::Served;
 
+use crate::output::say;
 use crate::signals::Signals;
 use crate::{Failure, load};
 
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         let served = Served::open(&source, station, *seed, &out)?;
         let path = out.canonicalize()?;
         let serving = tokio::spawn(served.run());
-        println!("{}", path.display());
+        say!("{}", path.display());
         tokio::select! {
             ended = serving => ended.map_err(std::io::Error::other)?,
             _ = stopped => Ok(()),

@@ -14,12 +14,15 @@ use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
 
+use crate::output::{say, tell};
 use crate::signals::Signals;
 use crate::terminal::Display;
 use crate::{BENCH_ERROR, Failure, load};
 
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
+/// The purpose of a run whose report goes before a regulator.
+const VERIFICATION: &str = "verification";
 /// How often signals and progress are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -60,21 +63,31 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    if let Some(junit) = &args.junit {
+        // Yesterday's green must not stand where today's results are looked for.
+        drop(std::fs::remove_file(junit));
+    }
     let rig = load::rig(&load::rig_source(&args.rig)?)?;
     let requests = requests(args, &rig)?;
+    let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
     for request in requests {
         if Signals::stopped() {
             break;
         }
+        if judges_nothing(&request.plan) {
+            tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
+        }
         let handle = daemon::spawn(request.clone()).map_err(Failure::bench)?;
         folders.push(handle.folder.clone());
         let finished = follow(handle, &request.plan, &signals);
         codes.push(conclude(args, &finished));
     }
-    if let Some(Err(why)) = args.junit.as_ref().map(|path| write_junit(path, &folders)) {
-        eprintln!("error: {why}");
+    let unfinished =
+        Signals::stopped().then(|| format!("stopped by a signal after {} of {planned} runs", folders.len()));
+    if let Some(Err(why)) = args.junit.as_ref().map(|path| write_junit(path, &folders, unfinished.as_deref())) {
+        tell!("error: {why}");
         codes.push(BENCH_ERROR);
     }
     if Signals::stopped() {
@@ -90,6 +103,11 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
     let mut problems = String::new();
     for scenario in &args.scenarios {
         match plans(args, scenario, station) {
+            Ok(plans) if args.purpose == VERIFICATION && plans.iter().any(judges_nothing) => {
+                problems.push_str(&format!(
+                    "error: {scenario}: expected a check in a run for verification, but found none\n"
+                ));
+            }
             Ok(plans) => requests.extend(plans.into_iter().map(|plan| Request {
                 scenario: scenario.clone(),
                 plan: Arc::new(plan),
@@ -105,6 +123,11 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
         }
     }
     if problems.is_empty() { Ok(requests) } else { Err(Failure::problems(problems)) }
+}
+
+/// Whether a plan holds no check of its own.
+fn judges_nothing(plan: &Plan) -> bool {
+    plan.checks.iter().all(|name| name == scenario::NO_UNEXPECTED_ALARM)
 }
 
 fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan>, Failure> {
@@ -142,7 +165,7 @@ fn follow(handle: Handle, plan: &Plan, signals: &Signals) -> Finished {
 fn conclude(args: &Args, finished: &Finished) -> u8 {
     let mut codes = vec![finished.verdict.exit_code()];
     if let Some(why) = &finished.record_trouble {
-        eprintln!("error: {}: {why}", finished.folder.display());
+        tell!("error: {}: {why}", finished.folder.display());
         codes.push(BENCH_ERROR);
     }
     match summary(&finished.folder) {
@@ -151,15 +174,15 @@ fn conclude(args: &Args, finished: &Finished) -> u8 {
             let code = summary["verdict"].as_str().and_then(code_of).unwrap_or(BENCH_ERROR);
             codes.push(code);
             if args.json {
-                println!("{summary}");
+                say!("{summary}");
             } else {
                 print_result(&summary);
             }
         }
         Err(why) => {
-            eprintln!("error: {why}");
+            tell!("error: {why}");
             let reason = finished.reason.as_deref().unwrap_or("");
-            eprintln!("{}  {}  {reason}", finished.verdict, finished.folder.display());
+            tell!("{}  {}  {reason}", finished.verdict, finished.folder.display());
             codes.push(BENCH_ERROR);
         }
     }
@@ -200,9 +223,9 @@ fn detach(child: &mut Command) {
 
 fn print_result(summary: &Value) {
     let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
-    println!("{}  {}  {}", text(&summary["verdict"]), text(&summary["scenario"]), text(&summary["folder"]));
+    say!("{}  {}  {}", text(&summary["verdict"]), text(&summary["scenario"]), text(&summary["folder"]));
     if let Some(reason) = summary["reason"].as_str() {
-        println!("  {reason}");
+        say!("  {reason}");
     }
     for check in summary["checks"].as_array().into_iter().flatten() {
         let unit = reports::unit(&text(&check["unit"]));
@@ -213,12 +236,12 @@ fn print_result(summary: &Value) {
             None => "no value".to_owned(),
         };
         let value = value.trim_end();
-        println!("  {:12}  {}: {value}", text(&check["verdict"]), text(&check["name"]));
+        say!("  {:12}  {}: {value}", text(&check["verdict"]), text(&check["name"]));
     }
 }
 
 /// One JUnit file for all runs.
-fn write_junit(path: &Path, folders: &[PathBuf]) -> Result<(), String> {
-    let xml = reports::combined_junit(folders).map_err(|e| e.to_string())?;
+fn write_junit(path: &Path, folders: &[PathBuf], unfinished: Option<&str>) -> Result<(), String> {
+    let xml = reports::combined_junit(folders, unfinished).map_err(|e| e.to_string())?;
     std::fs::write(path, xml).map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -3,6 +3,7 @@
 //! Made from the same tables that check the files.
 
 use crate::Failure;
+use crate::output::say;
 
 /// Arguments of `schema`.
 #[derive(clap::Args)]
@@ -26,10 +27,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::Scenario => serde_json::to_string_pretty(&scenario::schema()),
         Of::Rig => serde_json::to_string_pretty(&::rig::schema()),
         Of::Steps => {
-            print!("{}", scenario::step_reference());
+            say!("{}", scenario::step_reference().trim_end());
             return Ok(0);
         }
     };
-    println!("{}", text.map_err(Failure::bench)?);
+    say!("{}", text.map_err(Failure::bench)?);
     Ok(0)
 }

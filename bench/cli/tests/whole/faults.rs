@@ -149,3 +149,77 @@ steps:
     let done = bench.run(&scenario, &["--rig", &rig]);
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")), "{}", done.summary);
 }
+
+#[test]
+fn an_alarm_that_only_the_safe_stop_finds_in_the_log_fails_the_device() {
+    let bench = Bench::new();
+    // Polls so rare that the stall of the last pulses is not seen before the checks are settled.
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml").replacen("poll: 1 s", "poll: 10 s", 1).replace(
+        "simulation: {delivered too much: 1.2 %}",
+        "simulation: {faults: [{device: pump, fault: stall, from: 22.6 s}]}",
+    );
+    let rig = bench.write("rare.yaml", &rig);
+    let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (1, Some("fail")), "{}", done.summary);
+}
+
+#[test]
+fn a_jump_of_the_mass_that_hides_a_leak_is_no_pass() {
+    let bench = Bench::new();
+    let faults =
+        "simulation: {delivered too much: 20 %, faults: [{device: balance, fault: step, from: 25 s, mass: -2 mg}]}";
+    let rig = bench.rig("jump.yaml", faults);
+    let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (3, Some("inconclusive")), "{}", done.summary);
+    assert!(done.summary["reason"].as_str().is_some_and(|r| r.contains("no flow explains it")), "{}", done.summary);
+}
+
+#[test]
+fn a_vessel_that_gains_mass_with_the_pump_stopped_is_no_pass() {
+    let bench = Bench::new();
+    let scenario = bench.write("basal.yaml", BASAL);
+    let rig = bench.rig("seeping.yaml", "simulation: {evaporation: -1 ug/s}");
+    let done = bench.run(&scenario, &["--rig", &rig]);
+    assert_eq!(done.code, 3, "{}", done.summary);
+    assert!(done.summary["reason"].as_str().is_some_and(|r| r.contains("look for seepage")), "{}", done.summary);
+}
+
+#[test]
+fn a_guard_sees_an_overload_and_forgives_no_silence() {
+    let bench = Bench::new();
+    let guarded = |otherwise: &str| {
+        format!("{BASAL}throughout:\n  - {{channel: balance.mass, at most: 100 g, else: {otherwise}, because: test}}\n")
+    };
+    let fails = bench.write("fails.yaml", &guarded("fail"));
+    let stops = bench.write("stops.yaml", &guarded("stop safely"));
+    let overload = bench
+        .rig("overload.yaml", "simulation: {faults: [{device: balance, fault: overload, from: 1 h, until: 61 min}]}");
+    assert_eq!(bench.run(&fails, &["--rig", &overload]).code, 1);
+    assert_eq!(bench.run(&stops, &["--rig", &overload]).code, 4);
+    let silent =
+        bench.rig("silent.yaml", "simulation: {faults: [{device: balance, fault: silent, from: 1 h, until: 61 min}]}");
+    let done = bench.run(&fails, &["--rig", &silent]);
+    assert_eq!(done.code, 3, "{}", done.summary);
+    assert_eq!(bench.run(&fails, &[]).code, 0);
+}
+
+#[test]
+fn a_balance_that_never_comes_back_is_the_benchs_fault_even_in_a_short_run() {
+    let bench = Bench::new();
+    let rig = bench.rig("gone.yaml", "simulation: {faults: [{device: balance, fault: vanish, from: 20 s}]}");
+    let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.summary);
+}
+
+#[test]
+fn junit_holds_every_run_and_is_green_for_nothing_but_zero() {
+    let bench = Bench::new();
+    let junit = bench.path("junit.xml").display().to_string();
+    let arguments = ["run", "smoke/short-bolus", "bolus/train-of-25", "--rig", "virtual-stalling", "--junit", &junit];
+    assert_eq!(bench.output(&arguments).status.code(), Some(1));
+    let xml = std::fs::read_to_string(&junit).expect("JUnit");
+    assert_eq!(xml.matches("<testsuite ").count(), 2, "{xml}");
+    assert!(xml.contains("<failure"), "{xml}");
+    assert_eq!(bench.output(&["run", "no/such", "--junit", &junit]).status.code(), Some(2));
+    assert!(!bench.path("junit.xml").exists(), "yesterday's results are gone");
+}

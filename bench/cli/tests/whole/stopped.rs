@@ -68,6 +68,7 @@ fn a_port_that_is_not_there_is_a_bench_error_before_anything_moves() {
     let bench = Bench::new();
     let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
         .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
+        .replace("    operator: {script: {fluid lot: simulated}}\n", "")
         .replace("driver: mt-sics\n      port: simulated", "driver: mt-sics\n      port: {serial: /dev/no-such-port}");
     let rig = bench.write("rig.yaml", &rig);
     let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
@@ -86,4 +87,15 @@ fn truth_is_not_needed_by_any_report() {
     let output = bench.output(&["report", &done.folder().display().to_string()]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(std::fs::read(done.folder().join("summary.json")).expect("a summary"), before);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_a_run() {
+    let bench = Bench::new();
+    let program = env!("CARGO_BIN_EXE_dosebench");
+    for (redirect, code) in [("2>/dev/full", 0), (">/dev/full", 0), ("2>&1 | true", 0), ("2>&-", 0)] {
+        let line = format!("'{program}' run smoke/short-bolus {redirect}; exit ${{PIPESTATUS[0]}}");
+        let status = Command::new("bash").args(["-c", &line]).current_dir(bench.folder.path()).status().expect("bash");
+        assert_eq!(status.code(), Some(code), "{redirect}");
+    }
 }

@@ -14,16 +14,31 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     for window in windows {
         all.push(measure_one(ledger, window, Of::Bolus, unit)?);
     }
-    let Some(first) = all.first() else { return Err("expected at least one bolus, but found none".to_owned()) };
+    if all.is_empty() {
+        return Err("expected at least one bolus, but found none".to_owned());
+    }
+    // A term that only some boluses have, such as an unstable weighing, counts for those.
+    let mut kinds: Vec<&Term> = Vec::new();
+    for term in all.iter().flat_map(|m| &m.budget.terms) {
+        if !kinds.iter().any(|k| k.name == term.name) {
+            kinds.push(term);
+        }
+    }
     let n = all.len() as f64;
     let mean = all.iter().map(|m| m.value).sum::<f64>() / n;
-    let terms = first.budget.terms.iter().map(|term| averaged(term, &all)).collect();
+    let terms = kinds.into_iter().map(|term| averaged(term, &all)).collect();
     let high = all.iter().map(|m| m.value).fold(f64::MIN, f64::max);
     let low = all.iter().map(|m| m.value).fold(f64::MAX, f64::min);
     let shown = domain::quantity::significant;
     let symbol = unit.symbol();
     let note = format!("{} boluses, from {} to {} {symbol}", all.len(), shown(low), shown(high));
-    Ok(Measured { value: mean, budget: Budget { terms, unit: symbol.to_owned() }, notes: vec![note] })
+    let mut notes = vec![note];
+    for other in all.iter().flat_map(|m| m.notes.iter().skip(1)) {
+        if !notes.contains(other) {
+            notes.push(other.clone());
+        }
+    }
+    Ok(Measured { value: mean, budget: Budget { terms, unit: symbol.to_owned() }, notes })
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {

@@ -1,0 +1,95 @@
+//! Jumps of the indicated mass that no flow explains: a wetting step, a knock, a drop that fell off.
+//!
+//! Detection flags, it does not delete: a jump within a window can turn a pass into inconclusive and nothing else. A
+//! jump that is no larger than what the pump may have delivered meanwhile cannot be told from flow.
+
+use crate::dose::Dose;
+
+/// How much more than the commanded dose may have flowed between two readings.
+const FLOW_FACTOR: f64 = 1.5;
+/// Pulses that may fall between two readings beside what was commanded.
+const PULSES: f64 = 2.0;
+/// How long after it was commanded a volume may still arrive: the balance lags, the pump's clock differs.
+const LATE_S: f64 = 5.0;
+/// How many standard deviations of a reading are no jump.
+const NOISE_FACTOR: f64 = 8.0;
+/// Evaporation or seepage that may pass between two readings, in g/s; a gap is long.
+const CREEP_G_PER_S: f64 = 5e-6;
+/// One microlitre weighs no more than this, in g.
+const G_PER_UL: f64 = 1e-3;
+/// More jumps than this are counted, but not kept.
+const KEPT_MAX: usize = 256;
+
+/// A jump.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Jump {
+    /// When, in s of run time: the later of the two readings.
+    pub t_s: f64,
+    /// By how much, in g.
+    pub by_g: f64,
+}
+
+/// The jumps of one channel so far.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Jumps {
+    last: Option<(f64, f64)>,
+    kept: Vec<Jump>,
+    dropped: u64,
+}
+
+impl Jumps {
+    /// Takes a reading. `noise_g` is the standard deviation of one, `pulse_ul` the volume of a pulse.
+    pub(crate) fn push(&mut self, t_s: f64, mass_g: f64, dose: &Dose, noise_g: f64, pulse_ul: f64) {
+        let Some((last_s, last_g)) = self.last.replace((t_s, mass_g)) else { return };
+        let by_g = mass_g - last_g;
+        let still = NOISE_FACTOR * noise_g + CREEP_G_PER_S * (t_s - last_s).max(0.0);
+        if by_g.abs() <= still {
+            return;
+        }
+        let flow_ul = dose.commanded_ul(last_s - LATE_S, t_s) * FLOW_FACTOR + PULSES * pulse_ul;
+        if by_g > 0.0 && by_g <= still + flow_ul * G_PER_UL {
+            return;
+        }
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(Jump { t_s, by_g });
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The first jump within a span; where too many were found to keep them, any span may hold one.
+    pub(crate) fn within(&self, from_s: f64, to_s: f64) -> Option<Jump> {
+        let inside = self.kept.iter().find(|j| from_s < j.t_s && j.t_s <= to_s).copied();
+        inside.or_else(|| self.kept.last().copied().filter(|j| self.dropped > 0 && j.t_s <= to_s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::RunTime;
+    use domain::pump::PumpRequest;
+
+    fn found(masses_g: &[f64], dose: &Dose) -> usize {
+        let mut jumps = Jumps::default();
+        for (t, m) in masses_g.iter().enumerate() {
+            jumps.push(t as f64, *m, dose, 20e-6, 0.5);
+        }
+        jumps.kept.len()
+    }
+
+    #[test]
+    fn pulses_noise_and_boluses_are_no_jumps() {
+        let mut dose = Dose::default();
+        assert_eq!(found(&[25.0, 25.000_05, 25.000_55, 25.000_5], &dose), 0);
+        dose.accepted(&PumpRequest::Bolus { dose: 1, volume_nl: 10_000, duration_ms: 2_000 }, RunTime::ZERO, 0.0);
+        assert_eq!(found(&[25.0, 25.005, 25.010], &dose), 0);
+    }
+
+    #[test]
+    fn what_the_pump_cannot_have_done_is_a_jump() {
+        let dose = Dose::default();
+        assert_eq!(found(&[25.0, 25.002], &dose), 1);
+        assert_eq!(found(&[25.0, 24.998], &dose), 1, "no pump takes liquid back");
+    }
+}
