@@ -3,7 +3,7 @@
 //!
 //! `summary.json` and `samples.parquet` carry the numbers unrounded; nothing here touches those.
 
-use domain::quantity::significant;
+use domain::quantity::{exponent_of, significant, to_decimal, with_uncertainty};
 
 /// A value with its expanded uncertainty, both to the digit that the uncertainty supports.
 ///
@@ -12,8 +12,8 @@ use domain::quantity::significant;
 pub fn uncertain(value: f64, expanded: Option<f64>) -> (String, Option<String>) {
     match expanded.filter(|u| u.is_finite() && *u > 0.0) {
         Some(u) => {
-            let last = last_decimal(u);
-            (to_decimal(value, last), Some(to_decimal(u, last)))
+            let (value, u) = with_uncertainty(value, u);
+            (minus(&value), Some(u))
         }
         None => (plain(value), None),
     }
@@ -32,7 +32,7 @@ pub(crate) fn rounded(value: f64, digits: usize) -> String {
     let exponent = exponent_of(value, digits);
     if (-4..7).contains(&exponent) {
         let digits = i32::try_from(digits).unwrap_or(2);
-        to_decimal(value, digits - 1 - exponent)
+        minus(&to_decimal(value, digits - 1 - exponent))
     } else {
         let text = format!("{value:.*e}", digits.saturating_sub(1));
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -54,32 +54,7 @@ pub fn unit(symbol: &str) -> String {
 
 /// A number at a fixed count of decimals, for axes.
 pub(crate) fn fixed(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    if text.trim_start_matches('-').bytes().all(|b| b == b'0' || b == b'.') {
-        return text.trim_start_matches('-').to_owned();
-    }
-    minus(&text)
-}
-
-/// The decimal place of the second significant digit: 2 for 0.012 … 0.099, -1 for 120.
-fn last_decimal(u: f64) -> i32 {
-    1 - exponent_of(u, 2)
-}
-
-/// The decimal exponent of a number that was rounded to so many digits, so that 0.0996 counts as 0.10.
-fn exponent_of(value: f64, digits: usize) -> i32 {
-    let text = format!("{value:.*e}", digits.saturating_sub(1));
-    text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0)
-}
-
-fn to_decimal(value: f64, decimals: i32) -> String {
-    match usize::try_from(decimals) {
-        Ok(decimals) => fixed(value, decimals),
-        Err(_) => {
-            let step = 10_f64.powi(-decimals);
-            fixed((value / step).round() * step, 0)
-        }
-    }
+    minus(&to_decimal(value, i32::try_from(decimals).unwrap_or(i32::MAX)))
 }
 
 fn minus(text: &str) -> String {

@@ -123,6 +123,39 @@ pub fn significant(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// A value with its expanded uncertainty, both to the decimal of the uncertainty's second significant digit.
+///
+/// Without a usable uncertainty (zero or not finite) both get six significant digits.
+#[must_use]
+pub fn with_uncertainty(value: f64, expanded: f64) -> (String, String) {
+    if !(expanded.is_finite() && expanded > 0.0) {
+        return (significant(value), significant(expanded));
+    }
+    let decimals = 1 - exponent_of(expanded, 2);
+    (to_decimal(value, decimals), to_decimal(expanded, decimals))
+}
+
+/// The decimal exponent of a number that was rounded to so many digits, so that 0.0996 counts as 0.10.
+#[must_use]
+pub fn exponent_of(value: f64, digits: usize) -> i32 {
+    let text = format!("{value:.*e}", digits.saturating_sub(1));
+    text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0)
+}
+
+/// A number rounded at a decimal place, before the point if it is negative; zero has no sign.
+#[must_use]
+pub fn to_decimal(value: f64, decimals: i32) -> String {
+    let text = match usize::try_from(decimals) {
+        Ok(decimals) => format!("{value:.decimals$}"),
+        Err(_) => {
+            let step = 10_f64.powi(-decimals);
+            format!("{:.0}", (value / step).round() * step)
+        }
+    };
+    let zero = text.trim_start_matches('-').bytes().all(|b| b == b'0' || b == b'.');
+    if zero { text.trim_start_matches('-').to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +165,14 @@ mod tests {
         assert_eq!(Volume::from_ul(10.0).to_string(), "10 uL");
         assert_eq!(FlowRate::from_ul_per_h(20.833_333_3).to_string(), "20.8333 uL/h");
         assert_eq!(Mass::from_g(0.000_012_3).to_string(), "0.0000123 g");
+    }
+
+    #[test]
+    fn the_uncertainty_decides_the_digits() {
+        assert_eq!(with_uncertainty(21.815_2, 1.765_86), ("21.8".into(), "1.8".into()));
+        assert_eq!(with_uncertainty(-0.001, 0.0996), ("0.00".into(), "0.10".into()));
+        assert_eq!(with_uncertainty(12_345.0, 420.0), ("12350".into(), "420".into()));
+        assert_eq!(with_uncertainty(1.5, 0.0), ("1.5".into(), "0".into()));
     }
 
     #[test]

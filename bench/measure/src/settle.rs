@@ -87,20 +87,16 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
     };
     let unit = measured.budget.unit.clone();
     let decision = decide_guarded(measured.value, combined.expanded, limits);
-    let shown = |v: f64| domain::quantity::significant(v);
+    let (value, expanded) = domain::quantity::with_uncertainty(measured.value, combined.expanded);
     let mut reason = match decision {
         Decision::Pass => None,
         Decision::Fail => Some(format!(
-            "expected {}, but found {} {unit}, outside by more than its uncertainty of {} {unit}",
-            range(limits, &unit),
-            shown(measured.value),
-            shown(combined.expanded)
+            "expected {}, but found {value} {unit}, outside by more than its uncertainty of {expanded} {unit}",
+            range(limits, &unit)
         )),
         Decision::Inconclusive => Some(format!(
-            "expected {} with a guard band of {} {unit}, but found {} {unit}, too near a limit to tell",
-            range(limits, &unit),
-            shown(combined.expanded),
-            shown(measured.value)
+            "expected {} with a guard band of {expanded} {unit}, but found {value} {unit}, too near a limit to tell",
+            range(limits, &unit)
         )),
     };
     let mut verdict = CheckVerdict::from(decision);

@@ -99,3 +99,21 @@ fn a_reader_that_goes_away_does_not_end_a_run() {
         assert_eq!(status.code(), Some(code), "{redirect}");
     }
 }
+
+#[test]
+fn what_is_no_scenario_is_refused_before_it_is_read() {
+    let bench = Bench::new();
+    let huge = bench.path("huge.yaml");
+    std::fs::File::create(&huge).and_then(|f| f.set_len(100 << 20)).expect("a sparse file");
+    std::fs::create_dir(bench.path("folder.yaml")).expect("a folder");
+    bench.write("binary.yaml", "scenario: \u{0}\u{1}\u{2}\n");
+    for name in ["huge.yaml", "folder.yaml", "binary.yaml", "/dev/zero.yaml", "missing.yaml"] {
+        for command in ["run", "check"] {
+            let output = bench.output(&[command, name]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{command} {name}: {said}");
+            assert!(said.contains("expected"), "{command} {name}: {said}");
+        }
+    }
+    assert!(!bench.path("runs").exists(), "no run's folder is left");
+}
