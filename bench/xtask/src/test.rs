@@ -22,11 +22,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
 }
 
 fn runner(nextest: bool) -> &'static [&'static str] {
-    if nextest {
-        &["nextest", "run", "--workspace", "--all-targets"]
-    } else {
-        &["test", "--workspace", "--all-targets"]
-    }
+    if nextest { &["nextest", "run", "--workspace"] } else { &["test", "--workspace"] }
 }
 
 fn runner_name(nextest: bool) -> &'static str {
@@ -43,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_runner_covers_every_target_of_every_crate() {
-        check(true, "nextest run --workspace --all-targets");
-        check(false, "test --workspace --all-targets");
+        check(true, "nextest run --workspace");
+        check(false, "test --workspace");
     }
 }
