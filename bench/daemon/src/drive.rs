@@ -46,6 +46,7 @@ pub(crate) struct Loop {
     log_next: Arc<AtomicU32>,
     pump_seen: bool,
     ended: Option<(RunVerdict, Option<String>)>,
+    safe: bool,
 }
 
 impl Loop {
@@ -78,12 +79,13 @@ impl Loop {
                 poll: instrument.poll,
                 events: events.clone(),
             };
-            let task = match (binding.role, taken.take()) {
-                (Role::Pump, Some(commands)) => tokio::spawn(poll::pump(post, commands, Arc::clone(&log_next))),
-                (_, put_back) => {
+            let task = match (binding.driver, taken.take()) {
+                ("reference-link", Some(commands)) => tokio::spawn(poll::pump(post, commands, Arc::clone(&log_next))),
+                ("mt-sics", put_back) => {
                     taken = put_back;
                     tokio::spawn(poll::balance(post))
                 }
+                (driver, _) => unreachable!("the registry has no task for the driver {driver}"),
             };
             tasks.push(task.abort_handle());
             drop(tokio::spawn(watch_task(task, binding.instrument.clone(), events.clone())));
@@ -103,6 +105,7 @@ impl Loop {
             log_next,
             pump_seen: false,
             ended,
+            safe: false,
         }
     }
 
@@ -145,7 +148,7 @@ impl Loop {
         }
         let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
         let record_trouble = self.stream.finish(began.elapsed().as_secs_f64()).err();
-        Finished { folder: self.job.folder, verdict, reason, record_trouble }
+        Finished { folder: self.job.folder, verdict, reason, safe: self.safe, record_trouble }
     }
 
     /// Takes an input and carries out what the engine decides, and what follows from that.
@@ -220,6 +223,7 @@ impl Loop {
             attached: self.pump_seen,
         };
         let (report, evidence) = safe_stop::execute(&order, self.stream.clock).await;
+        self.safe = report.confirmed;
         if !report.confirmed {
             let why = report.actions.last().map_or("", String::as_str);
             let line = format!("THE STATION COULD NOT BE CONFIRMED SAFE: {why}; go and look at the pump");

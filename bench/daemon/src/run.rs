@@ -65,6 +65,8 @@ pub struct Finished {
     pub verdict: RunVerdict,
     /// Why, if it is no pass.
     pub reason: Option<String>,
+    /// Whether the station was confirmed to be safe.
+    pub safe: bool,
     /// What kept the record from being whole, if anything did.
     pub record_trouble: Option<String>,
 }
@@ -99,6 +101,7 @@ impl Handle {
             folder,
             verdict: RunVerdict::Error,
             reason: Some("the run's thread panicked; please report it with the record".to_owned()),
+            safe: false,
             record_trouble: None,
         })
     }
@@ -157,6 +160,7 @@ impl Job {
             folder,
             verdict: RunVerdict::Error,
             reason: Some(what),
+            safe: false,
             record_trouble: None,
         };
         let runtime = match runtime::build(&self.request.station.profile.clock) {

@@ -35,6 +35,8 @@ struct Evidence {
     entries: Vec<PumpLogEntry>,
     /// Whether it was read to its end.
     whole: bool,
+    /// Whether reading it was tried before the first command.
+    tried: bool,
 }
 
 /// Makes the station safe, within the bound of its safe state.
@@ -44,7 +46,8 @@ pub(crate) async fn execute(order: &Order, clock: RunClock) -> (SafeStopReport, 
     let mut evidence = Evidence::default();
     let done = timeout(order.safe.within, attempts(order, clock, &mut actions, &mut evidence)).await;
     let confirmed = done.unwrap_or_else(|_| {
-        actions.push(format!("gave up after {}: the pump did not confirm", domain::time::span(order.safe.within)));
+        let why = actions.last().map_or("the pump did not confirm", String::as_str);
+        actions.push(format!("gave up after {}: {why}", domain::time::span(order.safe.within)));
         false
     });
     let took_ms = u64::try_from(clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
@@ -78,12 +81,10 @@ async fn attempt(
     evidence: &mut Evidence,
 ) -> Result<(), String> {
     let (mut link, _) = PumpLink::attach(&*order.connect, clock, order.settings).await.map_err(|f| f.to_string())?;
-    if let Some(from) = order.log_from.filter(|_| !evidence.whole) {
-        let (entries, whole) = timeout(EVIDENCE, log(&mut link, from)).await.unwrap_or_default();
-        if whole {
-            actions.push(format!("read {} new entries of the pump's log", entries.len()));
-            *evidence = Evidence { entries, whole };
-        }
+    if !evidence.tried {
+        evidence.tried = true;
+        let share = EVIDENCE.min(order.safe.within / 4);
+        drop(timeout(share, read_log(&mut link, order.log_from, evidence)).await);
     }
     let (request, wanted) = match order.safe.pump {
         SafePump::Stopped => (PumpRequest::Stop, Therapy::Stopped),
@@ -101,22 +102,25 @@ async fn attempt(
     let state = link.status().await.map_err(|f| f.to_string())?.state();
     if state.therapy == wanted && !state.bolus_running {
         actions.push(format!("told the pump to {request}; it confirmed: {}", state.therapy.name()));
+        // What was too slow to be read before is read now, and with it what the stop itself brought about.
+        drop(timeout(EVIDENCE, read_log(&mut link, order.log_from, evidence)).await);
         Ok(())
     } else {
         Err(format!("told the pump to {request}, but it says: {}", state.therapy.name()))
     }
 }
 
-/// The log from an entry on, and whether it was read to its end.
-async fn log(link: &mut PumpLink, mut from: u32) -> (Vec<PumpLogEntry>, bool) {
-    let mut entries = Vec::new();
+/// Reads the log on from where it was read to, and notes whether its end was reached.
+async fn read_log(link: &mut PumpLink, log_from: Option<u32>, evidence: &mut Evidence) {
+    let Some(log_from) = log_from else { return };
+    evidence.whole = false;
+    let mut from = evidence.entries.last().map_or(log_from, |e| e.index + 1);
     while let Ok(page) = link.log(from).await {
-        let last = page.entries.last().map(|e| e.index);
-        entries.extend(page.entries);
-        from = last.map_or(page.next, |index| index + 1);
+        from = page.entries.last().map_or(page.next, |e| e.index + 1);
+        evidence.entries.extend(page.entries);
         if from >= page.next {
-            return (entries, true);
+            evidence.whole = true;
+            return;
         }
     }
-    (entries, false)
 }

@@ -52,6 +52,22 @@ pub enum Fault {
         /// The last link fault, as text.
         cause: String,
     },
+    /// An instrument could not be attached, or had not come back when the run ended.
+    #[error("instrument {instrument}: {what}")]
+    Instrument {
+        /// The instrument's name.
+        instrument: String,
+        /// What happened, and what to do.
+        what: String,
+    },
+    /// Nobody knows whether the pump did what it was told.
+    #[error("nobody knows whether the pump did {command}: {reason}; look at the pump before the next run")]
+    Unconfirmed {
+        /// What was commanded.
+        command: String,
+        /// Why there is no answer.
+        reason: String,
+    },
     /// The pump refused a command that the plan thought legal.
     #[error("the pump refused to {command}: {refusal}; compare the rig file's pump limits with the board's")]
     Refused {
@@ -67,7 +83,7 @@ pub enum Fault {
         why: String,
     },
     /// A limit of the rig was exceeded.
-    #[error("{channel}: expected {expected}, but found {found}; {because}")]
+    #[error("{channel}: expected {expected}, but found {found} ({because}); bring the rig back within its limit")]
     Limit {
         /// The channel.
         channel: String,

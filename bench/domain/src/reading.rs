@@ -48,7 +48,7 @@ pub enum Status {
     Ok,
     /// The instrument calls it unstable or dynamic.
     Unstable,
-    /// The instrument is over or under its range; the value is the range's end.
+    /// The instrument is over or under its range and gives no value; the one before it stands in its place.
     Overload,
     /// The bench doubts it.
     Suspect,

@@ -21,6 +21,8 @@ pub(crate) struct Core {
     /// Decisions of the event being applied.
     pub(crate) decisions: Vec<EventKind>,
     pub(crate) dose_base: u64,
+    /// When the pump's link was last away or came back.
+    pub(crate) pump_deaf_at: Option<RunTime>,
     commands: u32,
     doses: u64,
 }
@@ -34,6 +36,7 @@ impl Core {
             now: RunTime::ZERO,
             decisions: Vec::new(),
             dose_base: 0,
+            pump_deaf_at: None,
             commands: 0,
             doses: 0,
         }

@@ -83,7 +83,10 @@ impl Outcome {
             _ => reason.clone(),
         };
         let (verdict, reason) = if let Some(Ending::Asked(cause)) = &self.ending {
-            (RunVerdict::Aborted, Some(beside(cause)))
+            // An abort promises a station that is safe; where that is not so, it is an error to act upon.
+            let unsafe_station = matches!(fault, Some(Fault::NotSafe { .. }));
+            let verdict = if unsafe_station { RunVerdict::Error } else { RunVerdict::Aborted };
+            (verdict, Some(beside(cause)))
         } else if let Some(reason) = &self.failed {
             (RunVerdict::Fail, Some(beside(reason)))
         } else if let Some(fault) = &self.fault {
@@ -135,9 +138,19 @@ mod tests {
         let mut outcome = Outcome::default();
         outcome.decided(&check(CheckVerdict::Inconclusive));
         assert_eq!(outcome.verdict().0, RunVerdict::Inconclusive);
-        outcome.end(Ending::Broken(Fault::NotSafe { why: "x".into() }));
+        outcome.end(Ending::Broken(Fault::Program { what: "x".into() }));
         assert_eq!(outcome.verdict().0, RunVerdict::Error);
         outcome.end(Ending::Asked("SIGINT".into()));
         assert_eq!(outcome.verdict().0, RunVerdict::Aborted);
+    }
+
+    #[test]
+    fn an_abort_that_left_the_station_unsafe_is_an_error() {
+        let mut outcome = Outcome::default();
+        outcome.end(Ending::Asked("SIGINT".into()));
+        outcome.broke(Fault::NotSafe { why: "x".into() });
+        let (verdict, reason, _) = outcome.verdict();
+        assert_eq!(verdict, RunVerdict::Error);
+        assert!(reason.is_some_and(|r| r.starts_with("SIGINT; beside that: the station could not")));
     }
 }

@@ -111,12 +111,6 @@ impl Engine {
         [state, away].into_iter().flatten().min()
     }
 
-    /// Whether the last event is out.
-    #[must_use]
-    pub const fn ended(&self) -> bool {
-        matches!(self.state, State::Ended)
-    }
-
     /// Where the run stands.
     #[must_use]
     pub fn position(&self) -> Position {
@@ -139,8 +133,12 @@ impl Engine {
         let stopping = matches!(self.state, State::Stopping | State::Ended);
         match &event.kind {
             EventKind::Opened(opened) => self.open(opened),
-            EventKind::Attached { instrument, identity } => self.instruments.attached(instrument, identity),
+            EventKind::Attached { instrument, identity } => {
+                self.deaf(instrument);
+                self.instruments.attached(instrument, identity);
+            }
             EventKind::Lost { instrument, fault, .. } => {
+                self.deaf(instrument);
                 self.guards.lost(instrument);
                 if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, self.ready) {
                     self.end(Ending::Broken(fault));
@@ -165,6 +163,13 @@ impl Engine {
             && let Some(fault) = self.instruments.overdue(&self.core.profile, self.core.now)
         {
             self.end(Ending::Broken(fault));
+        }
+    }
+
+    /// The pump's link is away, or has just come back: what its log holds from meanwhile comes late or not at all.
+    fn deaf(&mut self, instrument: &str) {
+        if self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == instrument) {
+            self.core.pump_deaf_at = Some(self.core.now);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::ending::Ending;
 #[derive(Debug, Clone)]
 pub(crate) struct Guards {
     guards: Vec<(Guard, Option<(f64, f64)>)>,
-    /// Instruments that were away for a while, whatever they would have shown.
+    /// Instruments that were away or beyond their range for a while, whatever they would have shown.
     lost: Vec<String>,
 }
 
@@ -30,7 +30,15 @@ impl Guards {
         for (guard, seen) in self.guards.iter_mut().filter(|(g, _)| g.channel == reading.channel.as_str()) {
             // Beyond its range an instrument has no value, and nothing that it could show would be within limits.
             if overload {
-                return Some(exceeded(guard, "an overload".to_owned(), None));
+                if guard.otherwise == GuardElse::StopSafely {
+                    return Some(exceeded(guard, "an overload".to_owned(), None));
+                }
+                // It is the instrument that is at its end, not the device.
+                let instrument = reading.channel.instrument();
+                if !self.lost.iter().any(|l| l == instrument) {
+                    self.lost.push(instrument.to_owned());
+                }
+                continue;
             }
             let (low, high) = seen.unwrap_or((value, value));
             *seen = Some((low.min(value), high.max(value)));
@@ -57,9 +65,10 @@ impl Guards {
                 // A channel that never spoke has not shown that it kept its limits.
                 let instrument = guard.channel.split('.').next().unwrap_or_default();
                 let (verdict, reason) = match seen {
-                    Some(_) if self.lost.iter().any(|l| l == instrument) => {
-                        (CheckVerdict::Inconclusive, Some(format!("{instrument} was away for a while")))
-                    }
+                    Some(_) if self.lost.iter().any(|l| l == instrument) => (
+                        CheckVerdict::Inconclusive,
+                        Some(format!("{instrument} was away or beyond its range for a while")),
+                    ),
                     Some(_) => (CheckVerdict::Pass, None),
                     None => (CheckVerdict::Inconclusive, Some(format!("{} gave no reading", guard.channel))),
                 };

@@ -44,7 +44,7 @@ impl Instruments {
             *cause = fault.to_string();
         }
         let hopeless = matches!(fault, LinkFault::Vanished { .. }) || known.attempts >= FIRST_ATTEMPTS;
-        (!ready && hopeless).then(|| Fault::Program { what: format!("instrument {name}: {fault}") })
+        (!ready && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
     }
 
     /// When the next instrument will have been away for too long.
@@ -67,10 +67,9 @@ impl Instruments {
         self.known.iter().find_map(|(name, k)| {
             let (_, cause) = k.away.as_ref()?;
             let allowed = time::span(profile.by_name(name)?.away_at_most);
-            let what = format!(
-                "instrument {name} was away at the end of the run and had not come back ({allowed} are allowed): {cause}"
-            );
-            Some(Fault::Program { what })
+            let what =
+                format!("it was away at the end of the run and had not come back ({allowed} are allowed): {cause}");
+            Some(Fault::Instrument { instrument: name.clone(), what })
         })
     }
 

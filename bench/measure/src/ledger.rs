@@ -40,13 +40,12 @@ pub struct Ledger {
     pub(crate) setup: Option<Setup>,
     pub(crate) dose: Dose,
     recent: Recent,
-    weighings: BTreeMap<String, (RunTime, Option<Weighing>)>,
+    weighings: BTreeMap<String, Option<Weighing>>,
     phase: Option<(Phase, RunTime)>,
     before: LineFit,
     after: LineFit,
     zero: Option<(f64, f64)>,
     pending: BTreeMap<u32, PumpRequest>,
-    overloads: u64,
     jumps: Jumps,
 }
 
@@ -70,7 +69,7 @@ impl Ledger {
             EventKind::PhaseEntered(phase) => self.enter(*phase, at),
             EventKind::Marked { mark } => {
                 let weighing = self.weigh(at);
-                self.weighings.insert(mark.clone(), (at, weighing));
+                self.weighings.insert(mark.clone(), weighing);
             }
             EventKind::Commanded { command, request } => {
                 self.pending.insert(*command, request.clone());
@@ -103,7 +102,6 @@ impl Ledger {
             return;
         }
         if reading.status == Status::Overload {
-            self.overloads += 1;
             return;
         }
         let (t_s, mass_g) = (reading.at_ns.seconds(), reading.value);
@@ -129,25 +127,13 @@ impl Ledger {
     /// The weighing at a mark: `None` if the mark was never set, inner `None` if too little was read before it.
     #[must_use]
     pub fn weighing(&self, mark: &str) -> Option<Option<Weighing>> {
-        self.weighings.get(mark).map(|(_, weighing)| *weighing)
-    }
-
-    /// When a mark was set.
-    #[must_use]
-    pub fn mark_time(&self, mark: &str) -> Option<RunTime> {
-        self.weighings.get(mark).map(|(at, _)| *at)
+        self.weighings.get(mark).copied()
     }
 
     /// The first jump of the mass within a span that no flow explains, if there was one.
     #[must_use]
     pub fn jump(&self, from_s: f64, to_s: f64) -> Option<Jump> {
         self.jumps.within(from_s, to_s)
-    }
-
-    /// How many readings were refused as overload.
-    #[must_use]
-    pub const fn overloads(&self) -> u64 {
-        self.overloads
     }
 
     /// Evaporation, as soon as the opening weighing has shown it.

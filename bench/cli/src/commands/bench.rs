@@ -38,10 +38,16 @@ enum Of {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    match args.of {
-        Of::Readings => readings(args),
-        Of::Steps => steps(args),
-    }
+    // A folder of our own below the one given: only that is removed again.
+    let folder = args.folder.join(format!("bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(Failure::bench)?;
+    let args = Args { of: args.of, count: args.count, folder };
+    let result = match args.of {
+        Of::Readings => readings(&args),
+        Of::Steps => steps(&args),
+    };
+    drop(std::fs::remove_dir_all(&args.folder));
+    result
 }
 
 fn request(args: &Args, scenario: &str) -> Result<Request, Failure> {
@@ -99,7 +105,6 @@ fn readings(args: &Args) -> Result<u8, Failure> {
         tool: String::new(),
         host: String::new(),
     };
-    std::fs::create_dir_all(&args.folder).map_err(Failure::bench)?;
     let mut recorder = Recorder::create(&args.folder, &metadata, Pace::Virtual).map_err(Failure::bench)?;
     let mut engine = engine::Engine::new(request.plan, request.station.profile);
     let channel = Channel::new("balance.mass");
@@ -116,7 +121,6 @@ fn readings(args: &Args) -> Result<u8, Failure> {
     }
     drop(recorder.finish(0.0).map_err(Failure::bench)?);
     let seconds = began.elapsed().as_secs_f64();
-    drop(std::fs::remove_dir_all(&args.folder));
     say!("{}", json!({"readings": args.count, "seconds": seconds, "per_second": args.count as f64 / seconds}));
     Ok(0)
 }

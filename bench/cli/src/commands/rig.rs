@@ -42,7 +42,13 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let station = file.station(station.as_deref()).map_err(Failure::input)?;
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let (out, temporary) = match out {
-        Some(out) => (out.clone(), None),
+        Some(out) => {
+            let folder = out.parent().filter(|p| !p.as_os_str().is_empty());
+            if let Some(Err(e)) = folder.map(std::fs::create_dir_all) {
+                return Err(Failure::bench(format!("{}: {e}", out.display())));
+            }
+            (out.clone(), None)
+        }
         None => {
             let folder = std::env::temp_dir().join(format!("dosebench-{}-{}", file.name(), std::process::id()));
             std::fs::create_dir_all(&folder).map_err(|e| Failure::bench(format!("{}: {e}", folder.display())))?;

@@ -72,6 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
+    let mut safe = true;
     for request in requests {
         if Signals::stopped() {
             break;
@@ -79,9 +80,17 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         if judges_nothing(&request.plan) {
             tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
         }
-        let handle = daemon::spawn(request.clone()).map_err(Failure::bench)?;
+        let handle = match daemon::spawn(request.clone()) {
+            Ok(handle) => handle,
+            Err(error) => {
+                tell!("error: {error}");
+                codes.push(BENCH_ERROR);
+                break;
+            }
+        };
         folders.push(handle.folder.clone());
         let finished = follow(handle, &request.plan, &signals);
+        safe &= finished.safe;
         codes.push(conclude(args, &finished));
     }
     let unfinished =
@@ -90,7 +99,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         tell!("error: {why}");
         codes.push(BENCH_ERROR);
     }
-    if Signals::stopped() {
+    // The code of a stop says that the station was left safe.
+    if Signals::stopped() && safe {
         codes.push(STOPPED);
     }
     Ok(exit_code_of(codes))
@@ -243,5 +253,8 @@ fn print_result(summary: &Value) {
 /// One JUnit file for all runs.
 fn write_junit(path: &Path, folders: &[PathBuf], unfinished: Option<&str>) -> Result<(), String> {
     let xml = reports::combined_junit(folders, unfinished).map_err(|e| e.to_string())?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
     std::fs::write(path, xml).map_err(|e| format!("{}: {e}", path.display()))
 }

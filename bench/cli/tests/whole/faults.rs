@@ -194,7 +194,7 @@ fn a_guard_sees_an_overload_and_forgives_no_silence() {
     let stops = bench.write("stops.yaml", &guarded("stop safely"));
     let overload = bench
         .rig("overload.yaml", "simulation: {faults: [{device: balance, fault: overload, from: 1 h, until: 61 min}]}");
-    assert_eq!(bench.run(&fails, &["--rig", &overload]).code, 1);
+    assert_eq!(bench.run(&fails, &["--rig", &overload]).code, 3);
     assert_eq!(bench.run(&stops, &["--rig", &overload]).code, 4);
     let silent =
         bench.rig("silent.yaml", "simulation: {faults: [{device: balance, fault: silent, from: 1 h, until: 61 min}]}");
@@ -222,4 +222,22 @@ fn junit_holds_every_run_and_is_green_for_nothing_but_zero() {
     assert!(xml.contains("<failure"), "{xml}");
     assert_eq!(bench.output(&["run", "no/such", "--junit", &junit]).status.code(), Some(2));
     assert!(!bench.path("junit.xml").exists(), "yesterday's results are gone");
+}
+
+#[test]
+fn an_alarm_that_a_silent_link_may_have_hidden_is_not_held_against_the_device() {
+    let scenario = "
+scenario: motor stall
+weighing: {before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}
+steps:
+  - start: {continuous: 24 mL/day}
+  - expect: {alarm: motor stall, within: 3 min, because: test}
+";
+    let bench = Bench::new();
+    let scenario = bench.write("stall.yaml", scenario);
+    let faults = "{device: pump, fault: stall, from: 90 s}, {device: pump, fault: silent, from: 91 s, until: 345 s}";
+    let rig = bench.rig("deaf.yaml", &format!("simulation: {{faults: [{faults}]}}"));
+    let done = bench.run(&scenario, &["--rig", &rig]);
+    assert_ne!(done.check("alarm motor stall")["verdict"], "fail", "{}", done.summary);
+    assert_ne!(done.summary["verdict"], "pass", "{}", done.summary);
 }

@@ -5,8 +5,6 @@ use std::path::Path;
 use crate::common::{Bench, Done, events};
 use engine::Replay;
 
-const LIBRARY: [&str; 3] = ["smoke/short-bolus", "bolus/train-of-25", "endurance/basal-72h"];
-
 fn replayed(folder: &Path) -> u64 {
     let mut replay = Replay::new();
     for event in &events(folder).0 {
@@ -19,8 +17,8 @@ fn replayed(folder: &Path) -> u64 {
 fn every_library_scenario_replays() {
     let bench = Bench::new();
     for rig in ["virtual", "virtual-leaky", "virtual-stalling"] {
-        for scenario in LIBRARY {
-            if rig != "virtual" && scenario == "endurance/basal-72h" {
+        for (scenario, _) in scenario::library::SCENARIOS {
+            if rig != "virtual" && *scenario == "endurance/basal-72h" {
                 continue;
             }
             let done = bench.run(scenario, &["--rig", rig]);

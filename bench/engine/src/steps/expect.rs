@@ -49,7 +49,11 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
             let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
             let limit = state.within.as_secs_f64();
             let decision = measure::decision::decide_guarded(took_s, half, Limits { low: None, high: Some(limit) });
-            let verdict = CheckVerdict::from(decision);
+            let verdict = match CheckVerdict::from(decision) {
+                // What comes late over a link that was away may have come in time.
+                CheckVerdict::Fail if deaf(&state, core) => CheckVerdict::Inconclusive,
+                verdict => verdict,
+            };
             let reason = (verdict != CheckVerdict::Pass).then(|| {
                 format!(
                     "expected the alarm '{}' within {limit} s, but it came after {took_s:.3} s ± {half:.3} s",
@@ -63,10 +67,20 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
     if core.now < state.until {
         return (Flow::Stay(Active::Expect(state)), false);
     }
-    let reason =
+    let mut reason =
         format!("expected the alarm '{}' within {}, but it did not come", state.alarm, time::span(state.within));
+    if deaf(&state, core) {
+        reason.push_str("; the pump's link was away meanwhile, so it may have");
+        decide(&state, CheckVerdict::Inconclusive, None, Some(reason), core);
+        return (Flow::Done, false);
+    }
     decide(&state, CheckVerdict::Fail, None, Some(reason.clone()), core);
     (Flow::End(Ending::Failed(reason)), false)
+}
+
+/// Whether the pump's link was away at any time since the step began.
+fn deaf(state: &State, core: &Core) -> bool {
+    core.pump_deaf_at.is_some_and(|at| at >= state.since)
 }
 
 fn decide(state: &State, verdict: CheckVerdict, value: Option<f64>, reason: Option<String>, core: &mut Core) {

@@ -67,8 +67,8 @@ pub(crate) fn answer(command: u32, request: &PumpRequest, event: &Event) -> Answ
             Answer::Failed(Ending::Broken(Fault::Refused { command: request.to_string(), refusal: reason.clone() }))
         }
         PumpOutcome::Unanswered { reason } => {
-            let what = format!("nobody knows whether the pump did {request}: {reason}");
-            Answer::Failed(Ending::Broken(Fault::Program { what }))
+            let fault = Fault::Unconfirmed { command: request.to_string(), reason: reason.clone() };
+            Answer::Failed(Ending::Broken(fault))
         }
     }
 }
