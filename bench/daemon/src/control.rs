@@ -23,6 +23,10 @@ use crate::run::Outside;
 pub const SOCKET: &str = "control.sock";
 /// How long a client waits for the run to take what it said.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client may take for its line.
+const LINE_WITHIN: Duration = Duration::from_secs(1);
+/// The pause after a client could not be taken.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// The longest line.
 const LINE_MAX: u64 = 64 * 1024;
 
@@ -81,6 +85,7 @@ fn short(directory: &File) -> PathBuf {
 pub(crate) struct Listener {
     stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
+    directory: File,
     path: PathBuf,
 }
 
@@ -89,18 +94,19 @@ impl Listener {
     pub(crate) fn start(folder: &Path, outside: UnboundedSender<Outside>) -> io::Result<Self> {
         let directory = File::open(folder)?;
         let listener = UnixListener::bind(short(&directory))?;
-        listener.set_nonblocking(true)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || listen(&listener, &outside, &stopped));
-        Ok(Self { stop, thread: Some(thread), path: folder.join(SOCKET) })
+        Ok(Self { stop, thread: Some(thread), directory, path: folder.join(SOCKET) })
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        // The thread waits for a client: one that says nothing lets it look at `stop`.
+        let woken = UnixStream::connect(short(&self.directory)).is_ok();
+        if let Some(thread) = self.thread.take().filter(|_| woken) {
             drop(thread.join());
         }
         drop(std::fs::remove_file(&self.path));
@@ -108,17 +114,20 @@ impl Drop for Listener {
 }
 
 fn listen(listener: &UnixListener, outside: &UnboundedSender<Outside>, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        match listener.accept() {
-            Ok((stream, _)) => drop(serve(&stream, outside)),
-            Err(_) => thread::sleep(Duration::from_millis(50)),
+    for stream in listener.incoming() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        match stream {
+            Ok(stream) => drop(serve(&stream, outside)),
+            // Out of descriptors, say: the run goes on, and so does this, but not in a busy loop.
+            Err(_) => thread::sleep(AFTER_FAILURE),
         }
     }
 }
 
 fn serve(mut stream: &UnixStream, outside: &UnboundedSender<Outside>) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    stream.set_read_timeout(Some(LINE_WITHIN))?;
     let mut text = String::new();
     BufReader::new(stream.try_clone()?.take(LINE_MAX)).read_line(&mut text)?;
     let error = match serde_json::from_str::<Message>(&text) {
