@@ -17,8 +17,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::run::Outside;
-
 /// The socket's name in the run's folder.
 pub const SOCKET: &str = "control.sock";
 /// How long a client waits for the run to take what it said.
@@ -49,6 +47,23 @@ pub enum Message {
         text: String,
         /// Who remarks.
         by: String,
+    },
+}
+
+/// What reaches a run from outside of its runtime.
+#[derive(Debug)]
+pub enum Outside {
+    /// Somebody wants it to stop.
+    Stop {
+        /// Who or what.
+        cause: String,
+    },
+    /// Somebody said something over the run's socket.
+    Said {
+        /// What.
+        message: Message,
+        /// Whether it was taken.
+        reply: mpsc::Sender<Result<(), String>>,
     },
 }
 

@@ -20,10 +20,10 @@ use rig::Bound;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use crate::control::Message;
+use crate::control::{Message, Outside};
 use crate::operator;
 use crate::poll::{self, Post};
-use crate::run::{Finished, Job, Notice, Outside};
+use crate::run::{Finished, Job, Notice};
 use crate::safe_stop::{self, Order};
 use crate::stream::Stream;
 

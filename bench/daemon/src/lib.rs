@@ -14,5 +14,6 @@ mod setup;
 mod stream;
 mod sync;
 
-pub use run::{Finished, Handle, Notice, Outside, Progress, spawn};
+pub use control::Outside;
+pub use run::{Finished, Handle, Notice, Progress, spawn};
 pub use setup::{Request, SetupError};

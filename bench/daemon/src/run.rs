@@ -15,28 +15,11 @@ use engine::Position;
 use record::{Pace, Recorder};
 use tokio::sync::mpsc;
 
-use crate::control::{Listener, Message};
+use crate::control::{Listener, Outside};
 use crate::drive::Loop;
 use crate::runtime;
 use crate::safe_stop::{self, Order};
 use crate::setup::{Prepared, Request, SetupError, prepare};
-
-/// What reaches a run from outside of its runtime.
-#[derive(Debug)]
-pub enum Outside {
-    /// Somebody wants it to stop.
-    Stop {
-        /// Who or what.
-        cause: String,
-    },
-    /// Somebody said something over the run's socket.
-    Said {
-        /// What.
-        message: Message,
-        /// Whether it was taken.
-        reply: std_mpsc::Sender<Result<(), String>>,
-    },
-}
 
 /// Where a run stands, for people.
 #[derive(Debug, Clone, PartialEq)]
