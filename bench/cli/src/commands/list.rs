@@ -2,7 +2,7 @@
 //!
 //! The order is fixed: by name, and runs by age.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::output::say;
 use crate::{Failure, load, runs};
@@ -65,7 +65,7 @@ fn rigs() -> Result<Vec<(String, String)>, Failure> {
 }
 
 fn ports() -> Result<Vec<(String, String)>, Failure> {
-    if !std::path::Path::new("/sys/class/tty").is_dir() {
+    if !Path::new("/sys/class/tty").is_dir() {
         return Ok(Vec::new());
     }
     let ports =
@@ -90,11 +90,20 @@ fn ports() -> Result<Vec<(String, String)>, Failure> {
     Ok(lines)
 }
 
-fn run_line(folder: &std::path::Path) -> (String, String) {
+fn run_line(folder: &Path) -> (String, String) {
     let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let summary = std::fs::read(folder.join("summary.json")).ok();
     let summary: Option<serde_json::Value> = summary.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let field = |key: &str| summary.as_ref().and_then(|s| s[key].as_str().map(str::to_owned)).unwrap_or_default();
-    let verdict = if summary.is_some() { field("verdict") } else { "unfinished".to_owned() };
-    (name, format!("{verdict:12}  {}  {}", field("scenario"), field("rig")))
+    let field = |key: &str| summary.as_ref().and_then(|s| s[key].as_str().map(str::to_owned));
+    let verdict = field("verdict").unwrap_or_else(|| "unfinished".to_owned());
+    let title = resolved_title(folder).or_else(|| field("scenario")).unwrap_or_default();
+    let rig = field("rig").map(|rig| format!(" on {rig}")).unwrap_or_default();
+    (name, format!("{verdict:12}  {title}{rig}"))
+}
+
+/// The title in the resolved scenario beside a record: there from the run's first moment on, finished or not.
+fn resolved_title(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("scenario.yaml")).ok()?;
+    let resolved: serde_yaml::Value = serde_yaml::from_str(&text).ok()?;
+    resolved.get("scenario")?.as_str().map(str::to_owned)
 }

@@ -38,6 +38,8 @@ fn a_killed_run_is_interrupted_and_its_record_readable() {
     child.wait().expect("ended");
     let run = std::fs::read_dir(bench.path("runs")).expect("runs").next().expect("a run").expect("an entry").path();
     assert!(!run.join("manifest.json").exists(), "without a manifest the run is unfinished");
+    let listed = String::from_utf8(bench.output(&["list", "runs"]).stdout).expect("UTF-8");
+    assert!(listed.contains("unfinished    Basal infusion over 72 hours"), "{listed}");
     let output = bench.output(&["report", &run.display().to_string()]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let summary: serde_json::Value =
