@@ -268,12 +268,15 @@ async fn read_log(post: &Post, link: &mut PumpLink, known: &Known) -> Result<(),
     if page.oldest > from {
         post.tell(EventKind::PumpLogGap { from, to: page.oldest }).await;
     }
-    let mut next = from.max(page.oldest);
-    for entry in page.entries {
-        next = entry.index + 1;
-        post.tell(EventKind::PumpLogged(entry)).await;
+    if page.entries.is_empty() {
+        // A page without entries would be asked for again for ever.
+        known.log_next.store(page.next.max(from + 1), Ordering::Relaxed);
     }
-    // A page without entries would be asked for again for ever.
-    known.log_next.store(if next == from { page.next.max(from + 1) } else { next }, Ordering::Relaxed);
+    for entry in page.entries {
+        let next = entry.index + 1;
+        post.tell(EventKind::PumpLogged(entry)).await;
+        // Told and noted without a pause between: the safe stop reads on from here, and nothing is told twice.
+        known.log_next.store(next, Ordering::Relaxed);
+    }
     Ok(())
 }

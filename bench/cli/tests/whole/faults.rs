@@ -89,17 +89,19 @@ fn a_motor_that_stalls_fails_the_device_by_its_alarm() {
     assert!(safe(&done));
 }
 
+/// A scenario in which the motor must stall within that time.
+fn stall_expected(bench: &Bench, within: &str) -> String {
+    let text = format!(
+        "scenario: motor stall\nweighing: {{before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}}\nsteps:\n  \
+         - start: {{continuous: 24 mL/day}}\n  - expect: {{alarm: motor stall, within: {within}, because: test}}\n"
+    );
+    bench.write("stall.yaml", &text)
+}
+
 #[test]
 fn an_alarm_that_is_expected_passes_in_time_and_fails_when_it_does_not_come() {
-    let scenario = "
-scenario: motor stall
-weighing: {before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}
-steps:
-  - start: {continuous: 24 mL/day}
-  - expect: {alarm: motor stall, within: 10 min, because: test}
-";
     let bench = Bench::new();
-    let scenario = bench.write("stall.yaml", scenario);
+    let scenario = stall_expected(&bench, "10 min");
     let rig = bench.rig("rig.yaml", "simulation: {faults: [{device: pump, fault: stall, from: 5 min}]}");
     let done = bench.run(&scenario, &["--rig", &rig]);
     assert_eq!(done.code, 0, "{}", done.summary);
@@ -226,15 +228,8 @@ fn junit_holds_every_run_and_is_green_for_nothing_but_zero() {
 
 #[test]
 fn an_alarm_that_a_silent_link_may_have_hidden_is_not_held_against_the_device() {
-    let scenario = "
-scenario: motor stall
-weighing: {before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}
-steps:
-  - start: {continuous: 24 mL/day}
-  - expect: {alarm: motor stall, within: 3 min, because: test}
-";
     let bench = Bench::new();
-    let scenario = bench.write("stall.yaml", scenario);
+    let scenario = stall_expected(&bench, "3 min");
     let faults = "{device: pump, fault: stall, from: 90 s}, {device: pump, fault: silent, from: 91 s, until: 345 s}";
     let rig = bench.rig("deaf.yaml", &format!("simulation: {{faults: [{faults}]}}"));
     let done = bench.run(&scenario, &["--rig", &rig]);
