@@ -4,6 +4,7 @@
 
 use domain::RunTime;
 use domain::event::{Answer, Event, EventKind, Prompt, SafeStopReport};
+use domain::order::OrderOutcome;
 use domain::profile::SafePump;
 use domain::pump::{PumpLogged, PumpOutcome};
 
@@ -28,6 +29,10 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
         EventKind::StepEntered { index, name, what } => ("step", format!("{}. {name}: {what}", index + 1), false),
         EventKind::Commanded { command, request } => ("command", format!("no. {command}: {request}"), false),
         EventKind::PumpAnswered { command, outcome, .. } => answered_badly(*command, outcome)?,
+        EventKind::Ordered { order, instrument, what } => {
+            ("order", format!("no. {order}, {instrument}: {what}"), false)
+        }
+        EventKind::OrderAnswered { order, outcome, .. } => order_badly(*order, outcome)?,
         EventKind::PumpLogged(entry) => logged(&entry.what)?,
         EventKind::PumpLogGap { from, to } => (
             "pump log",
@@ -101,4 +106,13 @@ fn answer_text(answer: &Answer) -> String {
     let entries: Vec<String> = answer.entries.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let by = if answer.simulated { format!("{}, simulated", answer.by) } else { answer.by.clone() };
     format!("{}: {} ({by})", answer.prompt, if entries.is_empty() { "done".to_owned() } else { entries.join(", ") })
+}
+
+/// An order that was not carried out; one that was is told by what follows from it.
+fn order_badly(order: u32, outcome: &OrderOutcome) -> Option<(&'static str, String, bool)> {
+    match outcome {
+        OrderOutcome::Done => None,
+        OrderOutcome::Refused { reason } => Some(("refused", format!("order no. {order}: {reason}"), true)),
+        OrderOutcome::Unanswered { reason } => Some(("unanswered", format!("order no. {order}: {reason}"), true)),
+    }
 }

@@ -73,7 +73,9 @@ pub(crate) fn document(source: &Source) -> Result<Document, Failure> {
 
 /// The rig behind an argument.
 pub(crate) fn rig(source: &Source) -> Result<RigFile, Failure> {
-    RigFile::parse(source).map_err(|problems| rendered(&problems, source))
+    let rig = RigFile::parse(source).map_err(|problems| rendered(&problems, source))?;
+    // A port that vanishes may stand under another name in the file by then.
+    Ok(if is_file(source.name()) { rig.read_from(Path::new(source.name())) } else { rig })
 }
 
 /// Problems as a failure.

@@ -3,17 +3,17 @@
 //! It decides nothing: what an input means is the engine's word. Tasks hold the instruments, the stream numbers the
 //! events, and this is where they meet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use domain::event::Prompt;
-use domain::fault::Fault;
+use domain::fault::{Fault, LinkFault};
 use domain::profile::{Clock, Role};
 use domain::pump::PumpRequest;
-use domain::{EventKind, RunTime, RunVerdict};
-use drivers::{RunClock, Settings};
+use domain::{EventKind, Order, RunTime, RunVerdict};
+use drivers::RunClock;
 use engine::Engine;
 use record::Recorder;
 use rig::Bound;
@@ -23,8 +23,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 use crate::control::{Message, Outside};
 use crate::operator;
 use crate::poll::{self, Post};
+use crate::pump;
 use crate::run::{Finished, Job, Notice};
-use crate::safe_stop::{self, Order};
+use crate::safe_stop::{self, SafeStop};
 use crate::stream::Stream;
 
 /// Inputs that may wait for the loop; a task that is faster than the loop waits.
@@ -40,11 +41,14 @@ pub(crate) struct Loop {
     inputs: mpsc::Receiver<EventKind>,
     outside: mpsc::UnboundedReceiver<Outside>,
     commands: mpsc::Sender<(u32, PumpRequest)>,
+    orders: BTreeMap<String, mpsc::Sender<(u32, Order)>>,
     tasks: Vec<AbortHandle>,
     waiting: Vec<String>,
     prompt: Option<Prompt>,
     log_next: Arc<AtomicU32>,
     pump_seen: bool,
+    /// Another program holds a port of this station.
+    contended: bool,
     ended: Option<(RunVerdict, Option<String>)>,
     safe: bool,
 }
@@ -56,7 +60,7 @@ impl Loop {
         let profile = &station.profile;
         let bound = station.bind(job.request.seed);
         if let Some(world) = &bound.world
-            && let Err(error) = world.open_truth(&job.folder.join("truth.mcap"))
+            && let Err(error) = world.open_truth(&profile.station, &job.folder.join("truth.mcap"))
         {
             drop(job.notify.send(Notice::Line(format!("the simulators' truth is not kept: {error}"))));
         }
@@ -68,6 +72,7 @@ impl Loop {
         let (commands, taken) = mpsc::channel(1);
         let log_next = Arc::new(AtomicU32::new(0));
         let mut taken = Some(taken);
+        let mut orders = BTreeMap::new();
         let mut tasks = Vec::new();
         for binding in &station.bindings {
             let Some(instrument) = profile.by_name(&binding.instrument) else { continue };
@@ -75,17 +80,19 @@ impl Loop {
                 instrument: binding.instrument.clone(),
                 connect: Arc::clone(&bound.connectors[&binding.instrument]),
                 clock,
-                settings: Settings { deadline: binding.deadline },
+                setup: binding.setup.clone(),
                 poll: instrument.poll,
                 events: events.clone(),
             };
-            let task = match (binding.driver, taken.take()) {
-                ("reference-link", Some(commands)) => tokio::spawn(poll::pump(post, commands, Arc::clone(&log_next))),
-                ("mt-sics", put_back) => {
+            let task = match (binding.entry.attach, taken.take()) {
+                (Some(attach), put_back) => {
                     taken = put_back;
-                    tokio::spawn(poll::balance(post))
+                    let (order, ordered) = mpsc::channel(1);
+                    orders.insert(binding.instrument.clone(), order);
+                    tokio::spawn(poll::instrument(post, attach, ordered))
                 }
-                (driver, _) => unreachable!("the registry has no task for the driver {driver}"),
+                (None, Some(commands)) => tokio::spawn(pump::hold(post, commands, Arc::clone(&log_next))),
+                (None, None) => unreachable!("a station has one pump"),
             };
             tasks.push(task.abort_handle());
             drop(tokio::spawn(watch_task(task, binding.instrument.clone(), events.clone())));
@@ -99,11 +106,13 @@ impl Loop {
             inputs,
             outside,
             commands,
+            orders,
             tasks,
             waiting,
             prompt,
             log_next,
             pump_seen: false,
+            contended: false,
             ended,
             safe: false,
         }
@@ -144,7 +153,7 @@ impl Loop {
 
     fn close(self, began: Instant) -> Finished {
         if let Some(world) = &self.bound.world {
-            world.close_truth();
+            world.close_truth(&self.job.request.station.profile.station);
         }
         let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
         let record_trouble = self.stream.finish(began.elapsed().as_secs_f64()).err();
@@ -169,6 +178,9 @@ impl Loop {
 
     /// The rig is ready when every instrument has been attached once.
     fn watch(&mut self, kind: &EventKind) -> Option<EventKind> {
+        if let EventKind::Lost { fault: LinkFault::Vanished { why, .. }, .. } = kind {
+            self.contended |= why.contains(drivers::transport::LOCKED) && !self.pump_seen;
+        }
         let EventKind::Attached { instrument, .. } = kind else { return None };
         let pump = self.job.request.station.profile.by_role(Role::Pump);
         self.pump_seen |= pump.is_some_and(|p| p.name == *instrument);
@@ -189,6 +201,12 @@ impl Loop {
                 }
                 // The engine waits for each answer, so there is room for the next command.
                 drop(self.commands.send((command, request)).await);
+            }
+            EventKind::Ordered { order, instrument, what } => {
+                // The engine waits for each answer, so there is room here too.
+                if let Some(orders) = self.orders.get(&instrument) {
+                    drop(orders.send((order, what)).await);
+                }
             }
             EventKind::Prompted(prompt) => {
                 match operator::scripted(&prompt, &self.job.request.station.profile) {
@@ -213,20 +231,17 @@ impl Loop {
         while let Ok(kind) = self.inputs.try_recv() {
             pending.push_back(kind);
         }
+        let log_from = self.pump_seen.then(|| self.log_next.load(Ordering::Relaxed));
         let station = &self.job.request.station;
-        let Some(binding) = station.bindings.iter().find(|b| b.role == Role::Pump) else { return };
-        let order = Order {
-            safe: station.profile.safe.clone(),
-            connect: Arc::clone(&self.bound.connectors[&binding.instrument]),
-            settings: Settings { deadline: binding.deadline },
-            log_from: self.pump_seen.then(|| self.log_next.load(Ordering::Relaxed)),
-            attached: self.pump_seen,
-        };
+        let Some(mut order) = SafeStop::of(station, &self.bound.connectors, log_from) else { return };
+        if self.contended {
+            order = order.held_by_another();
+        }
         let (report, evidence) = safe_stop::execute(&order, self.stream.clock).await;
         self.safe = report.confirmed;
         if !report.confirmed {
-            let why = report.actions.last().map_or("", String::as_str);
-            let line = format!("THE STATION COULD NOT BE CONFIRMED SAFE: {why}; go and look at the pump");
+            let why = report.unconfirmed.join("; ");
+            let line = format!("THE STATION COULD NOT BE CONFIRMED SAFE: {why}; go and look at it");
             drop(self.job.notify.send(Notice::Line(line)));
         }
         pending.extend(evidence.into_iter().map(EventKind::PumpLogged));

@@ -7,6 +7,7 @@ pub mod control;
 mod drive;
 mod operator;
 mod poll;
+mod pump;
 mod run;
 mod runtime;
 mod safe_stop;

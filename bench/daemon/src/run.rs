@@ -10,7 +10,7 @@ use std::time::Instant;
 use domain::event::Prompt;
 use domain::profile::{Clock, Role};
 use domain::{EventKind, RunTime, RunVerdict};
-use drivers::{RunClock, Settings};
+use drivers::RunClock;
 use engine::Position;
 use record::{Pace, Recorder};
 use tokio::sync::mpsc;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::control::{Listener, Outside};
 use crate::drive::Loop;
 use crate::runtime;
-use crate::safe_stop::{self, Order};
+use crate::safe_stop::{self, SafeStop};
 use crate::setup::{Prepared, Request, SetupError, prepare};
 
 /// Where a run stands, for people.
@@ -171,19 +171,19 @@ impl Job {
 
 /// Makes a station safe after a panic, with a runtime and connections of its own. What was done, as a sentence.
 fn after_panic(station: &rig::Station, seed: u64) -> String {
-    let pump = station.bindings.iter().find(|b| b.role == Role::Pump);
-    let Some(binding) = pump.filter(|b| b.port != rig::Port::Simulated) else {
+    let real = |b: &rig::Binding| b.role == Role::Pump && b.port != rig::Port::Simulated;
+    if !station.bindings.iter().any(real) {
         return "the simulated pump ended with the run".to_owned();
-    };
+    }
     let Ok(runtime) = runtime::build(&Clock::Real) else {
         return "the station was not made safe: no runtime could be built; go and look at the pump".to_owned();
     };
-    let (report, _) = runtime.block_on(async {
-        let connect = Arc::clone(&station.bind(seed).connectors[&binding.instrument]);
-        let settings = Settings { deadline: binding.deadline };
-        let order = Order { safe: station.profile.safe.clone(), connect, settings, log_from: None, attached: true };
-        safe_stop::execute(&order, RunClock::new()).await
+    let done = runtime.block_on(async {
+        let bound = station.bind(seed);
+        let order = SafeStop::of(station, &bound.connectors, None)?;
+        Some(safe_stop::execute(&order.after_panic(), RunClock::new()).await)
     });
+    let Some((report, _)) = done else { return "the station has no pump to be made safe".to_owned() };
     let last = report.actions.last().map_or("nothing was done", String::as_str);
     if report.confirmed {
         format!("the station was made safe: {last}")

@@ -3,30 +3,83 @@
 //! Evidence first, bounded: the pump's log is read before anything is commanded.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::Order;
 use domain::event::SafeStopReport;
-use domain::profile::{SafePump, SafeState};
+use domain::order::VALVE_OPEN_UP_TO;
+use domain::profile::{Role, SafePump, SafeState};
 use domain::pump::{PumpLogEntry, PumpOutcome, PumpRequest, Therapy};
+use drivers::instrument::Attach;
 use drivers::pump_link::PumpLink;
-use drivers::{Connect, RunClock, Settings};
-use tokio::time::timeout;
+use drivers::{Connect, Instrument, RunClock, Sample, Settings, Setup};
+use rig::Station;
+use tokio::time::{timeout, timeout_at};
 
 /// The time between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
 /// The bound on reading the log first.
 const EVIDENCE: Duration = Duration::from_secs(1);
 
-/// What has to be known to make a station safe.
+/// What has to be known to make a station safe: data and ports, nothing of the run.
 #[derive(Clone)]
-pub(crate) struct Order {
-    pub(crate) safe: SafeState,
-    pub(crate) connect: Arc<dyn Connect>,
-    pub(crate) settings: Settings,
+pub(crate) struct SafeStop {
+    safe: SafeState,
+    connect: Arc<dyn Connect>,
+    settings: Settings,
+    valve: Option<Target>,
+    supply: Option<Target>,
     /// From which entry on the pump's log has not been read; what it held before the run is no evidence of it.
-    pub(crate) log_from: Option<u32>,
+    log_from: Option<u32>,
     /// Whether the pump ever answered; if not, one attempt is enough to say so.
-    pub(crate) attached: bool,
+    attached: bool,
+}
+
+/// An instrument that is part of the safe state.
+#[derive(Clone)]
+struct Target {
+    connect: Arc<dyn Connect>,
+    setup: Setup,
+    attach: Attach,
+}
+
+impl SafeStop {
+    /// The safe stop of a station over its ports; none if it has no pump. `log_from` is how far the pump's log was
+    /// read, if the pump was ever there.
+    pub(crate) fn of(
+        station: &Station,
+        connectors: &BTreeMap<String, Arc<dyn Connect>>,
+        log_from: Option<u32>,
+    ) -> Option<Self> {
+        let binding = |role| station.bindings.iter().find(|b| b.role == role);
+        let target = |role| {
+            let binding = binding(role)?;
+            let connect = Arc::clone(&connectors[&binding.instrument]);
+            Some(Target { connect, setup: binding.setup.clone(), attach: binding.entry.attach? })
+        };
+        let pump = binding(Role::Pump)?;
+        let safe = station.profile.safe.clone();
+        Some(Self {
+            connect: Arc::clone(&connectors[&pump.instrument]),
+            settings: pump.setup.settings,
+            valve: target(Role::Valve).filter(|_| safe.valve_open),
+            supply: target(Role::Supply).filter(|_| safe.supply_v.is_some() || safe.supply_off),
+            log_from,
+            attached: log_from.is_some(),
+            safe,
+        })
+    }
+
+    /// The same for a station that another run holds: its valve and its supply are not ours to touch.
+    pub(crate) fn held_by_another(self) -> Self {
+        Self { valve: None, supply: None, ..self }
+    }
+
+    /// The same for a run of which nothing is known any more: the pump may well be there.
+    pub(crate) fn after_panic(self) -> Self {
+        Self { attached: true, ..self }
+    }
 }
 
 /// What the pump's log held beyond what the run had read.
@@ -39,25 +92,103 @@ struct Evidence {
     tried: bool,
 }
 
-/// Makes the station safe, within the bound of its safe state.
-pub(crate) async fn execute(order: &Order, clock: RunClock) -> (SafeStopReport, Vec<PumpLogEntry>) {
+/// Makes the station safe, within the bound of its safe state: the supply first, so that the board can hear, then
+/// pump and valve side by side, and the supply off at last if the rig file says so.
+pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopReport, Vec<PumpLogEntry>) {
     let began = clock.now();
+    let until = clock.at(began + order.safe.within);
     let mut actions = Vec::new();
     let mut evidence = Evidence::default();
-    let done = timeout(order.safe.within, attempts(order, clock, &mut actions, &mut evidence)).await;
-    let confirmed = done.unwrap_or_else(|_| {
-        let why = actions.last().map_or("the pump did not confirm", String::as_str);
-        actions.push(format!("gave up after {}: {why}", domain::time::span(order.safe.within)));
+    if let (Some(supply), Some(voltage)) = (&order.supply, order.safe.supply_v) {
+        let set = Order::Supply { voltage_v: Some(voltage), output: true };
+        let done = timeout(order.safe.within / 4, obey(supply, clock, &set)).await;
+        actions.push(told("supply", &set, done.unwrap_or_else(|_| Err("it did not answer in time".to_owned()))).1);
+    }
+    let last = order.supply.as_ref().filter(|_| order.safe.supply_off);
+    // What is left for the supply if the pump does not confirm.
+    let reserve = if last.is_some() { order.safe.within / 5 } else { Duration::ZERO };
+    let (mut pump_did, mut valve_did) = (Vec::new(), Vec::new());
+    let pump = timeout_at(until - reserve, attempts(order, clock, &mut pump_did, &mut evidence));
+    let valve = timeout_at(until - reserve, opened(order.valve.as_ref(), clock, &mut valve_did));
+    let (pump, valve) = tokio::join!(biased; pump, valve);
+    let mut confirmed = pump.unwrap_or_else(|_| {
+        let why = pump_did.last().map_or("the pump did not confirm", String::as_str);
+        pump_did.push(format!("gave up after {}: {why}", domain::time::span(order.safe.within - reserve)));
         false
     });
+    let opened = valve.unwrap_or(false);
+    let mut unconfirmed = Vec::new();
+    if !opened {
+        let why = valve_did.last().map_or("its position did not come", String::as_str);
+        unconfirmed.push(format!("the occlusion valve is not known to be open: {why}"));
+    }
+    if !confirmed {
+        let why = pump_did.last().map_or("it did not confirm", String::as_str);
+        unconfirmed.push(format!("the pump: {why}"));
+    }
+    actions.extend(valve_did);
+    actions.extend(pump_did);
+    if let (false, Some(supply)) = (confirmed, last) {
+        let off = Order::Supply { voltage_v: None, output: false };
+        let done = timeout_at(until, obey(supply, clock, &off)).await;
+        let (done, what) = told("supply", &off, done.unwrap_or_else(|_| Err("it did not answer in time".to_owned())));
+        confirmed = done;
+        if done {
+            // Without its supply the pump delivers nothing, whatever it would have said.
+            unconfirmed.retain(|what| !what.starts_with("the pump"));
+        } else {
+            unconfirmed.push(what.clone());
+        }
+        actions.push(what);
+    }
     let took_ms = u64::try_from(clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
-    (
-        SafeStopReport { wanted: order.safe.pump, actions, log_read: evidence.whole, confirmed, took_ms },
-        evidence.entries,
-    )
+    let (wanted, log_read, confirmed) = (order.safe.pump, evidence.whole, confirmed && opened);
+    (SafeStopReport { wanted, actions, log_read, confirmed, unconfirmed, took_ms }, evidence.entries)
 }
 
-async fn attempts(order: &Order, clock: RunClock, actions: &mut Vec<String>, evidence: &mut Evidence) -> bool {
+/// Attaches an instrument and has it carry out one order.
+async fn obey(target: &Target, clock: RunClock, order: &Order) -> Result<Box<dyn Instrument>, String> {
+    let attached = (target.attach)(&*target.connect, clock, &target.setup).await;
+    let (mut instrument, _) = attached.map_err(|fault| fault.to_string())?;
+    instrument.order(order).await.map_err(|error| error.to_string())?;
+    Ok(instrument)
+}
+
+fn told<T>(what: &str, order: &Order, done: Result<T, String>) -> (bool, String) {
+    match done {
+        Ok(_) => (true, format!("told the {what}: {order}; it confirmed")),
+        Err(why) => (false, format!("told the {what}: {order}, but {why}")),
+    }
+}
+
+/// Opens the valve and waits for its position; true at once if there is none to be opened.
+async fn opened(valve: Option<&Target>, clock: RunClock, actions: &mut Vec<String>) -> bool {
+    let Some(valve) = valve else { return true };
+    let order = Order::Valve { closed: false };
+    loop {
+        match obey(valve, clock, &order).await {
+            Err(why) => {
+                let (_, said) = told::<()>("valve", &order, Err(why));
+                if actions.last() != Some(&said) {
+                    actions.push(said);
+                }
+            }
+            Ok(mut instrument) => {
+                while let Ok(samples) = instrument.read().await {
+                    let open = |s: &Sample| s.quantity == "position" && s.value.is_some_and(|p| p <= VALVE_OPEN_UP_TO);
+                    if samples.iter().any(open) {
+                        actions.push("told the valve: open; its position confirmed it".to_owned());
+                        return true;
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn attempts(order: &SafeStop, clock: RunClock, actions: &mut Vec<String>, evidence: &mut Evidence) -> bool {
     loop {
         match attempt(order, clock, actions, evidence).await {
             Ok(()) => return true,
@@ -75,7 +206,7 @@ async fn attempts(order: &Order, clock: RunClock, actions: &mut Vec<String>, evi
 }
 
 async fn attempt(
-    order: &Order,
+    order: &SafeStop,
     clock: RunClock,
     actions: &mut Vec<String>,
     evidence: &mut Evidence,

@@ -64,6 +64,14 @@ pub enum Figure {
         /// In what unit.
         unit: ErrorUnit,
     },
+    /// Delivered minus commanded volume over a window, in microlitres, corrected for a valve that opened in it: the
+    /// bolus that an occluded line releases.
+    ExcessVolume {
+        /// Over which span.
+        window: Window,
+        /// Whether the occlusion valve opened within it, so that it took back what it displaces.
+        valve_opened: bool,
+    },
     /// The error of the worst single bolus: volume in excess of the continuous rate, minus the bolus commanded.
     WorstBolusError {
         /// One window a bolus.
@@ -88,6 +96,7 @@ impl Figure {
             Self::VolumeError { unit, .. } | Self::WorstBolusError { unit, .. } | Self::MeanBolusError { unit, .. } => {
                 unit.symbol()
             }
+            Self::ExcessVolume { .. } => ErrorUnit::Microlitre.symbol(),
         }
     }
 }

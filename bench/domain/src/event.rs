@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::CheckRecord;
 use crate::fault::{Fault, LinkFault};
 use crate::identity::Identity;
+use crate::order::{Order, OrderOutcome};
 use crate::profile::{RigProfile, SafePump};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
 use crate::quantity::MassRate;
@@ -201,8 +202,10 @@ pub struct SafeStopReport {
     pub actions: Vec<String>,
     /// Whether the pump's log was read to its end first.
     pub log_read: bool,
-    /// Whether the pump confirmed it.
+    /// Whether the station confirmed it: the pump, and the valve where there is one.
     pub confirmed: bool,
+    /// What did not confirm, and why, a sentence each; empty if the station is safe.
+    pub unconfirmed: Vec<String>,
     /// How long it took, in ms.
     pub took_ms: u64,
 }
@@ -243,6 +246,17 @@ pub enum EventKind {
         u_ns: u64,
         /// What became of it.
         outcome: PumpOutcome,
+    },
+    /// Input: what became of an order.
+    OrderAnswered {
+        /// The order's number.
+        order: u32,
+        /// The middle between request and reply.
+        at_ns: RunTime,
+        /// Half the round trip.
+        u_ns: u64,
+        /// What became of it.
+        outcome: OrderOutcome,
     },
     /// Input: the pump's state changed between two polls.
     PumpChanged(PumpState),
@@ -299,6 +313,15 @@ pub enum EventKind {
         /// What is commanded.
         request: PumpRequest,
     },
+    /// Decision: an order for an instrument of the rig.
+    Ordered {
+        /// Its number in the run.
+        order: u32,
+        /// Which instrument.
+        instrument: String,
+        /// What it is to do.
+        what: Order,
+    },
     /// Decision: an operator is asked.
     Prompted(Prompt),
     /// Decision: a check was decided.
@@ -329,6 +352,7 @@ impl EventKind {
                 | Self::StepEntered { .. }
                 | Self::Marked { .. }
                 | Self::Commanded { .. }
+                | Self::Ordered { .. }
                 | Self::Prompted(_)
                 | Self::CheckDecided(_)
                 | Self::SafeStopBegan { .. }

@@ -77,7 +77,7 @@ pub enum Fault {
         refusal: String,
     },
     /// The station could not be brought to its safe state and confirmed there.
-    #[error("the station could not be confirmed safe: {why}; go and look at the pump")]
+    #[error("the station could not be confirmed safe: {why}; go and look at it")]
     NotSafe {
         /// What failed.
         why: String,

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::{Density, FlowRate, Length, Mass, Pressure, Ratio, Temperature, Volume};
+use crate::quantity::{Density, FlowRate, Length, Mass, Pressure, Ratio, Temperature, Voltage, Volume};
 
 /// Where the run's time comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,20 @@ pub enum Role {
     Balance,
     /// A balance with an undisturbed vessel that shows evaporation.
     Reference,
+    /// The liquid flow meter in the line.
+    Flow,
+    /// The pressure sensor in the line.
+    Line,
+    /// The valve that occludes the line, with its position.
+    Valve,
+    /// The liquid's temperature.
+    Fluid,
+    /// The room's air: temperature, pressure, humidity.
+    Climate,
+    /// The supply that plays the pump's battery.
+    Supply,
+    /// The simulated plant's control socket.
+    Plant,
 }
 
 impl Role {
@@ -42,8 +56,29 @@ impl Role {
             Self::Pump => "pump",
             Self::Balance => "balance",
             Self::Reference => "reference",
+            Self::Flow => "flow",
+            Self::Line => "line",
+            Self::Valve => "valve",
+            Self::Fluid => "fluid",
+            Self::Climate => "climate",
+            Self::Supply => "supply",
+            Self::Plant => "plant",
         }
     }
+
+    /// Every role, in the order in which rig files and reports name them.
+    pub const ALL: [Self; 10] = [
+        Self::Pump,
+        Self::Balance,
+        Self::Reference,
+        Self::Flow,
+        Self::Line,
+        Self::Valve,
+        Self::Fluid,
+        Self::Climate,
+        Self::Supply,
+        Self::Plant,
+    ];
 }
 
 /// A channel that an instrument declares.
@@ -110,6 +145,10 @@ pub struct PumpLimits {
     pub bolus_rate_max_ul_per_h: FlowRate,
     /// The volume of one pulse of its head, nominally.
     pub pulse_ul: Volume,
+    /// The most that its reservoir holds.
+    pub reservoir_ul: Volume,
+    /// The supply's voltage at which it must work; where it is declared, a silence can be the device's.
+    pub supply_v: Option<Declared<Voltage>>,
 }
 
 /// A value with its standard uncertainty, as the rig file declares it.
@@ -163,6 +202,8 @@ pub struct Method {
     pub averaging: Duration,
     /// How long the balance settles after a bolus before it is weighed.
     pub settling: Duration,
+    /// What the valve pushes towards the vessel when it closes, and takes back when it opens, by a blank actuation.
+    pub valve_displacement_ul: Option<Declared<Volume>>,
 }
 
 /// What the pump does when the station is made safe.
@@ -178,10 +219,16 @@ pub enum SafePump {
 }
 
 /// The station's safe state: data, resolved before the run, executed without engine or plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SafeState {
     /// What the pump does.
     pub pump: SafePump,
+    /// Whether the valve is opened, where the station has one.
+    pub valve_open: bool,
+    /// The voltage that the supply is set to first, so that the board can hear, where the station has one.
+    pub supply_v: Option<Voltage>,
+    /// Whether the supply is switched off if the pump does not confirm.
+    pub supply_off: bool,
     /// The bound on reaching it, from its cause on.
     pub within: Duration,
 }

@@ -32,13 +32,58 @@ pub enum PumpRequest {
     Stop,
     /// Run at the pump's minimum rate.
     MinimumRate,
+    /// Start flex therapy: a schedule of rates over the day.
+    StartFlex {
+        /// The id of this delivery.
+        dose: u64,
+        /// The minute of the pump's day at which it starts, 0 to 1439.
+        minute_of_day: u16,
+        /// The steps, in order of the day; the last holds over midnight until the first.
+        steps: Vec<FlexStep>,
+    },
+    /// Open telemetry: a running therapy may be changed; pulses that fall due meanwhile are given after it closes.
+    TelemetryOpen,
+    /// Close telemetry.
+    TelemetryClose,
+    /// Set what the patient may give himself.
+    SetPatient {
+        /// The volume of a patient's bolus, in nL; 0 forbids them.
+        volume_nl: u32,
+        /// How long it takes, in ms.
+        duration_ms: u32,
+        /// How long after the beginning of one no other is given, in s.
+        lockout_s: u32,
+        /// How many are given within 24 h at most.
+        daily_max: u8,
+    },
+    /// The patient's button.
+    PatientBolus {
+        /// The id of this delivery.
+        dose: u64,
+    },
+    /// Tell the pump what its reservoir holds after a refill.
+    SetReservoir {
+        /// What it holds, in nL.
+        volume_nl: u32,
+        /// Below what it is low, in nL.
+        low_nl: u32,
+    },
+}
+
+/// From a minute of the day on, a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlexStep {
+    /// The minute of the day, 0 to 1439.
+    pub from_min: u16,
+    /// The continuous rate, in nL/h.
+    pub rate_nl_per_h: u32,
 }
 
 impl PumpRequest {
     /// Whether this delivers drug, so that its intent must be on disk before it goes out.
     #[must_use]
     pub const fn delivers(&self) -> bool {
-        matches!(self, Self::Start { .. } | Self::Bolus { .. })
+        matches!(self, Self::Start { .. } | Self::Bolus { .. } | Self::StartFlex { .. } | Self::PatientBolus { .. })
     }
 }
 
@@ -54,6 +99,17 @@ impl fmt::Display for PumpRequest {
             }
             Self::Stop => f.write_str("stop"),
             Self::MinimumRate => f.write_str("run at its minimum rate"),
+            Self::StartFlex { steps, .. } => write!(f, "start a flex schedule of {} steps", steps.len()),
+            Self::TelemetryOpen => f.write_str("open telemetry"),
+            Self::TelemetryClose => f.write_str("close telemetry"),
+            Self::SetPatient { volume_nl, lockout_s, daily_max, .. } => {
+                let volume = Volume::from_ul(f64::from(*volume_nl) * 1e-3);
+                write!(f, "allow the patient {volume} each {lockout_s} s, at most {daily_max} a day")
+            }
+            Self::PatientBolus { .. } => f.write_str("give a patient bolus"),
+            Self::SetReservoir { volume_nl, .. } => {
+                write!(f, "take its reservoir to hold {}", Volume::from_ul(f64::from(*volume_nl) * 1e-3))
+            }
         }
     }
 }
@@ -91,6 +147,8 @@ pub enum Therapy {
     Continuous,
     /// The pump's minimum rate.
     MinimumRate,
+    /// A schedule of rates over the day.
+    Flex,
 }
 
 impl Therapy {
@@ -101,6 +159,7 @@ impl Therapy {
             Self::Stopped => "stopped",
             Self::Continuous => "continuous",
             Self::MinimumRate => "minimum rate",
+            Self::Flex => "flex",
         }
     }
 }
@@ -156,4 +215,16 @@ pub enum PumpLogged {
 }
 
 /// The alarms that the bench knows by name; scenarios may expect these.
-pub const ALARMS: &[&str] = &["motor stall", "pump stopped 48 h"];
+pub const ALARMS: &[&str] = &[
+    "motor stall",
+    "occlusion",
+    "empty reservoir",
+    "end of service",
+    "memory error",
+    "pump stopped 48 h",
+    "low reservoir",
+    "elective replacement",
+];
+
+/// Why a pump may have been reset, by the names that scenarios know.
+pub const RESETS: &[&str] = &["power on", "watchdog", "software", "brown-out"];

@@ -77,6 +77,11 @@ quantity!(
     Length, "mm", from_mm, mm
 );
 
+quantity!(
+    /// A voltage, in volts.
+    Voltage, "V", from_v, v
+);
+
 impl Volume {
     /// The volume in whole nanolitres, as the pump takes it, rounded to the nearest.
     ///

@@ -33,6 +33,12 @@ pub enum Dimension {
     Voltage,
     /// Base unit part per million.
     Frequency,
+    /// Base unit ampere.
+    Current,
+    /// Base unit ohm.
+    Resistance,
+    /// Base unit microlitre per kilopascal.
+    Compliance,
 }
 
 impl Dimension {
@@ -52,6 +58,31 @@ impl Dimension {
             Self::Length => "a length",
             Self::Voltage => "a voltage",
             Self::Frequency => "a clock error",
+            Self::Current => "a current",
+            Self::Resistance => "a resistance",
+            Self::Compliance => "a compliance",
+        }
+    }
+
+    /// The symbol of the base unit.
+    #[must_use]
+    pub const fn base_symbol(self) -> &'static str {
+        match self {
+            Self::Time => "s",
+            Self::Volume => "uL",
+            Self::FlowRate => "uL/h",
+            Self::Mass => "g",
+            Self::MassRate => "ug/s",
+            Self::Pressure => "kPa",
+            Self::Temperature => "°C",
+            Self::Ratio => "%",
+            Self::Density => "kg/m3",
+            Self::Length => "mm",
+            Self::Voltage => "V",
+            Self::Frequency => "ppm",
+            Self::Current => "A",
+            Self::Resistance => "ohm",
+            Self::Compliance => "uL/kPa",
         }
     }
 
@@ -71,6 +102,9 @@ impl Dimension {
             Self::Length => "0.5 mm",
             Self::Voltage => "2.9 V",
             Self::Frequency => "20 ppm",
+            Self::Current => "50 mA",
+            Self::Resistance => "20 ohm",
+            Self::Compliance => "0.03 uL/kPa",
         }
     }
 }
@@ -125,6 +159,10 @@ pub const UNITS: &[Unit] = &[
     unit("mm", Dimension::Length, 1.0),
     unit("V", Dimension::Voltage, 1.0),
     unit("mV", Dimension::Voltage, 1e-3),
+    unit("A", Dimension::Current, 1.0),
+    unit("mA", Dimension::Current, 1e-3),
+    unit("ohm", Dimension::Resistance, 1.0),
+    unit("uL/kPa", Dimension::Compliance, 1.0),
 ];
 
 /// The unit written `symbol`, in any of its spellings.
@@ -138,6 +176,7 @@ pub fn find(symbol: &str) -> Option<Unit> {
         "degC" | "C" => "°C",
         "mL/d" => "mL/day",
         "uL/d" => "uL/day",
+        "Ω" | "\u{2126}" => "ohm",
         other => other,
     };
     UNITS.iter().copied().find(|u| u.symbol == plain)
@@ -167,6 +206,14 @@ mod tests {
     fn half_a_millilitre_a_day_is_20_83_microlitres_an_hour() {
         let unit = find("mL/day").expect("in the table");
         assert!((0.5 * unit.to_base - 20.833_333).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_base_symbol_is_a_unit_of_factor_one() {
+        for unit in UNITS {
+            let base = find(unit.dimension.base_symbol()).expect("in the table");
+            assert_eq!((base.dimension, base.to_base), (unit.dimension, 1.0));
+        }
     }
 
     #[test]

@@ -5,10 +5,13 @@
 use std::sync::Arc;
 
 use domain::event::Phase;
-use domain::pump::PumpRequest;
-use domain::{EventKind, RigProfile, RunTime};
+use domain::order::Order;
+use domain::pump::{PumpLogEntry, PumpRequest};
+use domain::{Event, EventKind, RigProfile, RunTime};
 use measure::Ledger;
-use scenario::Plan;
+use scenario::{Plan, StepKind};
+
+use crate::steps;
 
 /// The engine's common state.
 #[derive(Debug, Clone)]
@@ -23,7 +26,14 @@ pub(crate) struct Core {
     pub(crate) dose_base: u64,
     /// When the pump's link was last away or came back.
     pub(crate) pump_deaf_at: Option<RunTime>,
+    /// The index of the step under way.
+    pub(crate) step: usize,
+    /// Until when a step allows the pump to be silent.
+    pub(crate) silent_until: RunTime,
+    /// What came while a step before the one that expects it was acting: that step's index, and the log entry.
+    pub(crate) early: Vec<(usize, PumpLogEntry)>,
     commands: u32,
+    orders: u32,
     doses: u64,
 }
 
@@ -37,7 +47,11 @@ impl Core {
             decisions: Vec::new(),
             dose_base: 0,
             pump_deaf_at: None,
+            step: 0,
+            silent_until: RunTime::ZERO,
+            early: Vec::new(),
             commands: 0,
+            orders: 0,
             doses: 0,
         }
     }
@@ -66,9 +80,33 @@ impl Core {
         command
     }
 
+    /// Orders something of an instrument; the answer will carry the number that is returned.
+    pub(crate) fn order(&mut self, instrument: String, what: Order) -> u32 {
+        let order = self.orders;
+        self.orders += 1;
+        self.decide(EventKind::Ordered { order, instrument, what });
+        order
+    }
+
     /// An id for the next dose, unique in the run and, by its base, among runs.
     pub(crate) fn dose(&mut self) -> u64 {
         self.doses += 1;
         self.dose_base.wrapping_add(self.doses)
+    }
+
+    /// An alarm or a reset that a step right behind the acting ones expects: it is kept for that step.
+    pub(crate) fn expected_soon(&mut self, index: usize, event: &Event) -> bool {
+        let EventKind::PumpLogged(entry) = &event.kind else { return false };
+        let plan = Arc::clone(&self.plan);
+        let near = |kind: &StepKind| kind.acts() || matches!(kind, StepKind::Expect(_));
+        let steps = plan.steps.iter().enumerate().skip(index).take_while(|(_, step)| near(&step.kind));
+        for (number, step) in steps.skip(1) {
+            let StepKind::Expect(expect) = &step.kind else { continue };
+            if steps::meets(&expect.what, entry) && !self.early.iter().any(|(taken, _)| *taken == number) {
+                self.early.push((number, entry.clone()));
+                return true;
+            }
+        }
+        false
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use domain::event::{Opened, Phase};
 use domain::fault::Fault;
-use domain::profile::Role;
+use domain::profile::{InstrumentProfile, Role};
 use domain::pump::PumpRequest;
-use domain::{Event, EventKind, RigProfile, RunTime};
+use domain::{Event, EventKind, Order, RigProfile, RunTime, Voltage};
 use scenario::{Plan, StepKind};
 
 use crate::alarms::Alarms;
@@ -17,6 +17,8 @@ use crate::core::Core;
 use crate::ending::{Ending, Outcome};
 use crate::guards::Guards;
 use crate::instruments::Instruments;
+use crate::preconditions::{self, Wanted};
+use crate::silence::Silence;
 use crate::steps::{self, Active, Answer, Flow};
 
 /// Where a run stands, for people.
@@ -54,6 +56,7 @@ pub struct Engine {
     instruments: Instruments,
     guards: Guards,
     alarms: Alarms,
+    silence: Silence,
     outcome: Outcome,
     device_expected: Option<String>,
     ends_on: String,
@@ -72,6 +75,7 @@ impl Engine {
             instruments: Instruments::default(),
             guards,
             alarms: Alarms::default(),
+            silence: Silence::default(),
             outcome: Outcome::default(),
             device_expected: None,
             ends_on: String::new(),
@@ -91,8 +95,16 @@ impl Engine {
         self.note(event);
         self.lead(event);
         for kind in &self.core.decisions {
-            if let EventKind::CheckDecided(check) = kind {
-                self.outcome.decided(check);
+            match kind {
+                EventKind::CheckDecided(check) => self.outcome.decided(check),
+                EventKind::Ordered { what: Order::Supply { voltage_v, output }, .. } => {
+                    let volts = if *output { voltage_v.map(Voltage::v) } else { Some(0.0) };
+                    if let Some(volts) = volts {
+                        self.silence.ordered(volts, self.core.now);
+                    }
+                }
+                EventKind::Ordered { what: Order::Stimulate(stimulus), .. } => self.silence.stimulated(stimulus),
+                _ => {}
             }
         }
         decisions.append(&mut self.core.decisions);
@@ -107,7 +119,7 @@ impl Engine {
             State::Stopping | State::Ended => return None,
             State::Attaching | State::Halting { .. } => None,
         };
-        let away = if self.ready { self.instruments.due(&self.core.profile) } else { None };
+        let away = if self.ready { self.instruments.due(&self.core.profile, self.core.silent_until) } else { None };
         [state, away].into_iter().flatten().min()
     }
 
@@ -134,17 +146,28 @@ impl Engine {
         match &event.kind {
             EventKind::Opened(opened) => self.open(opened),
             EventKind::Attached { instrument, identity } => {
-                self.deaf(instrument);
-                self.instruments.attached(instrument, identity);
+                if self.deaf(instrument) {
+                    self.silence.answered(self.core.now);
+                }
+                let reads = |i: &InstrumentProfile| i.role != Role::Pump && !i.channels.is_empty();
+                let gives_readings = self.core.profile.by_name(instrument).is_some_and(reads);
+                self.instruments.attached(instrument, identity, self.core.now, gives_readings);
             }
             EventKind::Lost { instrument, fault, .. } => {
-                self.deaf(instrument);
+                if self.deaf(instrument) {
+                    self.silence.failed(fault, self.core.now);
+                }
+                if self.core.profile.by_role(Role::Supply).is_some_and(|s| s.name == *instrument) {
+                    self.silence.supply_lost(self.core.now, &fault.to_string());
+                }
                 self.guards.lost(instrument);
                 if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, self.ready) {
                     self.end(Ending::Broken(fault));
                 }
             }
             EventKind::Reading(reading) if self.ready && !stopping => {
+                self.instruments.read(reading.channel.instrument());
+                self.silence.reading(reading, &self.core.profile);
                 if let Some((ending, check)) = self.guards.reading(reading) {
                     if let Some(check) = check {
                         self.core.decide(EventKind::CheckDecided(Box::new(check)));
@@ -158,19 +181,31 @@ impl Engine {
             EventKind::Broke(fault) => self.end(Ending::Broken(fault.clone())),
             _ => {}
         }
-        if self.ready
-            && !stopping
-            && let Some(fault) = self.instruments.overdue(&self.core.profile, self.core.now)
-        {
-            self.end(Ending::Broken(fault));
+        if self.ready && !stopping {
+            self.overdue();
         }
     }
 
+    /// An instrument that was away for too long ends the run; if it is the pump, the fault may be the device's.
+    fn overdue(&mut self) {
+        let (now, silent_until) = (self.core.now, self.core.silent_until);
+        let Some((name, fault)) = self.instruments.overdue(&self.core.profile, now, silent_until) else { return };
+        let pump = self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == name);
+        let check = if pump { self.silence.verdict(&self.core.profile, silent_until, now) } else { None };
+        let Some(check) = check else { return self.end(Ending::Broken(fault)) };
+        let reason = check.reason.clone().unwrap_or_default();
+        self.core.decide(EventKind::CheckDecided(Box::new(check)));
+        self.end(Ending::Failed(reason));
+    }
+
     /// The pump's link is away, or has just come back: what its log holds from meanwhile comes late or not at all.
-    fn deaf(&mut self, instrument: &str) {
-        if self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == instrument) {
+    /// False if the instrument is another one.
+    fn deaf(&mut self, instrument: &str) -> bool {
+        let pump = self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == instrument);
+        if pump {
             self.core.pump_deaf_at = Some(self.core.now);
         }
+        pump
     }
 
     fn open(&mut self, opened: &Opened) {
@@ -201,13 +236,13 @@ impl Engine {
             }
             State::Stepping { index, active } => {
                 let (flow, claims) = steps::apply(active, event, &mut self.core);
-                claimed = claims;
+                claimed = claims || self.core.expected_soon(index, event);
                 self.follow(index, flow)
             }
             State::Stopping => match &event.kind {
                 EventKind::SafeStopped(report) => {
                     if !report.confirmed {
-                        let why = report.actions.last().cloned().unwrap_or_default();
+                        let why = report.unconfirmed.join("; ");
                         self.outcome.broke(Fault::NotSafe { why });
                     }
                     self.finish(report.log_read)
@@ -225,6 +260,15 @@ impl Engine {
         if claimed || !self.ready || matches!(state, State::Ended) {
             return state;
         }
+        if let Some(fault) = self.silence.supply_fault(entry, &self.core.profile, self.core.now) {
+            // A bench that lets the board brown out has no device to blame.
+            return if matches!(state, State::Stopping) {
+                self.outcome.broke(fault);
+                state
+            } else {
+                self.stop(Ending::Broken(fault))
+            };
+        }
         match self.alarms.unclaimed(entry) {
             Some(check) => {
                 let reason = check.reason.clone().unwrap_or_default();
@@ -239,36 +283,12 @@ impl Engine {
     /// The rig is ready: preconditions, then the opening weighing.
     fn begin(&mut self) -> State {
         self.ready = true;
-        if let Some(why) = self.precondition() {
+        let wanted = Wanted { device: self.device_expected.as_deref(), ends_on: &self.ends_on };
+        let unmet = preconditions::unmet(&self.core.profile, &self.instruments, &self.active_alarms, wanted);
+        if let Some(why) = unmet {
             return self.stop(Ending::NotRun(why));
         }
         self.halt(Phase::OpeningWeighing)
-    }
-
-    fn precondition(&self) -> Option<String> {
-        if let Some(alarm) = self.active_alarms.first() {
-            return Some(format!(
-                "expected a pump without active alarms, but found '{alarm}'; clear it and look at the pump"
-            ));
-        }
-        let pump = self.core.profile.by_role(Role::Pump)?;
-        if let Some(expected) = &self.device_expected {
-            let found = self.instruments.identity(&pump.name).and_then(|i| i.serial.as_deref()).unwrap_or("none");
-            if found != expected {
-                return Some(format!(
-                    "expected the device with serial number {expected}, but found {found}; connect the right one"
-                ));
-            }
-        }
-        self.core.profile.instruments.iter().find_map(|i| {
-            let calibration = i.calibration.as_ref()?;
-            (calibration.due.as_str() < self.ends_on.as_str()).then(|| {
-                format!(
-                    "expected the calibration of {} to hold until {}, but certificate {} falls due on {}; have it calibrated",
-                    i.name, self.ends_on, calibration.certificate, calibration.due
-                )
-            })
-        })
     }
 
     fn halt(&mut self, then: Phase) -> State {
@@ -290,6 +310,7 @@ impl Engine {
             let number = u32::try_from(index).unwrap_or(u32::MAX);
             let entered = EventKind::StepEntered { index: number, name: step.name.clone(), what: step.what.clone() };
             self.core.decide(entered);
+            self.core.step = index;
             match steps::enter(step, &mut self.core) {
                 Flow::Stay(active) => return State::Stepping { index, active },
                 Flow::Done => index += 1,
@@ -317,6 +338,7 @@ impl Engine {
             }
         }
         checks.extend(self.guards.passed());
+        checks.extend(self.silence.settled(&self.core.profile));
         for check in checks {
             self.core.decide(EventKind::CheckDecided(Box::new(check)));
         }
@@ -328,9 +350,20 @@ impl Engine {
     }
 
     fn stop(&mut self, ending: Ending) -> State {
+        let ending = self.attributed(ending);
         self.core.decide(EventKind::SafeStopBegan { cause: ending.cause() });
         self.outcome.end(ending);
         State::Stopping
+    }
+
+    /// A command without an answer is the bench's fault, unless the silence has been found to be the device's.
+    fn attributed(&mut self, ending: Ending) -> Ending {
+        let Ending::Broken(Fault::Unconfirmed { .. }) = &ending else { return ending };
+        let verdict = self.silence.verdict(&self.core.profile, self.core.silent_until, self.core.now);
+        let Some(check) = verdict else { return ending };
+        let reason = check.reason.clone().unwrap_or_default();
+        self.core.decide(EventKind::CheckDecided(Box::new(check)));
+        Ending::Failed(reason)
     }
 
     /// The run ends, wherever it stands; while it is ending already, only the reason is added.

@@ -2,13 +2,17 @@
 //!
 //! It counts time by the events alone; attaching again is the run loop's work.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use domain::fault::{Fault, LinkFault};
+use domain::profile::{InstrumentProfile, Role};
 use domain::{Identity, RigProfile, RunTime, time};
 
 /// How often attaching may fail before the rig was ever ready.
 const FIRST_ATTEMPTS: u32 = 3;
+/// How many polls an instrument has for its first reading.
+const FIRST_POLLS: u32 = 3;
 
 /// What is known of one instrument.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +20,8 @@ struct Known {
     identity: Option<Identity>,
     /// Since when it is away, and why.
     away: Option<(RunTime, String)>,
+    /// It was attached, and its first reading is still to come.
+    fresh: bool,
     attempts: u32,
 }
 
@@ -23,14 +29,37 @@ struct Known {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Instruments {
     known: BTreeMap<String, Known>,
+    /// Whether an instrument may be waiting for its first reading since it was attached.
+    unread: bool,
 }
 
 impl Instruments {
     /// An instrument answered.
-    pub(crate) fn attached(&mut self, name: &str, identity: &Identity) {
+    /// It is there only once it gives what it is there for: `gives_readings` unless its word alone is enough.
+    pub(crate) fn attached(&mut self, name: &str, identity: &Identity, now: RunTime, gives_readings: bool) {
         let known = self.known.entry(name.to_owned()).or_default();
         known.identity = Some(identity.clone());
-        known.away = None;
+        if gives_readings {
+            if known.away.is_none() {
+                known.away = Some((now, "it answers, but has given no reading".to_owned()));
+                known.fresh = true;
+            }
+            self.unread = true;
+        } else {
+            known.away = None;
+        }
+    }
+
+    /// An instrument gave a reading.
+    pub(crate) fn read(&mut self, name: &str) {
+        if !self.unread {
+            return;
+        }
+        if let Some(known) = self.known.get_mut(name) {
+            known.away = None;
+            known.fresh = false;
+        }
+        self.unread = self.known.values().any(|k| k.away.is_some());
     }
 
     /// An exchange failed. Before the rig was ready, a missing port is final at once and anything else soon.
@@ -47,18 +76,25 @@ impl Instruments {
         (!ready && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
     }
 
-    /// When the next instrument will have been away for too long.
-    pub(crate) fn due(&self, profile: &RigProfile) -> Option<RunTime> {
-        self.known.iter().filter_map(|(name, k)| Some(k.away.as_ref()?.0 + profile.by_name(name)?.away_at_most)).min()
+    /// When the next instrument will have been away for too long. Until `silent_until` the pump may be.
+    pub(crate) fn due(&self, profile: &RigProfile, silent_until: RunTime) -> Option<RunTime> {
+        let due = |(name, k): (&String, &Known)| {
+            let instrument = profile.by_name(name)?;
+            let due = k.away.as_ref()?.0 + allowed(k, instrument);
+            Some(if instrument.role == Role::Pump { due.max(silent_until) } else { due })
+        };
+        self.known.iter().filter_map(due).min()
     }
 
-    /// The first instrument that has been away for too long by now.
-    pub(crate) fn overdue(&self, profile: &RigProfile, now: RunTime) -> Option<Fault> {
+    /// The first instrument that has been away for too long by now, its name before the fault.
+    pub(crate) fn overdue(&self, profile: &RigProfile, now: RunTime, silent_until: RunTime) -> Option<(String, Fault)> {
         self.known.iter().find_map(|(name, k)| {
             let (since, cause) = k.away.as_ref()?;
-            let allowed = profile.by_name(name)?.away_at_most;
+            let instrument = profile.by_name(name)?;
+            let allowed = allowed(k, instrument);
+            let excused = instrument.role == Role::Pump && now < silent_until;
             let fault = || Fault::Away { instrument: name.clone(), allowed: time::span(allowed), cause: cause.clone() };
-            (now >= *since + allowed).then(fault)
+            (now >= *since + allowed && !excused).then(|| (name.clone(), fault()))
         })
     }
 
@@ -76,5 +112,35 @@ impl Instruments {
     /// What an instrument said of itself.
     pub(crate) fn identity(&self, name: &str) -> Option<&Identity> {
         self.known.get(name)?.identity.as_ref()
+    }
+}
+
+/// How long an instrument may be away; for its first reading it has some polls, however short that is.
+fn allowed(known: &Known, instrument: &InstrumentProfile) -> Duration {
+    let least = if known.fresh { instrument.poll * FIRST_POLLS } else { Duration::ZERO };
+    instrument.away_at_most.max(least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::identity::Nature;
+
+    #[test]
+    fn one_that_may_not_be_away_at_all_still_has_some_polls_for_its_first_reading() {
+        let mut profile = crate::testing::profile();
+        profile.instruments[1].away_at_most = Duration::ZERO;
+        let identity =
+            Identity { model: None, serial: None, hardware: None, firmware: None, nature: Nature::Simulated };
+        let s = |seconds: u64| RunTime::from_ns(seconds * 1_000_000_000);
+        let mut instruments = Instruments::default();
+        instruments.attached("balance", &identity, s(0), true);
+        assert!(instruments.overdue(&profile, s(2), RunTime::ZERO).is_none());
+        assert!(instruments.overdue(&profile, s(3), RunTime::ZERO).is_some(), "it never gave one");
+        instruments.read("balance");
+        assert!(instruments.overdue(&profile, s(9), RunTime::ZERO).is_none());
+        let gone = LinkFault::Vanished { port: "p".to_owned(), why: "gone".to_owned() };
+        drop(instruments.lost("balance", &gone, s(10), true));
+        assert!(instruments.overdue(&profile, s(10), RunTime::ZERO).is_some());
     }
 }

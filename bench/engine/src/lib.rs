@@ -10,8 +10,12 @@ mod ending;
 mod engine;
 mod guards;
 mod instruments;
+mod preconditions;
 mod replay;
+mod silence;
 mod steps;
+#[cfg(test)]
+mod testing;
 
 pub use engine::{Engine, Position};
 pub use replay::{Replay, ReplayError};

@@ -5,6 +5,8 @@
 use domain::RunTime;
 use domain::pump::PumpRequest;
 
+const DAY_S: f64 = 86_400.0;
+
 /// A bolus that the pump accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bolus {
@@ -13,12 +15,78 @@ struct Bolus {
     ul_per_s: f64,
 }
 
+/// The continuous therapy that holds from a moment on.
+#[derive(Debug, Clone, PartialEq)]
+struct Basal {
+    from_s: f64,
+    rate: Rate,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Rate {
+    /// The same all the time, in uL/h.
+    Constant(f64),
+    /// By the pump's day.
+    Flex {
+        /// The second of the day that began at `from_s`.
+        second_of_day: f64,
+        /// From which second of the day on which rate holds, in uL/h, in order of the day.
+        steps: Vec<(f64, f64)>,
+    },
+}
+
+impl Rate {
+    /// The rate so long after the therapy's beginning, in uL/h.
+    fn at(&self, elapsed_s: f64) -> f64 {
+        match self {
+            Self::Constant(rate) => *rate,
+            Self::Flex { second_of_day, steps } => {
+                let second = (second_of_day + elapsed_s) % DAY_S;
+                // Before the day's first step the last of the day before still holds.
+                steps.iter().rev().find(|(from, _)| *from <= second).or(steps.last()).map_or(0.0, |(_, rate)| *rate)
+            }
+        }
+    }
+
+    /// The volume between two times after the therapy's beginning, in uL.
+    fn volume_ul(&self, from_s: f64, to_s: f64) -> f64 {
+        match self {
+            Self::Constant(rate) => rate * (to_s - from_s) / 3600.0,
+            Self::Flex { second_of_day, steps } => {
+                since_midnight_ul(steps, second_of_day + to_s) - since_midnight_ul(steps, second_of_day + from_s)
+            }
+        }
+    }
+}
+
+/// The volume of a schedule from the midnight before its beginning until so many seconds after it, in uL.
+fn since_midnight_ul(steps: &[(f64, f64)], until_s: f64) -> f64 {
+    let days = (until_s / DAY_S).floor();
+    let day_ul = within_day_ul(steps, DAY_S);
+    days * day_ul + within_day_ul(steps, until_s - days * DAY_S)
+}
+
+fn within_day_ul(steps: &[(f64, f64)], until_s: f64) -> f64 {
+    let first = steps.first().map_or(DAY_S, |(from, _)| *from);
+    let before = steps.last().map_or(0.0, |(_, rate)| rate * first.min(until_s) / 3600.0);
+    let after: f64 = steps
+        .iter()
+        .enumerate()
+        .map(|(i, (from, rate))| {
+            let to = steps.get(i + 1).map_or(DAY_S, |(next, _)| *next);
+            rate * (to.min(until_s) - from).max(0.0) / 3600.0
+        })
+        .sum();
+    before + after
+}
+
 /// What was commanded, as a function of time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dose {
-    /// From when on which continuous rate holds, in s and uL/h.
-    rates: Vec<(f64, f64)>,
+    basal: Vec<Basal>,
     boluses: Vec<Bolus>,
+    /// A patient's bolus as it was last set: its volume in uL and its duration in s.
+    patient: (f64, f64),
     uncertain: Option<String>,
 }
 
@@ -27,23 +95,40 @@ impl Dose {
     pub fn accepted(&mut self, request: &PumpRequest, at: RunTime, minimum_ul_per_h: f64) {
         let at_s = at.seconds();
         match request {
-            PumpRequest::Start { rate_nl_per_h, .. } => self.rates.push((at_s, f64::from(*rate_nl_per_h) * 1e-3)),
-            PumpRequest::MinimumRate => self.rates.push((at_s, minimum_ul_per_h)),
+            PumpRequest::Start { rate_nl_per_h, .. } => self.therapy(at_s, constant(*rate_nl_per_h)),
+            PumpRequest::StartFlex { minute_of_day, steps, .. } => {
+                let second = |minute: u16| f64::from(minute) * 60.0;
+                let steps = steps.iter().map(|s| (second(s.from_min), f64::from(s.rate_nl_per_h) * 1e-3)).collect();
+                self.therapy(at_s, Rate::Flex { second_of_day: second(*minute_of_day), steps });
+            }
+            PumpRequest::MinimumRate => self.therapy(at_s, Rate::Constant(minimum_ul_per_h)),
             PumpRequest::Stop => {
-                self.rates.push((at_s, 0.0));
+                self.therapy(at_s, Rate::Constant(0.0));
                 for bolus in self.boluses.iter_mut().filter(|b| b.to_s > at_s) {
                     bolus.to_s = at_s.max(bolus.from_s);
                 }
             }
             PumpRequest::Bolus { volume_nl, duration_ms, .. } => {
-                let lasts_s = f64::from(*duration_ms).max(1.0) * 1e-3;
-                let ul_per_s = f64::from(*volume_nl) * 1e-3 / lasts_s;
-                self.boluses.push(Bolus { from_s: at_s, to_s: at_s + lasts_s, ul_per_s });
+                self.bolus(at_s, f64::from(*volume_nl) * 1e-3, f64::from(*duration_ms) * 1e-3);
             }
+            PumpRequest::SetPatient { volume_nl, duration_ms, .. } => {
+                self.patient = (f64::from(*volume_nl) * 1e-3, f64::from(*duration_ms) * 1e-3);
+            }
+            PumpRequest::PatientBolus { .. } => self.bolus(at_s, self.patient.0, self.patient.1),
+            PumpRequest::TelemetryOpen | PumpRequest::TelemetryClose | PumpRequest::SetReservoir { .. } => {}
         }
     }
 
-    /// Nobody knows what became of a request, so no volume can be called commanded any more.
+    fn therapy(&mut self, from_s: f64, rate: Rate) {
+        self.basal.push(Basal { from_s, rate });
+    }
+
+    fn bolus(&mut self, from_s: f64, volume_ul: f64, lasts_s: f64) {
+        let lasts_s = lasts_s.max(1e-3);
+        self.boluses.push(Bolus { from_s, to_s: from_s + lasts_s, ul_per_s: volume_ul / lasts_s });
+    }
+
+    /// Nobody knows what became of a request. If it delivers, no volume can be called commanded any more.
     pub fn unknown(&mut self, request: &PumpRequest) {
         self.uncertain.get_or_insert_with(|| format!("the pump did not say whether it would {request}"));
     }
@@ -57,7 +142,8 @@ impl Dose {
     /// The continuous rate that holds at a moment, in uL/h.
     #[must_use]
     pub fn rate_ul_per_h(&self, at_s: f64) -> f64 {
-        self.rates.iter().rev().find(|(from, _)| *from <= at_s).map_or(0.0, |(_, rate)| *rate)
+        let basal = self.basal.iter().rev().find(|b| b.from_s <= at_s);
+        basal.map_or(0.0, |b| b.rate.at(at_s - b.from_s))
     }
 
     /// Whether anything was commanded to flow at a moment, a bolus included.
@@ -66,20 +152,23 @@ impl Dose {
         self.rate_ul_per_h(at_s) > 0.0 || self.boluses.iter().any(|b| b.from_s <= at_s && at_s <= b.to_s)
     }
 
-    /// Whether the continuous rate changes within a span.
+    /// Whether the continuous rate may change within a span.
     #[must_use]
     pub fn changes(&self, from_s: f64, to_s: f64) -> bool {
-        self.rates.iter().any(|(at, _)| from_s < *at && *at < to_s)
+        let flex = |b: &Basal| matches!(b.rate, Rate::Flex { .. }) && b.from_s < to_s;
+        self.basal.iter().any(|b| (from_s < b.from_s && b.from_s < to_s) || flex(b))
     }
 
     /// The volume of continuous therapy within a span, in uL.
     #[must_use]
     pub fn basal_ul(&self, from_s: f64, to_s: f64) -> f64 {
         let mut volume = 0.0;
-        for (i, (start, rate)) in self.rates.iter().enumerate() {
-            let end = self.rates.get(i + 1).map_or(f64::INFINITY, |(next, _)| *next);
-            let overlap = end.min(to_s) - start.max(from_s);
-            volume += rate * overlap.max(0.0) / 3600.0;
+        for (i, basal) in self.basal.iter().enumerate() {
+            let end = self.basal.get(i + 1).map_or(f64::INFINITY, |next| next.from_s);
+            let (from, to) = (basal.from_s.max(from_s), end.min(to_s));
+            if to > from {
+                volume += basal.rate.volume_ul(from - basal.from_s, to - basal.from_s);
+            }
         }
         volume
     }
@@ -97,9 +186,14 @@ impl Dose {
     }
 }
 
+fn constant(nl_per_h: u32) -> Rate {
+    Rate::Constant(f64::from(nl_per_h) * 1e-3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::pump::FlexStep;
 
     fn s(seconds: u64) -> RunTime {
         RunTime::from_ns(seconds * 1_000_000_000)
@@ -116,5 +210,32 @@ mod tests {
         assert!((dose.bolus_ul(0.0, 1000.0) - 5.0).abs() < 1e-12);
         assert!((dose.basal_ul(0.0, 1000.0) - 1.5).abs() < 1e-12);
         assert!(!dose.flows(300.0));
+    }
+
+    #[test]
+    fn a_schedule_is_integrated_over_its_days() {
+        let mut dose = Dose::default();
+        let step = |hour: u16, rate_nl_per_h| FlexStep { from_min: hour * 60, rate_nl_per_h };
+        let steps = vec![step(6, 10_000), step(22, 20_000)];
+        // From 20:00 on: 2 h at 10, 8 h at 20, 16 h at 10 …
+        dose.accepted(&PumpRequest::StartFlex { dose: 1, minute_of_day: 1_200, steps }, s(1_000), 0.25);
+        let h = |hours: f64| 1_000.0 + hours * 3600.0;
+        assert!((dose.rate_ul_per_h(h(1.0)) - 10.0).abs() < 1e-12);
+        assert!((dose.rate_ul_per_h(h(2.5)) - 20.0).abs() < 1e-12);
+        assert!((dose.rate_ul_per_h(h(4.5)) - 20.0).abs() < 1e-12, "after midnight the day's last step holds");
+        assert!((dose.basal_ul(0.0, h(3.0)) - 40.0).abs() < 1e-9);
+        assert!((dose.basal_ul(h(0.0), h(10.0)) - 180.0).abs() < 1e-9);
+        assert!((dose.basal_ul(h(0.0), h(48.0)) - 640.0).abs() < 1e-9);
+        dose.accepted(&PumpRequest::Start { dose: 2, rate_nl_per_h: 1_000 }, s(1_000 + 3_600), 0.25);
+        assert!((dose.basal_ul(0.0, h(2.0)) - 11.0).abs() < 1e-9, "the new rate holds from its moment on");
+    }
+
+    #[test]
+    fn a_patient_bolus_has_the_volume_that_was_set() {
+        let mut dose = Dose::default();
+        let set = PumpRequest::SetPatient { volume_nl: 5_000, duration_ms: 60_000, lockout_s: 600, daily_max: 4 };
+        dose.accepted(&set, s(0), 0.25);
+        dose.accepted(&PumpRequest::PatientBolus { dose: 3 }, s(10), 0.25);
+        assert!((dose.bolus_ul(0.0, 100.0) - 5.0).abs() < 1e-12);
     }
 }

@@ -57,6 +57,12 @@ impl Jumps {
         }
     }
 
+    /// The first jump downwards within a span; where too many were found to keep them, any span may hold one.
+    pub(crate) fn loss_within(&self, from_s: f64, to_s: f64) -> Option<Jump> {
+        let inside = self.kept.iter().find(|j| j.by_g < 0.0 && from_s < j.t_s && j.t_s <= to_s).copied();
+        inside.or_else(|| self.kept.last().copied().filter(|j| self.dropped > 0 && j.t_s <= to_s))
+    }
+
     /// The first jump within a span; where too many were found to keep them, any span may hold one.
     pub(crate) fn within(&self, from_s: f64, to_s: f64) -> Option<Jump> {
         let inside = self.kept.iter().find(|j| from_s < j.t_s && j.t_s <= to_s).copied();

@@ -136,6 +136,12 @@ impl Ledger {
         self.jumps.within(from_s, to_s)
     }
 
+    /// The first jump of the mass downwards within a span, if there was one.
+    #[must_use]
+    pub fn loss(&self, from_s: f64, to_s: f64) -> Option<Jump> {
+        self.jumps.loss_within(from_s, to_s)
+    }
+
     /// Evaporation, as soon as the opening weighing has shown it.
     #[must_use]
     pub fn evaporation(&self) -> Option<Evaporation> {

@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::conversion::Conversion;
 use crate::decision::{Decision, decide_guarded};
 use crate::ledger::Ledger;
-use crate::settle::terms::{Weighed, volume_terms};
+use crate::settle::terms::{Weighed, displacement_term, volume_terms};
 
 mod mean;
 mod terms;
@@ -59,6 +59,7 @@ enum Of {
 pub(crate) fn settle(ledger: &Ledger, figure: &Figure, limits: Limits) -> Settled {
     let measured = match figure {
         Figure::VolumeError { window, unit } => measure(ledger, window, Of::Commanded, *unit),
+        Figure::ExcessVolume { window, valve_opened } => excess(ledger, window, *valve_opened),
         Figure::WorstBolusError { windows, unit } => worst(ledger, windows, *unit, limits),
         Figure::MeanBolusError { windows, unit } => mean::measure(ledger, windows, *unit),
     };
@@ -100,9 +101,14 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         )),
     };
     let mut verdict = CheckVerdict::from(decision);
-    if let (CheckVerdict::Pass, Some(against)) = (verdict, objection(ledger, figure)) {
-        verdict = CheckVerdict::Inconclusive;
-        reason = Some(against);
+    match (verdict, objection(ledger, figure).or_else(|| implausible(figure, measured.value, combined.expanded))) {
+        (CheckVerdict::Pass, Some(against)) => {
+            verdict = CheckVerdict::Inconclusive;
+            reason = Some(against);
+        }
+        // Whoever reads of a failure must hear what else was seen.
+        (CheckVerdict::Fail, Some(against)) => reason = reason.map(|why| format!("{why}; beside that, {against}")),
+        _ => {}
     }
     Settled {
         verdict,
@@ -125,6 +131,13 @@ fn range(limits: Limits, unit: &str) -> String {
     }
 }
 
+/// A release that took liquid out of the vessel is none.
+fn implausible(figure: &Figure, value: f64, expanded: f64) -> Option<String> {
+    (matches!(figure, Figure::ExcessVolume { .. }) && value < -expanded).then(|| {
+        format!("expected no less than nothing in excess, but found {} uL", domain::quantity::significant(value))
+    })
+}
+
 /// What speaks against a pass although the value is within its limits.
 fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
     jumped(ledger, figure).or_else(|| evaporated(ledger))
@@ -132,7 +145,7 @@ fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
 
 fn windows(figure: &Figure) -> &[Window] {
     match figure {
-        Figure::VolumeError { window, .. } => core::slice::from_ref(window),
+        Figure::VolumeError { window, .. } | Figure::ExcessVolume { window, .. } => core::slice::from_ref(window),
         Figure::WorstBolusError { windows, .. } | Figure::MeanBolusError { windows, .. } => windows,
     }
 }
@@ -140,7 +153,9 @@ fn windows(figure: &Figure) -> &[Window] {
 fn jumped(ledger: &Ledger, figure: &Figure) -> Option<String> {
     windows(figure).iter().find_map(|window| {
         let (from, to) = (ledger.weighing(&window.from)??, ledger.weighing(&window.to)??);
-        let jump = ledger.jump(from.t_s, to.t_s)?;
+        // A release comes as a jump, and is what is measured; only a loss could hide it.
+        let released = matches!(figure, Figure::ExcessVolume { .. });
+        let jump = if released { ledger.loss(from.t_s, to.t_s)? } else { ledger.jump(from.t_s, to.t_s)? };
         Some(format!(
             "the mass jumped by {} mg at {:.0} s of run time, between {} and {}, and no flow explains it",
             domain::quantity::significant(jump.by_g * 1e3),
@@ -212,6 +227,18 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     notes.extend(weighed.note());
     let budget = Budget { terms, unit: unit.symbol().to_owned() };
     Ok(Measured { value: (delivered_ul - expected_ul) * scale, budget, notes })
+}
+
+/// What was delivered beyond the commanded; an opening valve's displacement is added again.
+fn excess(ledger: &Ledger, window: &Window, valve_opened: bool) -> Result<Measured, String> {
+    let mut measured = measure(ledger, window, Of::Commanded, ErrorUnit::Microlitre)?;
+    let displacement = ledger.setup.as_ref().and_then(|s| s.method.valve_displacement_ul);
+    if let (true, Some(displacement)) = (valve_opened, displacement) {
+        measured.value += displacement.value.ul();
+        measured.notes.push(format!("the valve took back {} when it opened, which is added", displacement.value));
+        measured.budget.terms.extend(displacement_term(displacement.half_width.ul()));
+    }
+    Ok(measured)
 }
 
 fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), String> {

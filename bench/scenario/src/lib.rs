@@ -13,6 +13,9 @@ mod resolve;
 pub mod steps;
 
 pub use document::{Assignment, Document, SCENARIO, VARIANTS_MAX};
-pub use plan::{Bolus, Check, Else, Expect, Guard, GuardElse, Hold, Operator, Plan, Start, Step, StepKind, Weighing};
+pub use plan::{
+    Bolus, Check, Else, Expect, Expected, Guard, GuardElse, Hold, Operator, Patient, Plan, Press, Refill, Step,
+    StepKind, Stimulate, Supply, Therapy, Valve, Weighing,
+};
 pub use reference::{schema, step_reference};
-pub use resolve::{NO_UNEXPECTED_ALARM, resolve};
+pub use resolve::{DEVICE_ANSWERS, NO_UNEXPECTED_ALARM, resolve};

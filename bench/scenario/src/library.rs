@@ -4,9 +4,18 @@
 
 /// Every scenario of the library: its name and its text.
 pub const SCENARIOS: &[(&str, &str)] = &[
+    ("bolus/patient-lockout", include_str!("../../../scenarios/bolus/patient-lockout.yaml")),
     ("bolus/train-of-25", include_str!("../../../scenarios/bolus/train-of-25.yaml")),
     ("endurance/basal-72h", include_str!("../../../scenarios/endurance/basal-72h.yaml")),
+    ("motor/stall", include_str!("../../../scenarios/motor/stall.yaml")),
+    ("occlusion/complete-during-basal", include_str!("../../../scenarios/occlusion/complete-during-basal.yaml")),
+    ("occlusion/partial-during-bolus", include_str!("../../../scenarios/occlusion/partial-during-bolus.yaml")),
+    ("power/low-battery", include_str!("../../../scenarios/power/low-battery.yaml")),
+    ("reservoir/low-and-empty", include_str!("../../../scenarios/reservoir/low-and-empty.yaml")),
     ("smoke/short-bolus", include_str!("../../../scenarios/smoke/short-bolus.yaml")),
+    ("smoke/short-occlusion", include_str!("../../../scenarios/smoke/short-occlusion.yaml")),
+    ("therapy/dose-change-by-telemetry", include_str!("../../../scenarios/therapy/dose-change-by-telemetry.yaml")),
+    ("therapy/flex-day", include_str!("../../../scenarios/therapy/flex-day.yaml")),
 ];
 
 /// The text of a library scenario.

@@ -31,6 +31,20 @@ pub(crate) struct Named {
     pub boluses: Option<(u32, f64)>,
     /// Whether it lasts for a time, so that a volume can be measured over it.
     pub lasts: bool,
+    /// Whether the occlusion valve opens in it.
+    pub valve_opened: bool,
+}
+
+impl Named {
+    /// A step that takes no time of its own.
+    pub(crate) fn instant(name: &str) -> Self {
+        Self { name: name.to_owned(), commanded_ul: 0.0, boluses: None, lasts: false, valve_opened: false }
+    }
+
+    /// A step over which a volume can be measured.
+    pub(crate) fn lasting(name: &str, commanded_ul: f64) -> Self {
+        Self { commanded_ul, lasts: true, ..Self::instant(name) }
+    }
 }
 
 /// The continuous rate after the steps so far.
@@ -40,6 +54,8 @@ pub(crate) enum Rate {
     None,
     /// Therapy runs at this rate.
     Known(FlowRate),
+    /// Therapy runs by a schedule with this mean.
+    Varies(FlowRate),
     /// A step that should have started therapy is wrong; what follows from that is not reported again.
     Unknown,
 }
@@ -49,7 +65,7 @@ impl Rate {
     pub(crate) fn ul_per_h(self) -> f64 {
         match self {
             Self::None => 0.0,
-            Self::Known(rate) => rate.ul_per_h(),
+            Self::Known(rate) | Self::Varies(rate) => rate.ul_per_h(),
             Self::Unknown => f64::INFINITY,
         }
     }
@@ -65,6 +81,8 @@ pub(crate) struct Context<'a> {
     pub named: Vec<Named>,
     /// The rate commanded after the steps so far.
     pub rate: Rate,
+    /// The volume of a patient's bolus, in uL, once it is programmed.
+    pub patient_ul: Option<f64>,
     /// The names of checks so far.
     pub checks: Vec<String>,
     /// How many steps of each kind there were.
@@ -118,6 +136,18 @@ impl Context<'_> {
             let known: Vec<&str> = self.named.iter().filter(|n| n.lasts).map(|n| n.name.as_str()).collect();
             let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
             self.problems.push(pos, format!("expected the name of an earlier step ({known}), but found '{name}'"));
+        }
+        found
+    }
+
+    /// The name of the instrument that fills a role; a problem if the rig has none.
+    pub(crate) fn instrument(&mut self, pos: Pos, role: Role) -> Option<String> {
+        let found = self.profile.by_role(role).map(|i| i.name.clone());
+        if found.is_none() {
+            let rig = &self.profile.name;
+            let role = role.name();
+            let message = format!("expected a rig whose station has a {role}, but that of rig '{rig}' has none");
+            self.problems.push(pos, message);
         }
         found
     }

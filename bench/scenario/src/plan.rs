@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use domain::check::CheckHead;
 use domain::event::{PromptEntry, Protocol};
-use domain::{Figure, FlowRate, Limits, MassRate, Volume};
+use domain::pump::FlexStep;
+use domain::{Figure, FlowRate, Limits, MassRate, Stimulus, Voltage, Volume};
 
 /// A scenario, resolved against a rig's station.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,9 +72,18 @@ impl Step {
         match &self.kind {
             StepKind::Hold(hold) => hold.lasts,
             StepKind::Bolus(bolus) => bolus.every * bolus.times,
-            StepKind::Start(_) | StepKind::Check(_) | StepKind::Expect(_) | StepKind::Operator(_) | StepKind::Stop => {
-                Duration::ZERO
-            }
+            StepKind::Press(press) => press.every * press.times,
+            StepKind::Valve(valve) => valve.collect,
+            StepKind::Start(_)
+            | StepKind::ChangeDose(_)
+            | StepKind::Check(_)
+            | StepKind::Expect(_)
+            | StepKind::Operator(_)
+            | StepKind::Patient(_)
+            | StepKind::Refill(_)
+            | StepKind::Stimulate(_)
+            | StepKind::Stop
+            | StepKind::Supply(_) => Duration::ZERO,
         }
     }
 }
@@ -81,27 +91,138 @@ impl Step {
 /// What a step is. Adding one here makes the compiler name every place that must know it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
-    /// Start simple-continuous therapy.
-    Start(Start),
+    /// Start therapy.
+    Start(Therapy),
+    /// Change a running therapy by telemetry.
+    ChangeDose(Therapy),
     /// Let time pass.
     Hold(Hold),
     /// Give boluses.
     Bolus(Bolus),
     /// Settle a figure after the closing weighing.
     Check(Check),
-    /// Wait for an alarm.
+    /// Wait for an alarm or a reset.
     Expect(Expect),
     /// Ask a person.
     Operator(Operator),
+    /// Set what the patient may give himself.
+    Patient(Patient),
+    /// Press the patient's button.
+    Press(Press),
+    /// Tell the pump what its reservoir holds.
+    Refill(Refill),
+    /// Do something to the simulated plant.
+    Stimulate(Stimulate),
     /// Stop therapy.
     Stop,
+    /// Set the supply that plays the battery.
+    Supply(Supply),
+    /// Close or open the occlusion valve.
+    Valve(Valve),
 }
 
-/// Start simple-continuous therapy.
+impl StepKind {
+    /// Whether the step only acts: what it brings about may be expected by a step after it.
+    #[must_use]
+    pub const fn acts(&self) -> bool {
+        match self {
+            Self::Start(_)
+            | Self::ChangeDose(_)
+            | Self::Patient(_)
+            | Self::Refill(_)
+            | Self::Stimulate(_)
+            | Self::Stop
+            | Self::Supply(_)
+            | Self::Valve(_) => true,
+            Self::Hold(_) | Self::Bolus(_) | Self::Check(_) | Self::Expect(_) | Self::Operator(_) | Self::Press(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// A therapy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Therapy {
+    /// The same rate all the time.
+    Continuous(FlowRate),
+    /// A schedule over the pump's day.
+    Flex {
+        /// The minute of the pump's day at which it starts.
+        minute_of_day: u16,
+        /// The steps, in order of the day.
+        steps: Vec<FlexStep>,
+    },
+}
+
+/// What the patient may give himself.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Start {
-    /// At this rate.
-    pub rate: FlowRate,
+pub struct Patient {
+    /// The volume of each bolus.
+    pub volume: Volume,
+    /// How long each takes.
+    pub over: Duration,
+    /// How long after the beginning of one no other is given.
+    pub lockout: Duration,
+    /// How many are given within 24 h at most.
+    pub daily_max: u8,
+}
+
+/// Press the patient's button, and hold what the pump does against what it must.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Press {
+    /// Its name and its reason.
+    pub head: CheckHead,
+    /// How often.
+    pub times: u32,
+    /// From one to the next; of the last, to the end of the step.
+    pub every: Duration,
+    /// Which presses, from 1, must be answered by a bolus; all others must be refused.
+    pub given: Vec<u32>,
+}
+
+/// What the pump is told of its reservoir.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refill {
+    /// What it holds.
+    pub volume: Volume,
+    /// Below what it is low.
+    pub low: Volume,
+}
+
+/// Do something to the simulated plant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stimulate {
+    /// The plant's name in the rig file.
+    pub instrument: String,
+    /// What.
+    pub stimulus: Stimulus,
+}
+
+/// Set the supply that plays the battery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Supply {
+    /// Its name in the rig file.
+    pub instrument: String,
+    /// The voltage; unchanged if it is not given.
+    pub voltage: Option<Voltage>,
+    /// Whether its output is on.
+    pub output: bool,
+    /// For how long the pump may be silent because of it.
+    pub silent: Duration,
+}
+
+/// Close or open the occlusion valve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Valve {
+    /// Its name in the rig file.
+    pub instrument: String,
+    /// Closed rather than open.
+    pub closed: bool,
+    /// How long it may take to get there, by its position.
+    pub within: Duration,
+    /// How long the step goes on after that, to collect what comes.
+    pub collect: Duration,
 }
 
 /// Let time pass.
@@ -135,13 +256,35 @@ pub struct Check {
     pub limits: Limits,
 }
 
-/// Wait for an alarm.
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// An alarm, by its name.
+    Alarm(String),
+    /// A reset, by its cause.
+    Reset(String),
+}
+
+impl Expected {
+    /// In a sentence.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Alarm(alarm) => format!("the alarm '{alarm}'"),
+            Self::Reset(cause) => format!("a reset ({cause})"),
+        }
+    }
+}
+
+/// Wait for an alarm or a reset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expect {
     /// Its name and its reason.
     pub head: CheckHead,
-    /// Which alarm.
-    pub alarm: String,
+    /// What must come.
+    pub what: Expected,
+    /// How long it must take from the step's beginning, at the least.
+    pub not_before: Option<Duration>,
     /// How long it may take from the step's beginning.
     pub within: Duration,
 }

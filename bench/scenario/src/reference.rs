@@ -27,7 +27,7 @@ pub fn step_reference() -> String {
             capital(spec.variant.doc),
             spec.example
         ));
-        if let Kind::Map(fields) = spec.variant.kind {
+        if let Some(fields) = fields(&spec.variant.kind) {
             out.push_str("| key | takes | meaning |\n|---|---|---|\n");
             for field in fields {
                 out.push_str(&row(field));
@@ -35,6 +35,14 @@ pub fn step_reference() -> String {
         }
     }
     out
+}
+
+/// The keys of a step, those of its full form where it has a short one.
+fn fields(kind: &Kind) -> Option<&'static [Field]> {
+    match kind {
+        Kind::Map(fields) | Kind::Short(_, Kind::Map(fields)) => Some(fields),
+        _ => None,
+    }
 }
 
 fn row(field: &Field) -> String {
@@ -52,7 +60,11 @@ fn takes(kind: &Kind) -> String {
         Kind::List(item, _) => format!("a list of {}", takes(item)),
         Kind::Table(item) => format!("names with {}", takes(item)),
         Kind::Short(short, full) => format!("{} or {}", takes(short), takes(full)),
-        Kind::Map(_) | Kind::OneOf(_) => "keys and values".to_owned(),
+        Kind::Map(fields) => {
+            let keys: Vec<String> = fields.iter().map(|f| format!("`{}` ({})", f.key, takes(&f.kind))).collect();
+            keys.join(", ")
+        }
+        Kind::OneOf(_) => "keys and values".to_owned(),
     }
 }
 

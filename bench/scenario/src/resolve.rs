@@ -11,12 +11,15 @@ use text::{Diagnostics, Node, View, validate};
 
 use crate::document::{Document, SCENARIO};
 use crate::guard;
-use crate::lower::{Context, Rate};
+use crate::lower::{Context, Named, Rate};
 use crate::plan::{Plan, Step, Weighing};
 use crate::steps::REGISTRY;
 
 /// The check that every plan holds: no alarm but those that a step expects, and no reset.
 pub const NO_UNEXPECTED_ALARM: &str = "no unexpected alarm or reset";
+
+/// The check that the pump answers; plans hold it on rigs whose supply can tell whose fault a silence is.
+pub const DEVICE_ANSWERS: &str = "device answers";
 
 /// The plan of a document with these parameters on this rig.
 ///
@@ -58,7 +61,8 @@ fn lower(
         requirements: &requirements,
         named: Vec::new(),
         rate: Rate::None,
-        checks: vec![NO_UNEXPECTED_ALARM.to_owned()],
+        patient_ul: None,
+        checks: implicit_checks(profile),
         counts: Vec::new(),
         problems,
     };
@@ -87,19 +91,25 @@ fn lower(
     })
 }
 
+fn implicit_checks(profile: &RigProfile) -> Vec<String> {
+    let mut checks = vec![NO_UNEXPECTED_ALARM.to_owned()];
+    if profile.pump.supply_v.is_some() && profile.by_role(Role::Supply).is_some() {
+        checks.push(DEVICE_ANSWERS.to_owned());
+    }
+    checks
+}
+
 fn step(node: &Node, context: &mut Context<'_>) -> Option<Step> {
     let [(key, body)] = node.map()? else { return None };
     let entry = REGISTRY.iter().find(|s| s.variant.key == key.text)?;
     if !validate(body, &entry.variant.kind, entry.variant.key, &mut Diagnostics::new()) {
         // Its problems are reported already; its name must still be known to the steps after it.
         let _ = context.step_name(View::new(body), entry.variant.key);
-        if entry.variant.key == "start" {
+        if matches!(entry.variant.key, "start" | "change dose") {
             context.rate = Rate::Unknown;
         }
         if let Some(name) = View::new(body).text("name") {
-            let unknown =
-                crate::lower::Named { name: name.to_owned(), commanded_ul: f64::INFINITY, boluses: None, lasts: true };
-            context.named.push(unknown);
+            context.named.push(Named::lasting(name, f64::INFINITY));
         }
         return None;
     }

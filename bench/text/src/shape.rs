@@ -93,7 +93,13 @@ fn check(node: &Node, kind: &Kind, what: &str, problems: &mut Diagnostics) {
                 with_suggestion(node, message, words.iter().copied(), problems);
             }
         },
-        Kind::Quantity(dimension) => scalar(node, what, problems, |t| parse_quantity(t, *dimension).map(drop)),
+        Kind::Quantity(dimension) => scalar(node, what, problems, |t| match parse_quantity(t, *dimension)? {
+            // No span of time in any file is negative; a default must not stand in for a slip.
+            below if *dimension == Dimension::Time && below < 0.0 => {
+                Err(format!("expected a time of zero or more, but found '{}'", t.trim()))
+            }
+            _ => Ok(()),
+        }),
         Kind::Declared(dimension) => scalar(node, what, problems, |t| parse_declared(t, *dimension).map(drop)),
         Kind::Tolerance => scalar(node, what, problems, |t| parse_tolerance(t).map(drop)),
         Kind::Count(low, high) => scalar(node, what, problems, |t| match t.trim().parse::<u32>() {
@@ -110,7 +116,8 @@ fn check(node: &Node, kind: &Kind, what: &str, problems: &mut Diagnostics) {
         },
         Kind::OneOf(variants) => one_of(node, variants, what, problems),
         Kind::Short(short, full) => {
-            let kind = if matches!(node.value, Value::Map(_)) { full } else { short };
+            let listed = matches!((&node.value, full), (Value::List(_), Kind::List(..)));
+            let kind = if listed || matches!(node.value, Value::Map(_)) { full } else { short };
             check(node, kind, what, problems);
         }
     }

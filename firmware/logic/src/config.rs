@@ -4,13 +4,23 @@
 
 use core::fmt;
 
-use wire::{Identity, PROTOCOL, Target};
+use wire::{Alarm, Identity, PROTOCOL, Target};
 
 /// Longest text of an identity, bytes.
 pub const LABEL_MAX: usize = 32;
 
 /// One nanolitre in the unit of account, nL·µs/h.
 pub(crate) const NANOLITRE: u64 = 3_600_000_000;
+
+/// The bits of all alarms there are.
+pub(crate) const ALARMS_KNOWN: u16 = {
+    let (mut bits, mut at) = (0, 0);
+    while at < Alarm::ALL.len() {
+        bits |= Alarm::ALL[at].bit();
+        at += 1;
+    }
+    bits
+};
 
 /// The figures of one pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +55,31 @@ pub struct Config {
     pub motor_run_us: u64,
     /// Time after a run's beginning within which its rotation must be sensed, µs.
     pub rotation_deadline_us: u64,
+    /// Time after which telemetry that was opened closes by itself, µs.
+    pub telemetry_timeout_us: u64,
+    /// Voltage at rest below which the battery calls for a replacement, mV.
+    pub eri_mv: u16,
+    /// Voltage at rest or under load below which therapy ends, mV; not above `eri_mv`.
+    pub eos_mv: u16,
+    /// Time between two samples of voltage and pressure at rest, µs.
+    pub sample_interval_us: u64,
+    /// Gauge pressure at the outlet above which it is occluded, Pa; `None` is a pump without occlusion sensing.
+    pub occlusion_pa: Option<i32>,
+    /// Samples in a row above `occlusion_pa` that are an occlusion, 1 to 255.
+    pub occlusion_samples: u8,
+    /// What the reservoir can hold, nL.
+    pub reservoir_max_nl: u32,
+    /// What the reservoir of a new pump holds, nL.
+    pub reservoir_initial_nl: u32,
+    /// Below what the reservoir of a new pump is low, nL.
+    pub reservoir_low_nl: u32,
+    /// Time between the tones of a critical alarm, µs.
+    pub critical_interval_us: u64,
+    /// Time between the tones of any other alarm, µs.
+    pub other_interval_us: u64,
+    /// The alarms that the pump can raise, each [`Alarm::bit`]. What an alarm that is missing here would protect from
+    /// is not protected from either.
+    pub alarms_enabled: u16,
 }
 
 impl Config {
@@ -66,6 +101,18 @@ impl Config {
             bolus_rate_max_nl_per_h: 4_000_000,
             motor_run_us: 200_000,
             rotation_deadline_us: 400_000,
+            telemetry_timeout_us: 120_000_000,
+            eri_mv: 2_600,
+            eos_mv: 2_400,
+            sample_interval_us: 60_000_000,
+            occlusion_pa: Some(60_000),
+            occlusion_samples: 3,
+            reservoir_max_nl: 40_000_000,
+            reservoir_initial_nl: 20_000_000,
+            reservoir_low_nl: 2_000_000,
+            critical_interval_us: 600_000_000,
+            other_interval_us: 3_600_000_000,
+            alarms_enabled: ALARMS_KNOWN,
         }
     }
 
@@ -90,6 +137,33 @@ impl Config {
         let interval_us = self.shortest_interval_us();
         if self.motor_run_us > interval_us {
             return Err(ConfigError::MotorTooSlow { run_us: self.motor_run_us, interval_us });
+        }
+        self.validate_watch()
+    }
+
+    /// Whether the figures by which the pump watches itself fit together.
+    const fn validate_watch(&self) -> Result<(), ConfigError> {
+        if self.telemetry_timeout_us == 0
+            || self.sample_interval_us == 0
+            || self.critical_interval_us == 0
+            || self.other_interval_us == 0
+        {
+            return Err(ConfigError::Intervals);
+        }
+        if self.eos_mv == 0 || self.eos_mv > self.eri_mv {
+            return Err(ConfigError::Battery { eos_mv: self.eos_mv, eri_mv: self.eri_mv });
+        }
+        if self.occlusion_samples == 0 {
+            return Err(ConfigError::OcclusionSamples);
+        }
+        if self.reservoir_low_nl > self.reservoir_initial_nl
+            || self.reservoir_initial_nl > self.reservoir_max_nl
+            || self.reservoir_initial_nl < self.pulse_nl
+        {
+            return Err(ConfigError::Reservoir);
+        }
+        if self.alarms_enabled & !ALARMS_KNOWN != 0 {
+            return Err(ConfigError::Alarms { bits: self.alarms_enabled });
         }
         Ok(())
     }
@@ -178,6 +252,24 @@ pub enum ConfigError {
         /// Time between pulses, µs.
         interval_us: u64,
     },
+    /// A timeout or an interval is zero.
+    Intervals,
+    /// The end of service is at 0 mV or above the voltage that calls for a replacement.
+    Battery {
+        /// End of service, mV.
+        eos_mv: u16,
+        /// Elective replacement, mV.
+        eri_mv: u16,
+    },
+    /// No sample is needed for an occlusion.
+    OcclusionSamples,
+    /// A new pump's reservoir holds less than a pulse, is low at once, or holds more than it can.
+    Reservoir,
+    /// A bit is no alarm's.
+    Alarms {
+        /// The bits given.
+        bits: u16,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -196,6 +288,17 @@ impl fmt::Display for ConfigError {
                 f,
                 "motor too slow for the highest rates, expected a run of at most {interval_us} us, found {run_us} us"
             ),
+            Self::Intervals => f.write_str("timeouts and intervals do not fit, expected each above 0 us"),
+            Self::Battery { eos_mv, eri_mv } => {
+                write!(f, "battery limits do not fit, expected 0 < end of service <= {eri_mv} mV, found {eos_mv} mV")
+            }
+            Self::OcclusionSamples => f.write_str("occlusion samples do not fit, expected 1 to 255, found 0"),
+            Self::Reservoir => {
+                f.write_str("reservoir does not fit, expected low <= initial <= largest in nL and a pulse in it")
+            }
+            Self::Alarms { bits } => {
+                write!(f, "enabled alarms do not fit, expected bits of {ALARMS_KNOWN:#06x}, found {bits:#06x}")
+            }
         }
     }
 }
@@ -221,6 +324,17 @@ mod tests {
     }
 
     #[test]
+    fn figures_that_contradict_each_other_are_refused() {
+        let reference = Config::reference();
+        let check = |config: Config, expect| assert_eq!(config.validate(), Err(expect));
+        check(Config { eos_mv: 2_601, ..reference }, ConfigError::Battery { eos_mv: 2_601, eri_mv: 2_600 });
+        check(Config { reservoir_low_nl: 20_000_001, ..reference }, ConfigError::Reservoir);
+        check(Config { reservoir_initial_nl: 40_000_001, ..reference }, ConfigError::Reservoir);
+        check(Config { alarms_enabled: 0x100, ..reference }, ConfigError::Alarms { bits: 0x100 });
+        assert_eq!(reference.alarms_enabled, 0xFF);
+    }
+
+    #[test]
     fn empty_figures_are_refused() {
         let reference = Config::reference();
         let check = |config: Config, expect| assert_eq!(config.validate(), Err(expect));
@@ -228,6 +342,9 @@ mod tests {
         check(Config { rate_min_nl_per_h: 2_000_000, ..reference }, ConfigError::Rates);
         check(Config { bolus_min_nl: 0, ..reference }, ConfigError::Boluses);
         check(Config { rotation_deadline_us: 1, ..reference }, ConfigError::RotationDeadline);
+        check(Config { telemetry_timeout_us: 0, ..reference }, ConfigError::Intervals);
+        check(Config { sample_interval_us: 0, ..reference }, ConfigError::Intervals);
+        check(Config { occlusion_samples: 0, ..reference }, ConfigError::OcclusionSamples);
         assert_eq!(Label::new("µµµµµµµµµµµµµµµµµ"), Err(ConfigError::LabelTooLong { len: 34 }));
     }
 }

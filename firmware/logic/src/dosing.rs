@@ -70,9 +70,20 @@ pub(crate) struct Dosing {
 }
 
 impl Dosing {
-    pub(crate) fn new(pulse_nl: u32, now_us: u64) -> Self {
+    /// An account that holds `carry` already, nL·µs/h; what is a whole pulse of it falls due with the first advance.
+    pub(crate) fn new(pulse_nl: u32, carry: u128, now_us: u64) -> Self {
         let quantum = u128::from(pulse_nl) * u128::from(NANOLITRE);
-        Self { quantum, carry: 0, at_us: now_us, rate_nl_per_h: 0, bolus: None }
+        Self { quantum, carry, at_us: now_us, rate_nl_per_h: 0, bolus: None }
+    }
+
+    /// What is in the account and not yet a pulse, nL·µs/h.
+    pub(crate) const fn carry(&self) -> u128 {
+        self.carry
+    }
+
+    /// Whether nothing is scheduled.
+    pub(crate) const fn idle(&self) -> bool {
+        self.rate_nl_per_h == 0 && self.bolus.is_none()
     }
 
     /// The bolus that is running.
@@ -120,7 +131,7 @@ impl Dosing {
 
     /// When the next pulse falls due, or the bolus ends if that comes first.
     pub(crate) fn next_due_us(&self) -> Option<u64> {
-        let need = self.quantum - self.carry;
+        let need = self.quantum.saturating_sub(self.carry).max(1);
         let rate = u128::from(self.rate_nl_per_h);
         let Some(bolus) = &self.bolus else {
             return self.after(need.div_ceil(if rate == 0 { return None } else { rate }));
@@ -158,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_pulse_is_due_at_the_first_whole_microsecond() {
-        let mut dosing = Dosing::new(500, 7);
+        let mut dosing = Dosing::new(500, 0, 7);
         dosing.set_rate(20_833);
         // 500 nL at 20 833 nL/h last 86 401 382.4... µs.
         assert_eq!(dosing.next_due_us(), Some(7 + 86_401_383));
@@ -169,7 +180,7 @@ mod tests {
     #[test]
     fn a_bolus_adds_exactly_its_volume() {
         for (volume_nl, duration_us) in [(500, 7), (501, 999_983), (999_999, 3_600_000_001)] {
-            let mut dosing = Dosing::new(500, 0);
+            let mut dosing = Dosing::new(500, 0, 0);
             dosing.begin_bolus(DoseId(1), volume_nl, duration_us);
             let pulses = pulses_until(&mut dosing, duration_us);
             let left = dosing.carry;
@@ -181,7 +192,7 @@ mod tests {
 
     #[test]
     fn rate_and_bolus_share_one_account() {
-        let mut dosing = Dosing::new(500, 0);
+        let mut dosing = Dosing::new(500, 0, 0);
         dosing.set_rate(20_833);
         dosing.advance(1_234_567);
         dosing.begin_bolus(DoseId(1), 5_000, 600_000_000);
@@ -193,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_discarded_bolus_keeps_what_it_had_scheduled() {
-        let mut dosing = Dosing::new(500, 0);
+        let mut dosing = Dosing::new(500, 0, 0);
         dosing.begin_bolus(DoseId(1), 1_000, 1_000_000);
         dosing.advance(250_000);
         let bolus = dosing.discard_bolus().expect("is running");
@@ -203,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_largest_figures_do_not_overflow() {
-        let mut dosing = Dosing::new(u32::MAX, 0);
+        let mut dosing = Dosing::new(u32::MAX, 0, 0);
         dosing.set_rate(u32::MAX);
         dosing.begin_bolus(DoseId(1), u32::MAX, u64::from(u32::MAX) * 1_000);
         assert!(dosing.next_due_us().is_some());

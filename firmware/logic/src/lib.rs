@@ -7,17 +7,32 @@
 #![no_std]
 
 mod alarms;
+mod battery;
 mod config;
 mod doses;
 mod dosing;
+mod flex;
+mod line;
 pub mod link;
 mod log;
+mod memory;
 mod motor;
+mod parameters;
+mod patient;
+mod protection;
 mod pump;
+mod requests;
+mod reservoir;
+mod sampling;
+mod step;
 
 pub use alarms::PUMP_STOPPED_US;
+pub use battery::BATTERY_SAMPLES;
 pub use config::{Config, ConfigError, LABEL_MAX, Label};
 pub use doses::DOSES_REMEMBERED;
 pub use log::LOG_CAPACITY;
+pub use memory::Memory;
 pub use motor::{MotorRun, RUNS_PER_PULSE_MAX};
-pub use pump::{Answer, Input, Output, Pump};
+pub use parameters::PARAMETERS_LEN;
+pub use pump::Pump;
+pub use step::{Answer, Input, Output, Senses, Tone};

@@ -6,7 +6,7 @@
 
 use wire::{FRAME_MAX, FrameBuffer, FrameError, Refusal, Reply, Request, decode_request, encode_reply};
 
-use crate::{Answer, Config, Input, Output, Pump};
+use crate::{Answer, Config, Input, Output, Pump, Senses};
 
 /// What a byte completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,7 @@ impl Link {
         &mut self,
         pump: &mut Pump,
         now_us: u64,
+        senses: Senses,
         bytes: &[u8],
         out: &mut impl FnMut(&[u8]),
         outputs: &mut impl FnMut(Output),
@@ -89,7 +90,7 @@ impl Link {
                 None => {}
                 Some(Received::Ready) => out(self.reply()),
                 Some(Received::Request { seq, request }) => {
-                    let output = pump.step(now_us, Input::Request(request));
+                    let output = pump.step(now_us, senses, Input::Request(request));
                     outputs(output);
                     if let Some(answer) = &output.reply {
                         out(self.answer(seq, request, answer, pump.config()));

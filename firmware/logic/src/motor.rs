@@ -25,6 +25,21 @@ pub(crate) enum Missing {
     Stall,
 }
 
+/// What a reset leaves of the motor's state. A pulse whose rotation was not sensed is still owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// Pulses due whose rotation has not been sensed.
+    pub(crate) pulses: u64,
+    /// Whether the first of them has been driven.
+    pub(crate) begun: bool,
+    /// Steps sensed for it.
+    pub(crate) turned: u16,
+}
+
+impl Owed {
+    pub(crate) const NOTHING: Self = Self { pulses: 0, begun: false, turned: 0 };
+}
+
 /// The motor's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Motor {
@@ -43,24 +58,28 @@ pub(crate) struct Motor {
     awaited_until_us: Option<u64>,
     /// When the motor can be driven again.
     free_at_us: u64,
-    /// While held, no run begins.
+    /// While held, no run begins, and one that failed is not judged.
     held: bool,
+    /// While paused, no run begins, and one that failed is judged as ever.
+    paused: bool,
     pulses: u32,
 }
 
 impl Motor {
-    pub(crate) fn new(config: &Config, now_us: u64) -> Self {
+    /// A motor at rest that owes this much.
+    pub(crate) fn new(config: &Config, owed: Owed, now_us: u64) -> Self {
         Self {
             steps_per_pulse: config.steps_per_pulse,
             run_us: config.motor_run_us,
             deadline_us: config.rotation_deadline_us,
-            owed: 0,
-            begun: false,
-            turned: 0,
+            owed: owed.pulses,
+            begun: owed.begun && owed.pulses > 0,
+            turned: owed.turned.min(config.steps_per_pulse - 1),
             failures: 0,
             awaited_until_us: None,
             free_at_us: now_us,
             held: false,
+            paused: false,
             pulses: 0,
         }
     }
@@ -68,6 +87,11 @@ impl Motor {
     /// Pulses whose rotation was sensed.
     pub(crate) fn pulses(&self) -> u32 {
         self.pulses
+    }
+
+    /// What a reset would leave.
+    pub(crate) const fn owed(&self) -> Owed {
+        Owed { pulses: self.owed, begun: self.begun, turned: self.turned }
     }
 
     /// Queues pulses that fell due.
@@ -85,14 +109,25 @@ impl Motor {
         self.held = false;
     }
 
-    /// Takes sensed rotation. Rotation that comes after its deadline still counts for the pulse that is owed.
-    pub(crate) fn sense(&mut self, steps: u16) {
+    /// Begins no more runs for a while, without a word about the one under way.
+    pub(crate) const fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// The pause is over.
+    pub(crate) const fn resume(&mut self) {
+        self.paused = false;
+    }
+
+    /// Takes sensed rotation; whether it completed a pulse. Rotation that comes after its deadline still counts for
+    /// the pulse that is owed.
+    pub(crate) fn sense(&mut self, steps: u16) -> bool {
         if !self.begun {
-            return;
+            return false;
         }
         self.turned = self.turned.saturating_add(steps);
         if self.turned < self.steps_per_pulse {
-            return;
+            return false;
         }
         self.owed = self.owed.saturating_sub(1);
         self.begun = false;
@@ -100,6 +135,7 @@ impl Motor {
         self.failures = 0;
         self.awaited_until_us = None;
         self.pulses = self.pulses.saturating_add(1);
+        true
     }
 
     /// When the rotation of the run under way must have been sensed.
@@ -141,7 +177,7 @@ impl Motor {
     }
 
     fn waiting(&self) -> bool {
-        self.owed > 0 && !self.held && self.awaited_until_us.is_none()
+        self.owed > 0 && !self.held && !self.paused && self.awaited_until_us.is_none()
     }
 }
 
@@ -150,7 +186,7 @@ mod tests {
     use super::*;
 
     fn motor() -> Motor {
-        Motor::new(&Config::reference(), 0)
+        Motor::new(&Config::reference(), Owed::NOTHING, 0)
     }
 
     #[test]
@@ -202,6 +238,32 @@ mod tests {
         motor.sense(48);
         motor.release();
         assert_eq!((motor.pulses(), motor.start(600_000)), (1, None));
+    }
+
+    #[test]
+    fn a_pause_neither_makes_nor_hides_a_stall() {
+        let mut motor = motor();
+        motor.owe(1);
+        motor.start(0);
+        motor.pause();
+        assert_eq!(motor.deadline_us(), Some(400_000));
+        assert_eq!((motor.miss(), motor.start(400_000), motor.next_due_us()), (Missing::Retry, None, None));
+        motor.resume();
+        assert_eq!(motor.start(500_000), Some(MotorRun { steps: 48 }));
+        motor.pause();
+        assert_eq!(motor.miss(), Missing::Stall);
+    }
+
+    #[test]
+    fn a_pulse_under_way_at_a_reset_is_owed_less_the_steps_sensed() {
+        let mut before = motor();
+        before.owe(3);
+        before.start(0);
+        before.sense(40);
+        let mut motor = Motor::new(&Config::reference(), before.owed(), 7);
+        assert_eq!(motor.start(7), Some(MotorRun { steps: 8 }));
+        assert!(motor.sense(8));
+        assert_eq!((motor.pulses(), motor.owed), (1, 2));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The host link end to end: frames in, frames out, and what is said twice or damaged.
 
 use logic::link::Link;
-use logic::{Config, Output, Pump};
+use logic::{Config, Output, Pump, Senses};
 use wire::{
     DoseId, FRAME_MAX, Refusal, Reply, Request, ResetCause, Status, Target, decode_reply, encode_reply, encode_request,
 };
@@ -20,9 +20,16 @@ impl Line {
 
     fn bytes(&mut self, now_us: u64, bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut replies = Vec::new();
-        self.link.serve(&mut self.pump, now_us, bytes, &mut |reply| replies.push(reply.to_vec()), &mut |output| {
-            self.outputs.push(output);
-        });
+        self.link.serve(
+            &mut self.pump,
+            now_us,
+            Senses::NOMINAL,
+            bytes,
+            &mut |reply| replies.push(reply.to_vec()),
+            &mut |output| {
+                self.outputs.push(output);
+            },
+        );
         replies
     }
 

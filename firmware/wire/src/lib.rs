@@ -13,9 +13,9 @@ mod message;
 pub use alarm::Alarm;
 pub use frame::{FRAME_MAX, FrameBuffer, FrameError, decode_reply, decode_request, encode_reply, encode_request};
 pub use message::{
-    BolusProgress, DoseId, Identity, LOG_PAGE_MAX, LogEntry, LogEvent, LogPage, Refusal, Reply, Request, ResetCause,
-    Status, Target, Therapy,
+    BolusProgress, DoseId, FLEX_STEPS_MAX, FlexStep, Identity, LOG_PAGE_MAX, LogEntry, LogEvent, LogPage, Refusal,
+    Reply, Request, ResetCause, Status, Target, Therapy,
 };
 
 /// Version of the messages and their encoding; a pump reports it in its [`Identity`].
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;

@@ -13,6 +13,9 @@ use crate::Alarm;
 /// Most entries that one reply carries; the longest such page fits one frame.
 pub const LOG_PAGE_MAX: usize = 6;
 
+/// Most steps of a flex schedule.
+pub const FLEX_STEPS_MAX: usize = 8;
+
 /// Names one delivery of drug. The pump executes each id once and answers a repeated one from memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DoseId(pub u64);
@@ -40,7 +43,8 @@ pub enum Request {
         /// Time over which it is spread, ms.
         duration_ms: u32,
     },
-    /// Stop therapy, discard a running bolus, clear a motor stall.
+    /// Stop therapy, discard a running bolus, clear the alarms that wait for a stop: motor stall, occlusion, memory
+    /// error, and end of service if the voltage is good again.
     Stop,
     /// Infuse at the lowest rate that keeps the rotor moving.
     MinimumRate,
@@ -49,6 +53,51 @@ pub enum Request {
         /// Index of the first entry wanted.
         from: u32,
     },
+    /// Infuse by a schedule over the day from now on; a running bolus goes on.
+    StartFlex {
+        /// The delivery's id.
+        dose: DoseId,
+        /// The minute of the pump's day that begins now, 0 to 1439.
+        minute_of_day: u16,
+        /// The steps, all that exist before the first `None`, in order of the day; the last holds over midnight.
+        steps: [Option<FlexStep>; FLEX_STEPS_MAX],
+    },
+    /// Open telemetry: a running therapy may be changed. The motor rests meanwhile; what falls due is given after.
+    TelemetryOpen,
+    /// Close telemetry.
+    TelemetryClose,
+    /// Set what the patient may give himself.
+    SetPatient {
+        /// Volume of a patient's bolus, nL; 0 forbids them.
+        volume_nl: u32,
+        /// Time over which it is spread, ms.
+        duration_ms: u32,
+        /// Time from the beginning of one within which no other is given, s.
+        lockout_s: u32,
+        /// Most that are given within 24 h.
+        daily_max: u8,
+    },
+    /// The patient's button.
+    PatientBolus {
+        /// The delivery's id.
+        dose: DoseId,
+    },
+    /// Take the reservoir to hold this much, after a refill.
+    SetReservoir {
+        /// What it holds, nL.
+        volume_nl: u32,
+        /// Below what it is low, nL.
+        low_nl: u32,
+    },
+}
+
+/// From a minute of the day on, a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlexStep {
+    /// The minute of the day, 0 to 1439.
+    pub from_min: u16,
+    /// Continuous rate, nL/h.
+    pub rate_nl_per_h: u32,
 }
 
 /// What the pump answers; it never speaks unasked.
@@ -119,6 +168,16 @@ pub struct Status {
     pub log_next: u32,
     /// The active alarms, each [`Alarm::bit`].
     pub alarms: u16,
+    /// What the reservoir holds by the pump's calculation, nL.
+    pub reservoir_nl: u32,
+    /// The battery's voltage with the motor at rest, mV.
+    pub battery_mv: u16,
+    /// The battery's voltage while the motor last ran, mV; 0 before its first run.
+    pub battery_loaded_mv: u16,
+    /// Gauge pressure at the pump's outlet, Pa.
+    pub line_pa: i32,
+    /// Whether telemetry is open.
+    pub telemetry: bool,
 }
 
 /// The pump's continuous therapy.
@@ -130,6 +189,8 @@ pub enum Therapy {
     Continuous,
     /// Continuous infusion at the lowest rate.
     MinimumRate,
+    /// Continuous infusion by a schedule over the day.
+    Flex,
 }
 
 /// How far a bolus has come.
@@ -169,6 +230,27 @@ pub enum Refusal {
     CriticalAlarm(Alarm),
     /// The frame arrived whole but holds no request that this pump knows.
     NotUnderstood,
+    /// A running therapy is changed by telemetry only, and telemetry is closed.
+    TelemetryClosed,
+    /// The schedule has no step, its minutes are not in order, or not below 1440.
+    BadSchedule,
+    /// No patient bolus is allowed.
+    NoPatientBolus,
+    /// The last patient bolus was too short a time ago.
+    Lockout {
+        /// Time until the next one is given, s, rounded up.
+        remaining_s: u32,
+    },
+    /// As many patient boluses as are allowed were given within 24 h.
+    DailyMaximum {
+        /// How many are allowed.
+        max: u8,
+    },
+    /// More than the reservoir can hold.
+    ReservoirOutOfRange {
+        /// What it can hold, nL.
+        max_nl: u32,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -188,6 +270,12 @@ impl fmt::Display for Refusal {
                 write!(f, "therapy is locked by the alarm {alarm}, stop the pump to clear it")
             }
             Self::NotUnderstood => f.write_str("request not understood"),
+            Self::TelemetryClosed => f.write_str("a therapy is running, open telemetry to change it"),
+            Self::BadSchedule => f.write_str("bad schedule, expected 1 to 8 steps with rising minutes below 1440"),
+            Self::NoPatientBolus => f.write_str("no patient bolus is programmed"),
+            Self::Lockout { remaining_s } => write!(f, "patient bolus locked out for another {remaining_s} s"),
+            Self::DailyMaximum { max } => write!(f, "the daily maximum of {max} patient boluses has been given"),
+            Self::ReservoirOutOfRange { max_nl } => write!(f, "reservoir out of range, expected at most {max_nl} nL"),
         }
     }
 }
@@ -209,9 +297,9 @@ pub struct LogPage {
 /// One entry of the pump's event log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// Counts from 0 at boot, one more for each entry.
+    /// Counts from 0 at the first boot, one more for each entry, over resets.
     pub index: u32,
-    /// When it happened, µs since boot.
+    /// When it happened, µs since its own boot: the last [`LogEvent::Booted`] before it.
     pub at_us: u64,
     /// What happened.
     pub event: LogEvent,
@@ -220,7 +308,7 @@ pub struct LogEntry {
 /// What the pump writes in its event log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogEvent {
-    /// The pump came up; its log and dose memory are empty.
+    /// The pump came up. Log, dose memory and programme outlive a reset; times begin anew, telemetry is closed.
     Booted(ResetCause),
     /// Continuous infusion began or changed its rate.
     TherapyStarted {
@@ -256,6 +344,46 @@ pub enum LogEvent {
     AlarmRaised(Alarm),
     /// An alarm is no longer active.
     AlarmCleared(Alarm),
+    /// Infusion by a schedule began or changed its schedule.
+    FlexStarted {
+        /// The delivery's id.
+        dose: DoseId,
+        /// The minute of the day that began then.
+        minute_of_day: u16,
+        /// Continuous rate then, nL/h.
+        rate_nl_per_h: u32,
+    },
+    /// The schedule came to its next step.
+    FlexStepped {
+        /// Continuous rate from then on, nL/h.
+        rate_nl_per_h: u32,
+    },
+    /// Telemetry was opened.
+    TelemetryOpened,
+    /// Telemetry was closed.
+    TelemetryClosed {
+        /// By the pump, because the host had forgotten it.
+        timed_out: bool,
+    },
+    /// What the patient may give himself was set.
+    PatientSet {
+        /// Volume of a patient's bolus, nL.
+        volume_nl: u32,
+        /// Lockout, s.
+        lockout_s: u32,
+        /// Most within 24 h.
+        daily_max: u8,
+    },
+    /// The patient's button was pressed and nothing was given.
+    PatientRefused {
+        /// The delivery's id.
+        dose: DoseId,
+    },
+    /// The reservoir's content was set.
+    ReservoirSet {
+        /// What it holds, nL.
+        volume_nl: u32,
+    },
 }
 
 /// Why the pump came up.

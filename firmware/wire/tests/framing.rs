@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wire::{
-    Alarm, BolusProgress, DoseId, FRAME_MAX, FrameBuffer, FrameError, Identity, LogEntry, LogEvent, LogPage, Refusal,
-    Reply, Request, Status, Target, Therapy, decode_reply, decode_request, encode_reply, encode_request,
+    Alarm, BolusProgress, DoseId, FRAME_MAX, FlexStep, FrameBuffer, FrameError, Identity, LogEntry, LogEvent, LogPage,
+    Refusal, Reply, Request, Status, Target, Therapy, decode_reply, decode_request, encode_reply, encode_request,
 };
 
 fn dose() -> impl Strategy<Value = DoseId> {
@@ -20,6 +20,19 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Request::Stop),
         Just(Request::MinimumRate),
         any::<u32>().prop_map(|from| Request::Log { from }),
+        (dose(), any::<u16>(), proptest::array::uniform8(proptest::option::of(any::<(u16, u32)>()))).prop_map(
+            |(dose, minute_of_day, steps)| {
+                let step = |(from_min, rate_nl_per_h)| FlexStep { from_min, rate_nl_per_h };
+                Request::StartFlex { dose, minute_of_day, steps: steps.map(|given| given.map(step)) }
+            }
+        ),
+        Just(Request::TelemetryOpen),
+        Just(Request::TelemetryClose),
+        any::<(u32, u32, u32, u8)>().prop_map(|(volume_nl, duration_ms, lockout_s, daily_max)| {
+            Request::SetPatient { volume_nl, duration_ms, lockout_s, daily_max }
+        }),
+        dose().prop_map(|dose| Request::PatientBolus { dose }),
+        any::<(u32, u32)>().prop_map(|(volume_nl, low_nl)| Request::SetReservoir { volume_nl, low_nl }),
     ]
 }
 
@@ -36,7 +49,7 @@ fn reply() -> impl Strategy<Value = Reply<'static>> {
     let entries = proptest::array::uniform6(proptest::option::of((any::<(u32, u64)>(), event())));
     prop_oneof![
         Just(Reply::Identity(Identity {
-            protocol: 1,
+            protocol: 2,
             model: "m",
             serial: "",
             hardware: "µ",
@@ -53,6 +66,11 @@ fn reply() -> impl Strategy<Value = Reply<'static>> {
                 log_oldest: oldest,
                 log_next: next,
                 alarms,
+                reservoir_nl: pulses,
+                battery_mv: alarms,
+                battery_loaded_mv: alarms / 2,
+                line_pa: -7,
+                telemetry: alarms % 2 == 0,
             })
         }),
         any::<(u64, bool)>().prop_map(|(at_us, repeated)| Reply::Accepted { at_us, repeated }),

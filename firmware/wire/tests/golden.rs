@@ -2,8 +2,9 @@
 //! longer understand each other: raise `PROTOCOL`, then renew the bytes.
 
 use wire::{
-    Alarm, BolusProgress, DoseId, FRAME_MAX, Identity, LogEntry, LogEvent, LogPage, PROTOCOL, Refusal, Reply, Request,
-    ResetCause, Status, Target, Therapy, decode_reply, decode_request, encode_reply, encode_request,
+    Alarm, BolusProgress, DoseId, FLEX_STEPS_MAX, FRAME_MAX, FlexStep, Identity, LogEntry, LogEvent, LogPage, PROTOCOL,
+    Refusal, Reply, Request, ResetCause, Status, Target, Therapy, decode_reply, decode_request, encode_reply,
+    encode_request,
 };
 
 const DOSE: DoseId = DoseId(0x0123_4567_89ab_cdef);
@@ -54,6 +55,31 @@ fn requests() {
 }
 
 #[test]
+fn requests_of_the_second_protocol() {
+    let mut steps = [None; FLEX_STEPS_MAX];
+    steps[0] = Some(FlexStep { from_min: 360, rate_nl_per_h: 20_833 });
+    steps[1] = Some(FlexStep { from_min: 1_320, rate_nl_per_h: 0 });
+    check_request(
+        600,
+        Request::StartFlex { dose: DOSE, minute_of_day: 1_439, steps },
+        "1951d80407ef9bafcdf8acd191019f0b01e802e1a20101a80a010101010101057bd9e69900",
+    );
+    check_request(601, Request::TelemetryOpen, "0951d9040852f41aba00");
+    check_request(602, Request::TelemetryClose, "0951da04099d7a5bcf00");
+    check_request(
+        603,
+        Request::SetPatient { volume_nl: 5_000, duration_ms: 600_000, lockout_s: 3_600, daily_max: 4 },
+        "1151db040a8827c0cf24901c04097480af00",
+    );
+    check_request(604, Request::PatientBolus { dose: DOSE }, "1251dc040bef9bafcdf8acd19101f579f8ad00");
+    check_request(
+        605,
+        Request::SetReservoir { volume_nl: 20_000_000, low_nl: 2_000_000 },
+        "1051dd040c80dac40980897a3887919300",
+    );
+}
+
+#[test]
 fn replies() {
     let identity = Identity {
         protocol: PROTOCOL,
@@ -63,16 +89,16 @@ fn replies() {
         firmware: "0.1.0",
         target: Target::Host,
     };
-    check_reply(0, Reply::Identity(identity), "0252011701074954502d5245460430303031014105302e312e30059d296ef700");
+    check_reply(0, Reply::Identity(identity), "0252011702074954502d5245460430303031014105302e312e3005a0108b8100");
     check_reply(
         1,
         Reply::Identity(Identity { target: Target::Emulated, ..identity }),
-        "0352011c01074954502d5245460430303031014105302e312e30010589e22500",
+        "0352011c02074954502d5245460430303031014105302e312e300138b0075300",
     );
     check_reply(
         2,
         Reply::Identity(Identity { target: Target::Board, ..identity }),
-        "0352021c01074954502d5245460430303031014105302e312e3002ec6e068900",
+        "0352021c02074954502d5245460430303031014105302e312e3002d157e3ff00",
     );
     let status = Status {
         now_us: 259_200_000_000,
@@ -83,17 +109,31 @@ fn replies() {
         log_oldest: 0,
         log_next: 4,
         alarms: Alarm::PumpStopped48h.bit(),
+        reservoir_nl: 18_500_500,
+        battery_mv: 2_998,
+        battery_loaded_mv: 2_871,
+        line_pa: -1_250,
+        telemetry: true,
     };
-    check_reply(3, Reply::Status(status), "1c52030180c098ccc50701918d0301ef9bafcdf8acd19101e121b717070402ca7f0e1d00");
+    check_reply(
+        3,
+        Reply::Status(status),
+        "1c52030180c098ccc50701918d0301ef9bafcdf8acd19101e121b7171104029497e908b617b716c31301c514940100",
+    );
     check_reply(
         4,
         Reply::Status(Status { therapy: Therapy::Stopped, bolus: None, ..status }),
-        "0a52040180c098ccc50704918d0303b71707040256dbf3d500",
+        "0a52040180c098ccc50704918d0303b7171204029497e908b617b716c31301b2a5d0bd00",
     );
     check_reply(
         5,
         Reply::Status(Status { therapy: Therapy::MinimumRate, ..status }),
-        "1c52050180c098ccc50702918d0301ef9bafcdf8acd19101e121b717070402b02d71f700",
+        "1c52050180c098ccc50702918d0301ef9bafcdf8acd19101e121b7171204029497e908b617b716c313016a7df29c00",
+    );
+    check_reply(
+        19,
+        Reply::Status(Status { therapy: Therapy::Flex, telemetry: false, ..status }),
+        "1c52130180c098ccc50703918d0301ef9bafcdf8acd19101e121b7170d04029497e908b617b716c31305b82ab1bb00",
     );
     check_reply(6, Reply::Accepted { at_us: 1_000_000, repeated: false }, "07520602c0843d057982267f00");
     check_reply(7, Reply::Accepted { at_us: 1_000_000, repeated: true }, "0c520702c0843d014a617dc300");
@@ -110,6 +150,84 @@ fn refusals() {
     check_reply(12, Reply::Refused(Refusal::CriticalAlarm(Alarm::MotorStall)), "05520c03040553af0da800");
     check_reply(13, Reply::Refused(Refusal::CriticalAlarm(Alarm::PumpStopped48h)), "0a520d030401a0f8b66700");
     check_reply(14, Reply::Refused(Refusal::NotUnderstood), "09520e03057392991100");
+}
+
+#[test]
+fn refusals_of_the_second_protocol() {
+    check_reply(20, Reply::Refused(Refusal::TelemetryClosed), "09521403066fe5219900");
+    check_reply(21, Reply::Refused(Refusal::BadSchedule), "0952150307cebfe4ef00");
+    check_reply(22, Reply::Refused(Refusal::NoPatientBolus), "0952160308061c1d7d00");
+    check_reply(23, Reply::Refused(Refusal::Lockout { remaining_s: 3_599 }), "0b521703098f1c670f3a9700");
+    check_reply(24, Reply::Refused(Refusal::DailyMaximum { max: 4 }), "0a5218030a040c8698ee00");
+    check_reply(
+        25,
+        Reply::Refused(Refusal::ReservoirOutOfRange { max_nl: 40_000_000 }),
+        "0d5219030b80b489135b33d23000",
+    );
+}
+
+#[test]
+fn log_pages_of_the_second_protocol() {
+    let new_alarms = [
+        Alarm::Occlusion,
+        Alarm::EmptyReservoir,
+        Alarm::EndOfService,
+        Alarm::MemoryError,
+        Alarm::LowReservoir,
+        Alarm::ElectiveReplacement,
+    ];
+    check_reply(
+        26,
+        page(&new_alarms.map(LogEvent::AlarmRaised)),
+        "04521a043c30012880c8ceb40d0602012980c8ceb40d0603012a80c8ceb40d0604012b80c8ceb40d0605012c80c8ceb40d0606012d80c8ceb40d060751abe6bf00",
+    );
+    let programmed = [
+        LogEvent::FlexStarted { dose: DOSE, minute_of_day: 1_439, rate_nl_per_h: 20_833 },
+        LogEvent::FlexStepped { rate_nl_per_h: 0 },
+        LogEvent::TelemetryOpened,
+        LogEvent::TelemetryClosed { timed_out: false },
+        LogEvent::TelemetryClosed { timed_out: true },
+    ];
+    check_reply(
+        27,
+        page(&programmed),
+        "04521b042030012880c8ceb40d08ef9bafcdf8acd191019f0be1a201012980c8ceb40d0911012a80c8ceb40d0a012b80c8ceb40d0b0a012c80c8ceb40d0b0105cbecfbc600",
+    );
+    let given = [
+        LogEvent::PatientSet { volume_nl: 5_000, lockout_s: 3_600, daily_max: 4 },
+        LogEvent::PatientRefused { dose: DOSE },
+        LogEvent::ReservoirSet { volume_nl: 20_000_000 },
+    ];
+    check_reply(
+        28,
+        page(&given),
+        "04521c042c30012880c8ceb40d0c8827901c04012980c8ceb40d0def9bafcdf8acd19101012a80c8ceb40d0e80dac409010105f306871300",
+    );
+}
+
+#[test]
+fn the_longest_schedule_and_status_fit_a_frame() {
+    let steps = [Some(FlexStep { from_min: u16::MAX, rate_nl_per_h: u32::MAX }); FLEX_STEPS_MAX];
+    let flex = Request::StartFlex { dose: DoseId(u64::MAX), minute_of_day: u16::MAX, steps };
+    let len = encode_request(u16::MAX, &flex, &mut [0; FRAME_MAX]);
+    assert!(len.is_ok(), "{len:?}");
+    let status = Status {
+        now_us: u64::MAX,
+        therapy: Therapy::Flex,
+        rate_nl_per_h: u32::MAX,
+        bolus: Some(BolusProgress { dose: DoseId(u64::MAX), remaining_nl: u32::MAX }),
+        pulses: u32::MAX,
+        log_oldest: u32::MAX,
+        log_next: u32::MAX,
+        alarms: u16::MAX,
+        reservoir_nl: u32::MAX,
+        battery_mv: u16::MAX,
+        battery_loaded_mv: u16::MAX,
+        line_pa: i32::MIN,
+        telemetry: true,
+    };
+    let len = encode_reply(u16::MAX, &Reply::Status(status), &mut [0; FRAME_MAX]);
+    assert!(len.is_ok(), "{len:?}");
 }
 
 #[test]

@@ -148,9 +148,17 @@ fn profile(virtual_time: bool) -> RigProfile {
             bolus_max_ul: Volume::from_ul(100.0),
             bolus_rate_max_ul_per_h: FlowRate::from_ul_per_h(5000.0),
             pulse_ul: Volume::from_ul(2.0),
+            reservoir_ul: Volume::from_ul(40_000.0),
+            supply_v: None,
         },
         method: method(),
-        safe: SafeState { pump: SafePump::Stopped, within: Duration::from_secs(10) },
+        safe: SafeState {
+            pump: SafePump::Stopped,
+            valve_open: true,
+            supply_v: None,
+            supply_off: false,
+            within: Duration::from_secs(10),
+        },
         scripted_operator: true,
         script: Vec::new(),
     }
@@ -171,6 +179,7 @@ fn method() -> Method {
         evaporation_swing: Ratio::from_percent(30.0),
         averaging: Duration::from_secs(30),
         settling: Duration::from_secs(20),
+        valve_displacement_ul: None,
     }
 }
 
@@ -270,6 +279,7 @@ pub(crate) fn stream(fake: &Fake) -> Stream {
         actions: vec!["told the pump to stop".to_owned()],
         log_read: true,
         confirmed: true,
+        unconfirmed: Vec::new(),
         took_ms: 41,
     };
     stream.push(t + 41_000_000, EventKind::SafeStopped(report));

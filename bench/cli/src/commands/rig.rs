@@ -1,4 +1,4 @@
-//! `dosebench rig serve`: a rig's simulators on pseudo-terminals, in real time.
+//! `dosebench rig serve`: a rig's simulators on pseudo-terminals and sockets, in real time.
 //!
 //! Prints the path of the rig file to run against, then stays until a signal comes.
 
@@ -26,9 +26,6 @@ enum Command {
         /// Where to write the rig file to run against; a new folder unless given
         #[arg(long)]
         out: Option<PathBuf>,
-        /// The rig's station
-        #[arg(long)]
-        station: Option<String>,
         /// The seed of everything random
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -36,10 +33,9 @@ enum Command {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let Command::Serve { rig, out, station, seed } = &args.command;
+    let Command::Serve { rig, out, seed } = &args.command;
     let source = load::rig_source(rig)?;
     let file = load::rig(&source)?;
-    let station = file.station(station.as_deref()).map_err(Failure::input)?;
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let (out, temporary) = match out {
         Some(out) => {
@@ -63,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         let _gone = stop.send(());
     });
     let result = runtime.block_on(async {
-        let served = Served::open(&source, station, *seed, &out)?;
+        let served = Served::open(&source, &file, *seed, &out).await?;
         let path = out.canonicalize()?;
         let serving = tokio::spawn(served.run());
         say!("{}", path.display());

@@ -105,3 +105,10 @@ pub(crate) fn truth(folder: &Path) -> Vec<(f64, f64)> {
 pub(crate) fn delivered(truth: &[(f64, f64)], until_s: f64) -> f64 {
     truth.iter().take_while(|(t, _)| *t <= until_s).last().map_or(0.0, |(_, v)| *v)
 }
+
+/// When a mark was set, in s of run time.
+pub(crate) fn mark(folder: &Path, name: &str) -> f64 {
+    let (events, _) = events(folder);
+    let marked = events.iter().find(|e| matches!(&e.kind, domain::EventKind::Marked { mark } if mark == name));
+    marked.expect("marked").t_ns.seconds()
+}

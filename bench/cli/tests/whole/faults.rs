@@ -70,7 +70,11 @@ fn a_gap_over_a_weighing_makes_the_check_inconclusive() {
 #[test]
 fn a_silent_pump_is_the_benchs_fault_while_nothing_shows_that_it_is_the_devices() {
     let bench = Bench::new();
-    let done = run(&bench, "{device: pump, fault: silent, from: 1 h, until: 70 min}");
+    // The supply is silent as well: nobody knows whether the board was powered.
+    let done = run(
+        &bench,
+        "{device: pump, fault: silent, from: 1 h, until: 70 min}, {device: supply, fault: silent, from: 64 min, until: 66 min}",
+    );
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.summary);
     // A pump that does not hear cannot confirm; the record says so instead of calling the station safe.
     assert!(!safe(&done));

@@ -1,69 +1,12 @@
 //! The real path: simulators on pseudo-terminals in one process, the bench in another, in real time.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::common::{Bench, done, events};
+use crate::server::{Server, eventually, signal};
 use domain::EventKind;
-use serde_json::Value;
-
-/// A rig that is served, until it is dropped.
-struct Server {
-    child: Child,
-    rig: PathBuf,
-}
-
-impl Server {
-    fn start(bench: &Bench, rig: &str) -> Self {
-        let out = bench.path("served.yaml").display().to_string();
-        let mut child =
-            bench.command(&["rig", "serve", rig, "--out", &out]).stdout(Stdio::piped()).spawn().expect("started");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-        let rig = PathBuf::from(line.trim());
-        assert!(rig.is_absolute() && rig.is_file(), "{line}");
-        Self { child, rig }
-    }
-
-    fn rig(&self) -> String {
-        self.rig.display().to_string()
-    }
-
-    fn state(&self) -> Value {
-        let bytes = std::fs::read(self.rig.with_file_name("state.json")).expect("a state");
-        serde_json::from_slice(&bytes).expect("JSON, never half of it")
-    }
-
-    /// Ends the server as an operator would; it must say that all is well.
-    fn stop(mut self) {
-        signal(self.child.id(), "TERM");
-        assert_eq!(self.child.wait().expect("ended").code(), Some(0));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // A test that fails must not leave a server behind; one that is stopped already is not there any more.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn signal(child: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &child.to_string()]).status().expect("kill");
-    assert!(status.success());
-}
-
-/// Waits for something to become true, at most so long.
-fn eventually(what: &str, within: Duration, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < within, "{what} within {within:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 fn only_run(runs: &Path) -> Option<PathBuf> {
     std::fs::read_dir(runs).ok()?.next()?.ok().map(|e| e.path())
@@ -169,7 +112,7 @@ fn a_stop_that_leaves_the_station_unsafe_is_no_plain_stop() {
     let bench = Bench::new();
     let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
         .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
-        .replace("within: 10 s", "within: 2 s")
+        .replace("supply off: if the pump does not confirm, within: 10 s", "within: 2 s")
         .replace(
             "simulation: {delivered too much: 1.2 %}",
             "simulation: {faults: [{device: pump, fault: silent, from: 2 s}]}",

@@ -71,7 +71,11 @@ fn a_port_that_is_not_there_is_a_bench_error_before_anything_moves() {
     let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
         .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
         .replace("    operator: {script: {fluid lot: simulated}}\n", "")
-        .replace("driver: mt-sics\n      port: simulated", "driver: mt-sics\n      port: {serial: /dev/no-such-port}");
+        .replacen(
+            "driver: mt-sics\n      port: simulated",
+            "driver: mt-sics\n      port: {serial: /dev/no-such-port}",
+            1,
+        );
     let rig = bench.write("rig.yaml", &rig);
     let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")));

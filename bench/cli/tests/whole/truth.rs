@@ -11,8 +11,8 @@ struct Compared {
     expanded: f64,
 }
 
-fn compare(bench: &Bench, scenario: &str, seed: u64, check: &str, window: &Window) -> Compared {
-    let done = bench.run(scenario, &["--seed", &seed.to_string()]);
+fn compare(bench: &Bench, rig: &str, scenario: &str, seed: u64, check: &str, window: &Window) -> Compared {
+    let done = bench.run(scenario, &["--rig", rig, "--seed", &seed.to_string()]);
     let mut ledger = Ledger::new();
     let (events, torn) = events(&done.folder());
     assert_eq!(torn, None);
@@ -39,8 +39,9 @@ fn covered(all: &[Compared]) -> usize {
 fn the_expanded_uncertainty_of_a_bolus_covers_the_truth() {
     let bench = Bench::new();
     let window = Window::of("bolus[1]");
-    let all: Vec<Compared> =
-        (1..=60).map(|seed| compare(&bench, "smoke/short-bolus", seed, "each bolus of bolus", &window)).collect();
+    let all: Vec<Compared> = (1..=60)
+        .map(|seed| compare(&bench, "virtual", "smoke/short-bolus", seed, "each bolus of bolus", &window))
+        .collect();
     let covered = covered(&all);
     // 95 % is claimed; of 60 seeds fewer than 53 would be seen once in a thousand times.
     assert!(covered >= 53, "only {covered} of 60 seeds are covered");
@@ -52,8 +53,9 @@ fn the_expanded_uncertainty_of_a_bolus_covers_the_truth() {
 fn the_expanded_uncertainty_of_a_basal_day_covers_the_truth() {
     let bench = Bench::new();
     let window = Window::of("day 2");
-    let all: Vec<Compared> =
-        (1..=4).map(|seed| compare(&bench, "endurance/basal-72h", seed, "volume during day 2", &window)).collect();
+    let all: Vec<Compared> = (1..=4)
+        .map(|seed| compare(&bench, "virtual-reference", "endurance/basal-72h", seed, "volume during day 2", &window))
+        .collect();
     let shown: Vec<String> =
         all.iter().map(|c| format!("truth {:.3} %, found {:.3} % ± {:.3} %", c.truth, c.value, c.expanded)).collect();
     assert!(covered(&all) >= 3, "of four seeds at least three are covered: {shown:?}");

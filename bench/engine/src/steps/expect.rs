@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use domain::check::{CheckHead, CheckRecord, Limits};
 use domain::profile::Role;
-use domain::pump::PumpLogged;
+use domain::pump::{PumpLogEntry, PumpLogged};
 use domain::{CheckVerdict, Event, EventKind, RunTime, time};
-use scenario::Expect;
+use scenario::{Expect, Expected};
 
 use crate::core::Core;
 use crate::ending::Ending;
@@ -21,7 +21,8 @@ const WHOLE_RECTANGLE: f64 = 1.732_050_807_568_877_2;
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     head: CheckHead,
-    alarm: String,
+    what: Expected,
+    limits: Limits,
     within: Duration,
     since: RunTime,
     poll: Duration,
@@ -29,46 +30,65 @@ pub(crate) struct State {
     pub(super) until: RunTime,
 }
 
-pub(super) fn enter(expect: &Expect, core: &Core) -> Flow {
+/// Whether a log entry is what is expected.
+pub(crate) fn meets(expected: &Expected, entry: &PumpLogEntry) -> bool {
+    match (expected, &entry.what) {
+        (Expected::Alarm(expected), PumpLogged::AlarmRaised { alarm }) => expected == alarm,
+        (Expected::Reset(expected), PumpLogged::Booted { cause }) => expected == cause,
+        _ => false,
+    }
+}
+
+pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
     let poll = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |p| p.poll);
-    Flow::Stay(Active::Expect(State {
+    let state = State {
         head: expect.head.clone(),
-        alarm: expect.alarm.clone(),
+        what: expect.what.clone(),
+        limits: Limits { low: expect.not_before.map(|d| d.as_secs_f64()), high: Some(expect.within.as_secs_f64()) },
         within: expect.within,
         since: core.now,
         poll,
         until: core.now + expect.within + poll * 2,
-    }))
+    };
+    // It came while a step right before this one was acting: never too late, but perhaps too early.
+    if core.early.iter().any(|(step, _)| *step == core.step) {
+        let premature = state.limits.low.is_some();
+        let verdict = if premature { CheckVerdict::Fail } else { CheckVerdict::Pass };
+        let reason = premature.then(|| format!("{} came before it could be expected", state.what.shown()));
+        decide(&state, verdict, Some(0.0), reason, core);
+        return Flow::Done;
+    }
+    Flow::Stay(Active::Expect(Box::new(state)))
 }
 
 pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
-    if let EventKind::PumpLogged(entry) = &event.kind {
-        let raised = matches!(&entry.what, PumpLogged::AlarmRaised { alarm } if *alarm == state.alarm);
-        if raised {
-            let half = state.poll.as_secs_f64() / 2.0;
-            let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
-            let limit = state.within.as_secs_f64();
-            let decision = measure::decision::decide_guarded(took_s, half, Limits { low: None, high: Some(limit) });
-            let verdict = match CheckVerdict::from(decision) {
-                // What comes late over a link that was away may have come in time.
-                CheckVerdict::Fail if deaf(&state, core) => CheckVerdict::Inconclusive,
-                verdict => verdict,
-            };
-            let reason = (verdict != CheckVerdict::Pass).then(|| {
-                format!(
-                    "expected the alarm '{}' within {limit} s, but it came after {took_s:.3} s ± {half:.3} s",
-                    state.alarm
-                )
-            });
-            decide(&state, verdict, Some(took_s), reason, core);
-            return (Flow::Done, true);
-        }
+    if let EventKind::PumpLogged(entry) = &event.kind
+        && meets(&state.what, entry)
+    {
+        let half = state.poll.as_secs_f64() / 2.0;
+        let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
+        let limit = state.within.as_secs_f64();
+        let decision = measure::decision::decide_guarded(took_s, half, state.limits);
+        let verdict = match CheckVerdict::from(decision) {
+            // What comes late over a link that was away may have come in time.
+            CheckVerdict::Fail if deaf(&state, core) => CheckVerdict::Inconclusive,
+            verdict => verdict,
+        };
+        let reason = (verdict != CheckVerdict::Pass).then(|| {
+            let least = state.limits.low.map(|low| format!(" not before {low} s and")).unwrap_or_default();
+            format!(
+                "expected {}{least} within {limit} s, but it came after {took_s:.3} s ± {half:.3} s",
+                state.what.shown()
+            )
+        });
+        decide(&state, verdict, Some(took_s), reason, core);
+        return (Flow::Done, true);
     }
     if core.now < state.until {
-        return (Flow::Stay(Active::Expect(state)), false);
+        return (Flow::Stay(Active::Expect(Box::new(state))), false);
     }
     let mut reason =
-        format!("expected the alarm '{}' within {}, but it did not come", state.alarm, time::span(state.within));
+        format!("expected {} within {}, but it did not come", state.what.shown(), time::span(state.within));
     if deaf(&state, core) {
         reason.push_str("; the pump's link was away meanwhile, so it may have");
         decide(&state, CheckVerdict::Inconclusive, None, Some(reason), core);
@@ -91,7 +111,7 @@ fn decide(state: &State, verdict: CheckVerdict, value: Option<f64>, reason: Opti
         unit: "s".to_owned(),
         expanded_uncertainty: value.map(|_| state.poll.as_secs_f64() / 2.0),
         coverage_factor: value.map(|_| WHOLE_RECTANGLE),
-        limits: Limits { low: None, high: Some(state.within.as_secs_f64()) },
+        limits: state.limits,
         reason,
         figure: None,
         notes: Vec::new(),

@@ -7,7 +7,12 @@ mod check;
 mod expect;
 mod hold;
 mod operator;
+mod order;
+mod press;
 mod pump;
+mod supply;
+mod telemetry;
+mod valve;
 
 use domain::{Event, RunTime};
 use scenario::{Step, StepKind};
@@ -21,8 +26,13 @@ pub(crate) enum Active {
     Pump(pump::State),
     Hold(hold::State),
     Bolus(bolus::State),
-    Expect(expect::State),
+    Expect(Box<expect::State>),
     Operator(operator::State),
+    Order(order::State),
+    Press(Box<press::State>),
+    Supply(supply::State),
+    Telemetry(telemetry::State),
+    Valve(Box<valve::State>),
 }
 
 /// What becomes of a step.
@@ -41,6 +51,13 @@ pub(crate) fn enter(step: &Step, core: &mut Core) -> Flow {
     match &step.kind {
         StepKind::Start(start) => pump::enter_start(start, core),
         StepKind::Stop => pump::enter_stop(core),
+        StepKind::ChangeDose(therapy) => telemetry::enter(therapy, core),
+        StepKind::Patient(patient) => pump::enter_patient(patient, core),
+        StepKind::Press(press) => press::enter(press, &step.name, core),
+        StepKind::Refill(refill) => pump::enter_refill(refill, core),
+        StepKind::Stimulate(stimulate) => order::enter(stimulate, core),
+        StepKind::Supply(supply) => supply::enter(supply, core),
+        StepKind::Valve(valve) => valve::enter(valve, &step.name, core),
         StepKind::Hold(hold) => hold::enter(hold, &step.name, core),
         StepKind::Bolus(bolus) => bolus::enter(bolus, &step.name, core),
         StepKind::Check(_) => check::enter(),
@@ -55,15 +72,23 @@ pub(crate) fn apply(active: Active, event: &Event, core: &mut Core) -> (Flow, bo
         Active::Pump(state) => (pump::apply(state, event), false),
         Active::Hold(state) => (hold::apply(state, core), false),
         Active::Bolus(state) => (bolus::apply(state, event, core), false),
-        Active::Expect(state) => expect::apply(state, event, core),
+        Active::Expect(state) => expect::apply(*state, event, core),
         Active::Operator(state) => (operator::apply(state, event, core), false),
+        Active::Order(state) => (order::apply(state, event), false),
+        Active::Press(state) => (press::apply(*state, event, core), false),
+        Active::Supply(state) => (supply::apply(state, event, core), false),
+        Active::Telemetry(state) => (telemetry::apply(state, event, core), false),
+        Active::Valve(state) => (valve::apply(*state, event, core), false),
     }
 }
 
 /// When a step wants to be woken at the latest.
 pub(crate) fn due(active: &Active) -> Option<RunTime> {
     match active {
-        Active::Pump(_) => None,
+        Active::Pump(_) | Active::Order(_) | Active::Telemetry(_) => None,
+        Active::Press(state) => state.due(),
+        Active::Supply(state) => Some(state.until),
+        Active::Valve(state) => Some(state.until),
         Active::Hold(state) => Some(state.until),
         Active::Bolus(state) => state.due(),
         Active::Expect(state) => Some(state.until),
@@ -72,4 +97,6 @@ pub(crate) fn due(active: &Active) -> Option<RunTime> {
 }
 
 pub(crate) use check::settle;
+pub(crate) use expect::meets;
 pub(crate) use pump::{Answer, answer};
+pub(crate) use supply::tolerance_v;

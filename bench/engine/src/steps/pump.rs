@@ -1,11 +1,11 @@
-//! `start` and `stop`: a command goes out, and the step waits until the pump has confirmed it.
+//! `start`, `stop`, `patient` and `refill`: a command goes out, and the step waits until the pump has confirmed it.
 //!
 //! A refusal is the bench's fault, since the plan was within the limits that the rig file gives the pump.
 
 use domain::fault::Fault;
 use domain::pump::{PumpOutcome, PumpRequest};
 use domain::{Event, EventKind};
-use scenario::Start;
+use scenario::{Patient, Refill, Therapy};
 
 use crate::core::Core;
 use crate::ending::Ending;
@@ -29,17 +29,50 @@ pub(crate) enum Answer {
     Failed(Ending),
 }
 
-pub(super) fn enter_start(start: &Start, core: &mut Core) -> Flow {
-    let Some(rate_nl_per_h) = start.rate.whole_nl_per_h() else {
-        let what = format!("expected a rate that the pump's 32 bits hold, but found {}", start.rate);
-        return Flow::End(Ending::Broken(Fault::Program { what }));
-    };
+pub(super) fn enter_start(therapy: &Therapy, core: &mut Core) -> Flow {
+    match request(therapy, core) {
+        Ok(request) => wait(request, core),
+        Err(ending) => Flow::End(ending),
+    }
+}
+
+/// The request that starts a therapy, under a dose of its own.
+pub(super) fn request(therapy: &Therapy, core: &mut Core) -> Result<PumpRequest, Ending> {
     let dose = core.dose();
-    wait(PumpRequest::Start { dose, rate_nl_per_h }, core)
+    match therapy {
+        Therapy::Continuous(rate) => match rate.whole_nl_per_h() {
+            Some(rate_nl_per_h) => Ok(PumpRequest::Start { dose, rate_nl_per_h }),
+            None => Err(beyond(&format!("a rate, but found {rate}"))),
+        },
+        Therapy::Flex { minute_of_day, steps } => {
+            Ok(PumpRequest::StartFlex { dose, minute_of_day: *minute_of_day, steps: steps.clone() })
+        }
+    }
+}
+
+fn beyond(what: &str) -> Ending {
+    Ending::Broken(Fault::Program { what: format!("expected what the pump's 32 bits hold as {what}") })
 }
 
 pub(super) fn enter_stop(core: &mut Core) -> Flow {
     wait(PumpRequest::Stop, core)
+}
+
+pub(super) fn enter_patient(patient: &Patient, core: &mut Core) -> Flow {
+    let duration_ms = u32::try_from(patient.over.as_millis()).ok();
+    let lockout_s = u32::try_from(patient.lockout.as_secs()).ok();
+    let (Some(volume_nl), Some(duration_ms), Some(lockout_s)) = (patient.volume.whole_nl(), duration_ms, lockout_s)
+    else {
+        return Flow::End(beyond(&format!("a patient bolus, but found {patient:?}")));
+    };
+    wait(PumpRequest::SetPatient { volume_nl, duration_ms, lockout_s, daily_max: patient.daily_max }, core)
+}
+
+pub(super) fn enter_refill(refill: &Refill, core: &mut Core) -> Flow {
+    let (Some(volume_nl), Some(low_nl)) = (refill.volume.whole_nl(), refill.low.whole_nl()) else {
+        return Flow::End(beyond(&format!("a reservoir, but found {}", refill.volume)));
+    };
+    wait(PumpRequest::SetReservoir { volume_nl, low_nl }, core)
 }
 
 fn wait(request: PumpRequest, core: &mut Core) -> Flow {

@@ -82,12 +82,8 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let times = view.count("times").unwrap_or(1);
     let basal = context.rate.ul_per_h();
     let lasts_h = every.as_secs_f64() * f64::from(times) / 3600.0;
-    context.named.push(Named {
-        name: name.clone(),
-        commanded_ul: volume * f64::from(times) + basal * lasts_h,
-        boluses: Some((times, volume)),
-        lasts: true,
-    });
+    let commanded_ul = volume * f64::from(times) + basal * lasts_h;
+    context.named.push(Named { boluses: Some((times, volume)), ..Named::lasting(&name, commanded_ul) });
     let volume = Volume::from_ul(volume);
     let train = if times > 1 {
         format!("{times} times {volume} every {}, each", time::span(every))

@@ -11,16 +11,26 @@ use crate::lower::{BECAUSE, Context, NAME, Named, REQUIREMENT};
 use crate::plan::{Check, Step, StepKind};
 use crate::steps::{StepSpec, bolus_windows};
 
-const FIGURES: [&str; 3] = ["volume during", "each bolus of", "mean bolus of"];
+const FIGURES: [&str; 4] = ["volume during", "each bolus of", "mean bolus of", "excess volume during"];
 
 pub(super) const SPEC: StepSpec = StepSpec {
     variant: Variant {
         key: "check",
         kind: Kind::Map(&[
-            Field::optional("volume during", Kind::Text, "judge delivered minus commanded volume over that step"),
+            Field::optional(
+                "volume during",
+                Kind::Text,
+                "judge delivered minus commanded volume over that step, or over all from one to another, as in before to after",
+            ),
             Field::optional("each bolus of", Kind::Text, "judge the worst single bolus of that step"),
             Field::optional("mean bolus of", Kind::Text, "judge the mean error of that step's boluses"),
-            Field::required("tolerance", Kind::Tolerance, "the limits of the error"),
+            Field::optional(
+                "excess volume during",
+                Kind::Text,
+                "judge what that step delivered beyond the commanded, as an occluded line does on its release",
+            ),
+            Field::optional("tolerance", Kind::Tolerance, "the limits of the error"),
+            Field::optional("at most", Kind::Quantity(Dimension::Volume), "of an excess volume: the greatest allowed"),
             Field::optional(
                 "rule",
                 Kind::Word(&["w = U"]),
@@ -45,8 +55,8 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         return None;
     };
     let of = view.text(key)?;
-    let named = context.earlier(view.pos_of(key), of)?;
-    let tolerance = view.tolerance("tolerance")?;
+    let named = span(view, key, of, context)?;
+    let (tolerance, limits, written) = limits(key, view, context)?;
     let unit = match tolerance.dimension {
         Dimension::Ratio => ErrorUnit::PercentOfCommanded,
         _ => ErrorUnit::Microlitre,
@@ -55,21 +65,93 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let head = context.check_head(view, &step, name);
     let figure = figure(key, view, &named, unit, context)?;
     decidable(view, &named, &figure, tolerance, context)?;
-    context.named.push(Named { name: step.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
-    let what = format!("check {key} {of}: {}", view.text("tolerance").unwrap_or(""));
-    let limits = Limits { low: Some(tolerance.low), high: Some(tolerance.high) };
+    context.named.push(Named::instant(&step));
+    let what = format!("check {key} {of}: {written}");
     Some(Step { name: step, what, kind: StepKind::Check(Check { head, figure, limits }) })
 }
 
+/// The step, or for `A to B` the span from the beginning of one to the end of another, as if it were a step.
+fn span(view: View<'_>, key: &str, of: &str, context: &mut Context<'_>) -> Option<Named> {
+    let literal = context.named.iter().any(|n| n.name == of);
+    let Some((first, last)) = of.split_once(" to ").filter(|_| !literal && key == FIGURES[0]) else {
+        return context.earlier(view.pos_of(key), of);
+    };
+    for name in [first, last] {
+        let step = context.earlier(view.pos_of(key), name)?;
+        if !step.lasts {
+            let message = format!("{key}: expected steps that last (hold, bolus), but '{name}' takes no time");
+            context.problems.push(view.pos_of(key), message);
+            return None;
+        }
+    }
+    let place = |name: &str| context.named.iter().position(|n| n.name == name).unwrap_or(0);
+    let (from, to) = (place(first), place(last));
+    if from >= to {
+        let message = format!("{key}: expected '{first}' before '{last}', but found them the other way round");
+        context.problems.push(view.pos_of(key), message);
+        return None;
+    }
+    let commanded_ul = context.named[from..=to].iter().map(|n| n.commanded_ul).sum();
+    Some(Named::lasting(of, commanded_ul))
+}
+
+/// The limits, as a tolerance for what can be decided at all, and as they are written.
+fn limits<'a>(key: &str, view: View<'a>, context: &mut Context<'_>) -> Option<(Tolerance, Limits, String)> {
+    let wanted = if key == FIGURES[3] { "at most" } else { "tolerance" };
+    for other in ["at most", "tolerance"].into_iter().filter(|k| *k != wanted) {
+        if view.node(other).is_some() {
+            let message = format!("{other}: expected '{wanted}' for {key}, but found '{other}'");
+            context.problems.push(view.pos_of(other), message);
+            return None;
+        }
+    }
+    let Some(text) = view.text(wanted) else {
+        context.problems.push(view.pos(), format!("check: expected '{wanted}' for {key}, but it is missing"));
+        return None;
+    };
+    if wanted == "at most" {
+        let high = view.quantity("at most", Dimension::Volume)?;
+        let limits = Limits { low: None, high: Some(high) };
+        return Some((Tolerance { low: -high, high, dimension: Dimension::Volume }, limits, format!("at most {text}")));
+    }
+    let tolerance = view.tolerance("tolerance")?;
+    let limits = Limits { low: Some(tolerance.low), high: Some(tolerance.high) };
+    Some((tolerance, limits, text.to_owned()))
+}
+
+/// A released volume can be told only from a stopped pump, and only if it is known what the valve takes back.
+fn released(key: &str, view: View<'_>, named: &Named, context: &mut Context<'_>) -> Option<()> {
+    let why = if named.commanded_ul > 0.0 {
+        format!("{key}: expected the pump to be stopped before '{}', but therapy runs", named.name)
+    } else if named.valve_opened && context.profile.method.valve_displacement_ul.is_none() {
+        let rig = &context.profile.name;
+        format!("{key}: expected a rig whose method declares 'valve displacement', but rig '{rig}' does not")
+    } else {
+        return Some(());
+    };
+    context.problems.push(view.pos_of(key), why);
+    None
+}
+
 fn figure(key: &str, view: View<'_>, named: &Named, unit: ErrorUnit, context: &mut Context<'_>) -> Option<Figure> {
-    if key == FIGURES[0] {
+    if key == FIGURES[0] || key == FIGURES[3] {
         if !named.lasts {
             let message =
                 format!("{key}: expected a step that lasts (hold, bolus), but '{}' takes no time", named.name);
             context.problems.push(view.pos_of(key), message);
             return None;
         }
-        return Some(Figure::VolumeError { window: Window::of(&named.name), unit });
+        let window = match named.name.split_once(" to ").filter(|_| !context.named.iter().any(|n| n.name == named.name))
+        {
+            Some((first, last)) => Window { from: Window::of(first).from, to: Window::of(last).to },
+            None => Window::of(&named.name),
+        };
+        return Some(if key == FIGURES[0] {
+            Figure::VolumeError { window, unit }
+        } else {
+            released(key, view, named, context)?;
+            Figure::ExcessVolume { window, valve_opened: named.valve_opened }
+        });
     }
     let Some((times, _)) = named.boluses else {
         if named.commanded_ul.is_finite() {
@@ -97,7 +179,7 @@ fn decidable(
 ) -> Option<()> {
     let calibration = context.balance(view.pos())?;
     let commanded_ul = match (figure, named.boluses) {
-        (Figure::VolumeError { .. }, _) | (_, None) => named.commanded_ul,
+        (Figure::VolumeError { .. } | Figure::ExcessVolume { .. }, _) | (_, None) => named.commanded_ul,
         (_, Some((_, volume_ul))) => volume_ul,
     };
     if commanded_ul <= 0.0 && tolerance.dimension == Dimension::Ratio {
@@ -115,17 +197,14 @@ fn decidable(
     let half = (tolerance.high - tolerance.low) / 2.0;
     if expanded >= half {
         let unit = if tolerance.dimension == Dimension::Ratio { "%" } else { "uL" };
+        let key = if matches!(figure, Figure::ExcessVolume { .. }) { "at most" } else { "tolerance" };
         let message = format!(
-            "tolerance: expected limits wider than the balance's certificate allows (U = {} {unit} of what '{}' commands), but found '{}'",
+            "{key}: expected limits wider than the balance's certificate allows (U = {} {unit} over '{}'), but found '{}'",
             domain::quantity::significant(expanded),
             named.name,
-            view.text("tolerance").unwrap_or("")
+            view.text(key).unwrap_or("")
         );
-        context.problems.push_hint(
-            view.pos_of("tolerance"),
-            message,
-            "measure a greater volume, or use a better balance",
-        );
+        context.problems.push_hint(view.pos_of(key), message, "measure a greater volume, or use a better balance");
         return None;
     }
     Some(())

@@ -41,11 +41,16 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         context.problems.push(view.pos_of("rounded to"), message);
         return None;
     }
+    if let (Some(_), Rate::Varies(_)) = (view.node("rounded to"), context.rate) {
+        let message = "rounded to: expected a continuous therapy, but found a flex schedule, whose pulses are uneven";
+        context.problems.push(view.pos_of("rounded to"), message);
+        return None;
+    }
     if let (true, Rate::Known(rate)) = (view.node("rounded to").is_some(), context.rate) {
         let cycle_s = context.profile.pump.pulse_ul.ul() / rate.ul_per_h() * 3600.0;
         lasts = Duration::from_secs_f64((lasts.as_secs_f64() / cycle_s - 1e-9).ceil() * cycle_s);
     }
     let commanded_ul = if lasts.is_zero() { 0.0 } else { context.rate.ul_per_h() * lasts.as_secs_f64() / 3600.0 };
-    context.named.push(Named { name: name.clone(), commanded_ul, boluses: None, lasts: true });
+    context.named.push(Named::lasting(&name, commanded_ul));
     Some(Step { name, what: format!("hold for {}", time::span(lasts)), kind: StepKind::Hold(Hold { lasts }) })
 }

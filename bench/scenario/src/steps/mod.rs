@@ -8,8 +8,13 @@ mod check;
 mod expect;
 mod hold;
 mod operator;
+mod patient;
+mod refill;
 mod start;
+mod stimulate;
 mod stop;
+mod supply;
+mod valve;
 
 use text::{Variant, View};
 
@@ -28,8 +33,23 @@ pub struct StepSpec {
 }
 
 /// Every step kind there is.
-pub const REGISTRY: &[StepSpec] =
-    &[start::SPEC, hold::SPEC, bolus::SPEC, check::SPEC, expect::SPEC, operator::SPEC, stop::SPEC];
+pub const REGISTRY: &[StepSpec] = &[
+    start::START,
+    start::CHANGE,
+    hold::SPEC,
+    bolus::SPEC,
+    patient::PATIENT,
+    patient::PRESS,
+    refill::SPEC,
+    valve::CLOSE,
+    valve::OPEN,
+    supply::SPEC,
+    stimulate::SPEC,
+    check::SPEC,
+    expect::SPEC,
+    operator::SPEC,
+    stop::SPEC,
+];
 
 /// The shapes of all step kinds.
 pub const VARIANTS: &[Variant] = &{

@@ -51,7 +51,7 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     };
     let within = view.duration("within")?;
     let instruction = view.text("do")?.to_owned();
-    context.named.push(Named { name: name.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
+    context.named.push(Named::instant(&name));
     let what = format!("operator, within {}: {instruction}", time::span(within));
     Some(Step { name, what, kind: StepKind::Operator(Operator { instruction, entries, within, otherwise }) })
 }

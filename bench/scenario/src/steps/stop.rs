@@ -21,6 +21,6 @@ pub(super) const SPEC: StepSpec = StepSpec {
 fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let name = context.step_name(view, "stop");
     context.rate = Rate::None;
-    context.named.push(Named { name: name.clone(), commanded_ul: 0.0, boluses: None, lasts: false });
+    context.named.push(Named::instant(&name));
     Some(Step { name, what: "stop therapy".to_owned(), kind: StepKind::Stop })
 }

@@ -1,7 +1,7 @@
 //! Properties over arbitrary programmes and step times.
 
 use crate::support::{HOUR_US, Rig};
-use logic::{Config, Input, Pump};
+use logic::{Config, Input, Pump, Senses};
 use proptest::prelude::*;
 use wire::{DoseId, Request, ResetCause};
 
@@ -15,6 +15,8 @@ fn programme() -> impl Strategy<Value = Vec<(u64, Request)>> {
         }),
         1 => Just(Request::Stop),
         1 => Just(Request::MinimumRate),
+        2 => Just(Request::TelemetryOpen),
+        1 => Just(Request::TelemetryClose),
     ];
     let programme = proptest::collection::vec((0..HOUR_US / 4, request), 1..12);
     programme.prop_map(|mut programme| {
@@ -65,8 +67,8 @@ proptest! {
         let plain = run(&programme, &[]);
 
         let mut pump = Pump::new(Config::reference(), ResetCause::PowerOn, 0);
-        pump.step(0, Input::Request(start));
-        let mut due_us = pump.step(0, Input::Request(bolus)).next_due_us;
+        pump.step(0, Senses::NOMINAL, Input::Request(start));
+        let mut due_us = pump.step(0, Senses::NOMINAL, Input::Request(bolus)).next_due_us;
         let mut runs = Vec::new();
         let mut late = lateness_us.iter().cycle();
         let mut stopped = false;
@@ -80,11 +82,11 @@ proptest! {
             if stopped && due > HOUR_US && runs.len() >= plain.runs.len() {
                 break;
             }
-            let output = pump.step(now_us, Input::Time);
+            let output = pump.step(now_us, Senses::NOMINAL, Input::Time);
             due_us = output.next_due_us;
             if let Some(run) = output.motor {
                 runs.push(now_us);
-                due_us = pump.step(now_us, Input::Rotation { steps: run.steps }).next_due_us;
+                due_us = pump.step(now_us, Senses::NOMINAL, Input::Rotation { steps: run.steps }).next_due_us;
             }
         }
         prop_assert_eq!(runs.len(), plain.runs.len());
@@ -114,7 +116,7 @@ proptest! {
 
     #[test]
     fn any_inputs_keep_the_pump_sane(
-        inputs in proptest::collection::vec((any::<u64>(), 0u8..6, any::<(u32, u32, u64)>()), 0..60),
+        inputs in proptest::collection::vec((any::<u64>(), 0u8..10, any::<(u32, u32, u64)>()), 0..60),
     ) {
         let mut pump = Pump::new(Config::reference(), ResetCause::Brownout, 0);
         let mut twin = pump.clone();
@@ -133,10 +135,19 @@ proptest! {
                     duration_ms: b,
                 }),
                 4 => Input::Request(Request::Stop),
+                6 => Input::Request(Request::TelemetryOpen),
+                7 => Input::Request(Request::PatientBolus { dose }),
+                8 => Input::Request(Request::SetReservoir { volume_nl: a % 50_000_000, low_nl: b }),
+                9 => Input::Request(Request::SetPatient {
+                    volume_nl: a % 10_000,
+                    duration_ms: b,
+                    lockout_s: b % 7_200,
+                    daily_max: id.to_le_bytes()[0],
+                }),
                 _ => Input::Request(Request::Status),
             };
-            let output = pump.step(now_us, input);
-            prop_assert_eq!(output, twin.step(now_us, input));
+            let output = pump.step(now_us, Senses::NOMINAL, input);
+            prop_assert_eq!(output, twin.step(now_us, Senses::NOMINAL, input));
             prop_assert!(output.next_due_us.is_none_or(|due| due > now_us));
             prop_assert_eq!(output.reply.is_some(), matches!(input, Input::Request(_)));
         }

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use logic::{Answer, Config, Input, Output, Pump};
-use wire::{Alarm, LogEntry, LogEvent, Request, ResetCause, Status};
+use logic::{Answer, Config, Input, Output, Pump, Senses, Tone};
+use wire::{Alarm, LogEntry, LogEvent, Refusal, Request, ResetCause, Status};
 
 pub(crate) const HOUR_US: u64 = 3_600_000_000;
 pub(crate) const DAY_US: u64 = 24 * HOUR_US;
-const TURN_US: u64 = 150_000;
+pub(crate) const TURN_US: u64 = 150_000;
 
 pub(crate) struct Rig {
     pub(crate) pump: Pump,
@@ -16,19 +16,34 @@ pub(crate) struct Rig {
     pub(crate) runs: Vec<(u64, u16)>,
     /// How many steps of a run the head does not make.
     pub(crate) slip: u16,
+    /// Pulses whose rotation was sensed before the last reset.
+    pub(crate) sensed: u64,
     pub(crate) sounding: Option<Alarm>,
+    /// The tones heard.
+    pub(crate) tones: Vec<(u64, Tone)>,
+    /// What the pump senses at rest, and the battery's voltage while the motor runs.
+    pub(crate) senses: Senses,
+    pub(crate) loaded_mv: u16,
     due_us: Option<u64>,
     turning: VecDeque<(u64, u16)>,
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
+        Self::with(Config::reference())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
         let mut rig = Self {
-            pump: Pump::new(Config::reference(), ResetCause::PowerOn, 0),
+            pump: Pump::new(config, ResetCause::PowerOn, 0),
             now_us: 0,
             runs: Vec::new(),
             slip: 0,
+            sensed: 0,
             sounding: None,
+            tones: Vec::new(),
+            senses: Senses::NOMINAL,
+            loaded_mv: Senses::NOMINAL.battery_mv,
             due_us: None,
             turning: VecDeque::new(),
         };
@@ -38,7 +53,12 @@ impl Rig {
 
     pub(crate) fn step(&mut self, now_us: u64, input: Input) -> Output {
         self.now_us = now_us;
-        let output = self.pump.step(now_us, input);
+        let mut senses = self.senses;
+        if self.runs.last().is_some_and(|run| now_us < run.0 + self.pump.config().motor_run_us) {
+            senses.battery_mv = self.loaded_mv;
+        }
+        let output = self.pump.step(now_us, senses, input);
+        self.tones.extend(output.tone.map(|tone| (now_us, tone)));
         assert!(output.next_due_us.is_none_or(|due| due > now_us), "due in the past");
         if let Some(run) = output.motor {
             self.runs.push((now_us, run.steps));
@@ -82,6 +102,28 @@ impl Rig {
             while extra_us.next_if_eq(&at).is_some() {}
         }
         self.step(end_us, Input::Time);
+    }
+
+    /// Resets the board now. The head goes on turning; where its rotation is lost, `turning` is cleared.
+    pub(crate) fn reset(&mut self, cause: ResetCause, rotation_lost: bool) {
+        self.step(self.now_us, Input::Time);
+        self.sensed += u64::from(self.status().pulses);
+        if rotation_lost {
+            self.turning.clear();
+        }
+        self.pump = Pump::restart(*self.pump.config(), self.pump.memory(), cause, self.now_us);
+        self.step(self.now_us, Input::Time);
+    }
+
+    pub(crate) fn refuse(&mut self, request: Request, refusal: Refusal) {
+        assert_eq!(self.ask(request), Answer::Refused(refusal), "{request:?}");
+    }
+
+    /// Changes a running therapy by telemetry, open for no time at all.
+    pub(crate) fn change(&mut self, request: Request) {
+        self.accept(Request::TelemetryOpen);
+        self.accept(request);
+        self.accept(Request::TelemetryClose);
     }
 
     pub(crate) fn status(&mut self) -> Status {

@@ -1,7 +1,7 @@
 //! What the pump delivers, refuses and logs, as a host would see it.
 
 use crate::support::{DAY_US, HOUR_US, Rig};
-use logic::{Answer, Config, Input, LOG_CAPACITY, PUMP_STOPPED_US, Pump};
+use logic::{Answer, Config, Input, LOG_CAPACITY, PUMP_STOPPED_US, Pump, Senses};
 use wire::{Alarm, DoseId, LogEvent, Refusal, Request, ResetCause, Therapy};
 
 const RATE: Request = Request::Start { dose: DoseId(1), rate_nl_per_h: 20_833 };
@@ -58,7 +58,7 @@ fn a_bolus_runs_while_therapy_is_stopped() {
 fn the_account_goes_on_over_rate_changes_and_stops() {
     let mut rig = running();
     rig.run_until(10 * HOUR_US + 1, &[]);
-    rig.accept(Request::Start { dose: DoseId(2), rate_nl_per_h: 999_999 });
+    rig.change(Request::Start { dose: DoseId(2), rate_nl_per_h: 999_999 });
     rig.run_until(11 * HOUR_US + 2, &[]);
     rig.accept(Request::Stop);
     rig.run_until(20 * HOUR_US, &[]);
@@ -236,24 +236,25 @@ fn a_late_step_logs_the_rest_alarm_at_its_time() {
 #[test]
 fn the_log_is_read_by_index_over_its_wrap() {
     let mut rig = Rig::new();
+    rig.accept(Request::TelemetryOpen);
     for dose in 0..200 {
         rig.accept(Request::Start { dose: DoseId(dose), rate_nl_per_h: 2_000 });
     }
     let log = rig.log();
     assert_eq!(log.len(), LOG_CAPACITY as usize);
-    assert!((73..).zip(&log).all(|(index, entry)| entry.index == index));
+    assert!((74..).zip(&log).all(|(index, entry)| entry.index == index));
     let status = rig.status();
-    assert_eq!((status.log_oldest, status.log_next), (73, 201));
+    assert_eq!((status.log_oldest, status.log_next), (74, 202));
 }
 
 #[test]
 fn time_never_runs_backwards() {
     let mut pump = Pump::new(Config::reference(), ResetCause::Watchdog, 1_000);
-    pump.step(5_000, Input::Request(RATE));
+    pump.step(5_000, Senses::NOMINAL, Input::Request(RATE));
     let before = pump.clone();
-    let output = pump.step(10, Input::Request(Request::Stop));
+    let output = pump.step(10, Senses::NOMINAL, Input::Request(Request::Stop));
     assert_eq!(output.reply, Some(Answer::Accepted { at_us: 5_000, repeated: false }));
     let mut pump = before.clone();
-    pump.step(0, Input::Time);
+    pump.step(0, Senses::NOMINAL, Input::Time);
     assert_eq!(pump, before);
 }

@@ -1,0 +1,66 @@
+//! Orders: what the bench tells the rig to do, other than the pump: valve, supply, simulated plant.
+//!
+//! An order goes to an instrument by name, carries a number, and is answered once.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::Voltage;
+use crate::stimulus::Stimulus;
+
+/// From this position on a valve counts as closed, in per cent closed.
+pub const VALVE_CLOSED_FROM: f64 = 95.0;
+/// Up to this position a valve counts as open, in per cent closed.
+pub const VALVE_OPEN_UP_TO: f64 = 5.0;
+
+/// What an instrument of the rig is told to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Close or open a valve. That it has moved is known by its position alone.
+    Valve {
+        /// Closed rather than open.
+        closed: bool,
+    },
+    /// Set the supply that plays the battery.
+    Supply {
+        /// The voltage at its terminals; unchanged if it is not given.
+        voltage_v: Option<Voltage>,
+        /// Whether its output is on.
+        output: bool,
+    },
+    /// Do something to the simulated plant.
+    Stimulate(Stimulus),
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valve { closed: true } => f.write_str("close"),
+            Self::Valve { closed: false } => f.write_str("open"),
+            Self::Supply { output: false, .. } => f.write_str("output off"),
+            Self::Supply { voltage_v: Some(voltage), output: true } => write!(f, "{voltage}, output on"),
+            Self::Supply { voltage_v: None, output: true } => f.write_str("output on"),
+            Self::Stimulate(stimulus) => stimulus.fmt(f),
+        }
+    }
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderOutcome {
+    /// The instrument has taken it.
+    Done,
+    /// The instrument will not.
+    Refused {
+        /// Why, in its words.
+        reason: String,
+    },
+    /// Nobody knows: the instrument did not answer in time, and was told again.
+    Unanswered {
+        /// The last link fault, as text.
+        reason: String,
+    },
+}

@@ -1,0 +1,72 @@
+//! `stimulate`, and what every step shares that orders something of the rig: the order goes out and is answered.
+//!
+//! A refusal or a silence is the bench's fault, whatever the order.
+
+use domain::fault::Fault;
+use domain::order::{Order, OrderOutcome};
+use domain::{Event, EventKind, RunTime};
+use scenario::Stimulate;
+
+use crate::core::Core;
+use crate::ending::Ending;
+use crate::steps::{Active, Flow};
+
+/// An order under way.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    number: u32,
+    instrument: String,
+    what: Order,
+}
+
+/// What an event means for an order under way.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    /// Nothing.
+    Pending,
+    /// It was carried out, at that moment.
+    Done(RunTime),
+    /// It was not, or nobody knows.
+    Failed(Ending),
+}
+
+impl Pending {
+    pub(super) fn send(instrument: &str, what: Order, core: &mut Core) -> Self {
+        let number = core.order(instrument.to_owned(), what.clone());
+        Self { number, instrument: instrument.to_owned(), what }
+    }
+
+    pub(super) fn answer(&self, event: &Event) -> Answer {
+        let EventKind::OrderAnswered { order, at_ns, outcome, .. } = &event.kind else { return Answer::Pending };
+        if *order != self.number {
+            return Answer::Pending;
+        }
+        let failed = |what: String| {
+            Answer::Failed(Ending::Broken(Fault::Instrument { instrument: self.instrument.clone(), what }))
+        };
+        match outcome {
+            OrderOutcome::Done => Answer::Done(*at_ns),
+            OrderOutcome::Refused { reason } => failed(format!("it refused '{}': {reason}", self.what)),
+            OrderOutcome::Unanswered { reason } => {
+                failed(format!("nobody knows whether it did '{}': {reason}; look at it before the next run", self.what))
+            }
+        }
+    }
+}
+
+/// Waiting for the plant.
+#[derive(Debug, Clone)]
+pub(crate) struct State(Pending);
+
+pub(super) fn enter(stimulate: &Stimulate, core: &mut Core) -> Flow {
+    let order = Order::Stimulate(stimulate.stimulus.clone());
+    Flow::Stay(Active::Order(State(Pending::send(&stimulate.instrument, order, core))))
+}
+
+pub(super) fn apply(state: State, event: &Event) -> Flow {
+    match state.0.answer(event) {
+        Answer::Pending => Flow::Stay(Active::Order(state)),
+        Answer::Done(_) => Flow::Done,
+        Answer::Failed(ending) => Flow::End(ending),
+    }
+}
