@@ -36,7 +36,7 @@ fn a_stopped_run_leaves_a_served_pump_stopped() {
     let rig = server.rig();
     let mut command = bench.command(&["run", &scenario, "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    eventually("therapy runs", Duration::from_secs(40), || server.state()["therapy"] == "Continuous");
+    eventually("therapy runs", Duration::from_secs(90), || server.state()["therapy"] == "Continuous");
     signal(child.id(), "INT");
     let asked = Instant::now();
     let done = done(&child.wait_with_output().expect("ended"));
@@ -59,12 +59,12 @@ fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out
         let run = only_run(&bench.path(runs));
         run.is_some_and(|r| events(&r).0.iter().any(|e| matches!(e.kind, EventKind::Reading(_))))
     };
-    eventually("the bench reads", Duration::from_secs(10), || attached("killed"));
+    eventually("the bench reads", Duration::from_secs(30), || attached("killed"));
     signal(child.id(), "KILL");
     child.wait().expect("ended");
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &impatient, "--runs", "second", "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    eventually("the bench reads again", Duration::from_secs(10), || attached("second"));
+    eventually("the bench reads again", Duration::from_secs(30), || attached("second"));
     server.stop();
     let gone = Instant::now();
     let done = done(&child.wait_with_output().expect("ended"));
