@@ -192,12 +192,9 @@ impl Loop {
     async fn carry_out(&mut self, decision: EventKind, pending: &mut VecDeque<EventKind>) {
         match decision {
             EventKind::Commanded { command, request } => {
-                if request.delivers() {
-                    self.stream.sync_intent().await;
-                    if self.stream.broken.is_some() {
-                        // No intent on disk, no drug: the failure of the record ends the run.
-                        return;
-                    }
+                if request.delivers() && !self.stream.sync_intent().await {
+                    // No intent on disk, no drug: the failure of the record ends the run.
+                    return;
                 }
                 // The engine waits for each answer, so there is room for the next command.
                 drop(self.commands.send((command, request)).await);

@@ -13,7 +13,7 @@ mod runtime;
 mod safe_stop;
 mod setup;
 mod stream;
-mod sync;
+mod writer;
 
 pub use control::Outside;
 pub use run::{Finished, Handle, Notice, Progress, spawn};

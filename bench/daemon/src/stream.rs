@@ -3,35 +3,25 @@
 //! It knows neither tasks nor ports: whoever has an input brings it here, and carries out what comes back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use domain::fault::Fault;
 use domain::{Event, EventKind, RunTime};
 use drivers::RunClock;
 use engine::Engine;
-use record::{Recorder, WriteError};
+use record::Recorder;
 
-use crate::sync::{EVERY, Syncer};
-
-/// How many events pass between two looks at the wall clock.
-const LOOK_EVERY: u64 = 256;
-
-/// The bound on waiting for the disk before a command that delivers.
-const INTENT_WITHIN: Duration = Duration::from_secs(5);
+use crate::writer::Writer;
 
 /// The one stream.
 pub(crate) struct Stream {
     pub(crate) engine: Engine,
     pub(crate) clock: RunClock,
     station: Arc<str>,
-    recorder: Option<Recorder>,
-    syncer: Syncer,
-    real: bool,
-    synced: Instant,
+    writer: Option<Writer>,
     seq: u64,
     now: RunTime,
-    /// What kept the record from being written, once.
-    pub(crate) broken: Option<String>,
+    /// What kept the record from being written, once there is no writer any more.
+    broken: String,
 }
 
 impl Stream {
@@ -40,13 +30,10 @@ impl Stream {
             engine,
             clock,
             station: Arc::from(station),
-            recorder: Some(recorder),
-            syncer: Syncer::start(),
-            real,
-            synced: Instant::now(),
+            writer: Some(Writer::start(recorder, real)),
             seq: 0,
             now: RunTime::ZERO,
-            broken: None,
+            broken: String::new(),
         }
     }
 
@@ -62,30 +49,23 @@ impl Stream {
         let event = self.event(kind);
         let mut decisions = Vec::new();
         self.engine.apply(&event, &mut decisions);
-        self.append(&event);
+        self.append(event);
         for kind in &decisions {
             let event = self.event(kind.clone());
-            self.append(&event);
+            self.append(event);
         }
-        self.look();
+        if let Some(writer) = &mut self.writer {
+            writer.look();
+        }
         decisions
     }
 
-    /// The failure of the record as an input, once.
+    /// The failure of the record as an input, once; from then on nothing is recorded.
     pub(crate) fn trouble(&mut self) -> Option<EventKind> {
-        if self.broken.is_none() {
-            if let Some(why) = self.syncer.failure() {
-                self.broken = Some(why);
-                self.recorder = None;
-            } else {
-                return None;
-            }
-        } else if self.recorder.is_some() {
-            self.recorder = None;
-        } else {
-            return None;
-        }
-        let what = format!("the record cannot be written: {}", self.broken.as_deref().unwrap_or(""));
+        let why = self.writer.as_ref()?.failure()?.to_owned();
+        self.writer = None;
+        let what = format!("the record cannot be written: {why}");
+        self.broken = why;
         Some(EventKind::Broke(Fault::Program { what }))
     }
 
@@ -95,66 +75,24 @@ impl Stream {
         Event { seq, t_ns: self.now, station: Arc::clone(&self.station), kind }
     }
 
-    fn append(&mut self, event: &Event) {
-        let result = match &mut self.recorder {
-            Some(recorder) if self.broken.is_none() => recorder.append(event),
-            _ => return,
-        };
-        self.check(result);
-    }
-
-    fn check(&mut self, result: Result<(), WriteError>) {
-        if let Err(error) = result {
-            self.fail(error.to_string());
+    fn append(&mut self, event: Event) {
+        if let Some(writer) = &mut self.writer {
+            writer.append(event);
         }
     }
 
-    fn fail(&mut self, why: String) {
-        self.broken.get_or_insert(why);
+    /// Whether the intent of a command is on disk.
+    pub(crate) async fn sync_intent(&mut self) -> bool {
+        let Some(writer) = &mut self.writer else { return false };
+        writer.sync_intent().await;
+        writer.failure().is_none()
     }
 
-    /// Once a second by the wall clock, what was written is synced.
-    fn look(&mut self) {
-        if (self.real || self.seq.is_multiple_of(LOOK_EVERY)) && self.synced.elapsed() >= EVERY {
-            self.flush();
-        }
-    }
-
-    /// Hands what was written to the system and asks for it to be synced.
-    pub(crate) fn flush(&mut self) {
-        self.synced = Instant::now();
-        let Some(recorder) = &mut self.recorder else { return };
-        // Under virtual time chunks close by size alone: closing one each second would cost memory without end.
-        let result = if self.real { recorder.flush() } else { Ok(()) };
-        self.syncer.request(recorder.sync_handle());
-        self.check(result);
-    }
-
-    /// The intent of a command is on disk when this returns; a disk that hangs is a record that cannot be written.
-    pub(crate) async fn sync_intent(&mut self) {
-        let Some(recorder) = &mut self.recorder else { return };
-        if !self.real {
-            // Waiting here lets virtual time pass if the runtime is idle, so a virtual run waits with its thread.
-            let result = recorder.sync();
-            self.check(result);
-            return;
-        }
-        let flushed = recorder.flush();
-        let handle = recorder.sync_handle();
-        self.check(flushed);
-        let synced = tokio::task::spawn_blocking(move || handle.sync_data());
-        match tokio::time::timeout(INTENT_WITHIN, synced).await {
-            Ok(Ok(result)) => self.check(result),
-            Ok(Err(gone)) => self.fail(gone.to_string()),
-            Err(_) => self.fail("the disk did not take a command's intent in 5 s".to_owned()),
-        }
-    }
-
-    /// Closes the record.
-    pub(crate) fn finish(mut self, wall_seconds: f64) -> Result<(), String> {
-        match (self.recorder.take(), self.broken) {
-            (Some(recorder), None) => recorder.finish(wall_seconds).map(drop).map_err(|e| e.to_string()),
-            (_, broken) => Err(broken.unwrap_or_else(|| "the record was lost".to_owned())),
+    /// Closes the record with the run's wall time in s.
+    pub(crate) fn finish(self, wall_seconds: f64) -> Result<(), String> {
+        match self.writer {
+            Some(writer) => writer.finish(wall_seconds),
+            None => Err(self.broken),
         }
     }
 }

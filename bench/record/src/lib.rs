@@ -19,5 +19,4 @@ mod write;
 pub use error::{ReadError, WriteError};
 pub use metadata::Metadata;
 pub use read::{Reader, Tail};
-pub use sink::SyncHandle;
 pub use write::{Finished, Pace, Recorder};

@@ -49,6 +49,8 @@ fn number_of(name: &str) -> Option<u32> {
 pub(crate) struct Segment {
     path: PathBuf,
     writer: Writer<Sink>,
+    /// The writer's file, for the disk to keep.
+    file: File,
     written: Arc<AtomicU64>,
     reading_schema: u16,
     events_channel: u16,
@@ -61,6 +63,7 @@ impl Segment {
     /// Begins a segment in a new file.
     pub(crate) fn begin(path: &Path, file: File, chunk_bytes: u64, labels: &Metadata) -> Result<Self, WriteError> {
         let written = Arc::new(AtomicU64::new(0));
+        let shared = file.try_clone().map_err(|cause| WriteError::file("share", path, cause))?;
         let sink = Sink::new(file, Arc::clone(&written));
         let begin = || -> McapResult<Self> {
             let mut writer = WriteOptions::new()
@@ -80,6 +83,7 @@ impl Segment {
             Ok(Self {
                 path: path.to_owned(),
                 writer,
+                file: shared,
                 written,
                 reading_schema,
                 events_channel,
@@ -141,13 +145,19 @@ impl Segment {
     }
 
     /// Closes the chunk, if there is one, and hands its bytes to the operating system.
-    pub(crate) fn flush(&mut self) -> Result<(), WriteError> {
+    fn flush(&mut self) -> Result<(), WriteError> {
         if self.open {
             self.writer.flush().map_err(|e| failed("flush", &self.path, e))?;
             self.open = false;
             self.flushes += 1;
         }
         Ok(())
+    }
+
+    /// Flushes, and returns when the disk has it.
+    pub(crate) fn sync(&mut self) -> Result<(), WriteError> {
+        self.flush()?;
+        self.file.sync_data().map_err(|cause| WriteError::file("sync", &self.path, cause))
     }
 
     /// Ends the segment, with a closing label if it is the last, and returns when the disk has it.

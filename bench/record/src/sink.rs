@@ -1,14 +1,11 @@
-//! The file behind a segment: buffered, its length known from outside, and synced from another thread if need be.
+//! The file behind a segment: buffered, its length known from outside.
 //!
 //! It knows bytes and nothing of what they mean.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::error::WriteError;
 
 /// How many bytes are gathered before the operating system gets them.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -51,44 +48,5 @@ impl Seek for Sink {
 
     fn stream_position(&mut self) -> io::Result<u64> {
         self.file.stream_position()
-    }
-}
-
-/// Syncs the record's current file from another thread, so that a slow disk does not hold up the run.
-///
-/// It follows the record from segment to segment; a segment is synced by the recorder itself when it is left.
-#[derive(Debug, Clone)]
-pub struct SyncHandle {
-    current: Arc<Mutex<Current>>,
-}
-
-#[derive(Debug, Clone)]
-struct Current {
-    file: Arc<File>,
-    path: PathBuf,
-}
-
-impl SyncHandle {
-    pub(crate) fn new(file: &File, path: &Path) -> io::Result<Self> {
-        Ok(Self { current: Arc::new(Mutex::new(Current::new(file, path)?)) })
-    }
-
-    /// Lets every clone of the handle follow to the next segment.
-    pub(crate) fn follow(&self, file: &File, path: &Path) -> io::Result<()> {
-        let next = Current::new(file, path)?;
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
-    }
-
-    /// Returns when the disk has what was flushed before.
-    pub fn sync_data(&self) -> Result<(), WriteError> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        current.file.sync_data().map_err(|cause| WriteError::file("sync", &current.path, cause))
-    }
-}
-
-impl Current {
-    fn new(file: &File, path: &Path) -> io::Result<Self> {
-        Ok(Self { file: Arc::new(file.try_clone()?), path: path.to_owned() })
     }
 }

@@ -184,12 +184,10 @@ fn segments_by_flushes_on_real_clocks_only() {
         let folder = folder();
         let wrote = events(50);
         let mut recorder = recorder(folder.path(), pace, Sizes { segment_flushes: 20, ..SMALL });
-        let handle = recorder.sync_handle();
         for event in &wrote {
             recorder.append(event).expect("appended");
-            recorder.flush().expect("flushed");
-            recorder.flush().expect("flushing nothing");
-            handle.sync_data().expect("synced");
+            recorder.sync().expect("synced");
+            recorder.sync().expect("syncing nothing");
         }
         recorder.sync().expect("synced");
         recorder.finish(1.0).expect("finished");
@@ -275,7 +273,7 @@ fn a_killed_record_cut_at_every_byte_reads_up_to_the_cut() {
     let wrote = events(6000);
     let mut recorder = recorder(folder.path(), Pace::Real, Sizes::default());
     append(&mut recorder, &wrote[..100]);
-    recorder.flush().expect("flushed");
+    recorder.sync().expect("synced");
     append(&mut recorder, &wrote[100..]);
     let bytes = fs::read(first_file(&folder)).expect("file");
     let copy = self::folder();
@@ -482,7 +480,6 @@ fn a_full_disk_stops_the_record_with_its_first_cause() {
     let text = recorder.append(&wrote[failed]).expect_err("refused").to_string();
     assert!(text.starts_with("cannot ") && text.contains("record-0002.mcap: No space left on device"), "{text}");
     assert!(text.ends_with("free space or mend the disk, then start the run again"), "{text}");
-    assert_eq!(recorder.flush().expect_err("refused").to_string(), text);
     assert_eq!(recorder.sync().expect_err("refused").to_string(), text);
     assert_eq!(recorder.finish(1.0).expect_err("refused").to_string(), text);
     let (back, tail) = read(folder.path()).expect("readable");

@@ -14,15 +14,14 @@ use crate::encoding::{Digest, encode};
 use crate::error::WriteError;
 use crate::metadata::{End, Metadata};
 use crate::segment::{self, Segment};
-use crate::sink::SyncHandle;
 
 /// When a chunk of the record is closed. What is in an open chunk is lost if the process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// Time is virtual: by size only. Flushing and syncing do nothing, because a run that can be repeated from its
-    /// seed loses nothing, and a chunk for each virtual second would cost its memory and its speed.
+    /// Time is virtual: by size, and at the rare [`Recorder::sync`] before a command that delivers. A run that can be
+    /// repeated from its seed loses nothing, and a chunk for each virtual second would cost its memory and its speed.
     Virtual,
-    /// Time is real: by size, and at each [`Recorder::flush`], which is to be called once a second.
+    /// Time is real: by size, and at each [`Recorder::sync`], which is to be called once a second.
     Real,
 }
 
@@ -42,7 +41,7 @@ pub(crate) struct Sizes {
     pub(crate) chunk_bytes: u64,
     /// The bytes of a segment.
     pub(crate) segment_bytes: u64,
-    /// The flushes of a segment, on real clocks: an hour, once a second.
+    /// The syncs of a segment, on real clocks: an hour, once a second.
     pub(crate) segment_flushes: u32,
 }
 
@@ -61,7 +60,6 @@ pub struct Recorder {
     create: fn(&Path) -> io::Result<File>,
     segment: Segment,
     segments: u32,
-    handle: SyncHandle,
     line: Vec<u8>,
     digest: Digest,
     failed: Option<WriteError>,
@@ -85,7 +83,6 @@ impl Recorder {
             return Err(WriteError::Exists { path });
         }
         let (path, file) = new_file(folder, 1, create)?;
-        let handle = SyncHandle::new(&file, &path).map_err(|cause| WriteError::file("share", &path, cause))?;
         let segment = Segment::begin(&path, file, sizes.chunk_bytes, &metadata.to_record(1))?;
         if pace == Pace::Real {
             sync_folder(folder)?;
@@ -98,7 +95,6 @@ impl Recorder {
             create,
             segment,
             segments: 1,
-            handle,
             line: Vec::with_capacity(1024),
             digest: Digest::default(),
             failed: None,
@@ -125,26 +121,10 @@ impl Recorder {
         Ok(())
     }
 
-    /// Closes the chunk and hands its bytes to the operating system, which keeps them if the process is killed.
-    pub fn flush(&mut self) -> Result<(), WriteError> {
-        self.refuse_after_failure()?;
-        match self.pace {
-            Pace::Virtual => Ok(()),
-            Pace::Real => self.segment.flush().map_err(|e| self.fail(e)),
-        }
-    }
-
-    /// A handle by which another thread has the disk keep what was flushed, which survives a power failure.
-    #[must_use]
-    pub fn sync_handle(&self) -> SyncHandle {
-        self.handle.clone()
-    }
-
-    /// Flushes, and returns when the disk has it: for an intent, before the command that delivers.
+    /// Closes the chunk, and returns when the disk has it: what was appended survives a power failure.
     pub fn sync(&mut self) -> Result<(), WriteError> {
         self.refuse_after_failure()?;
-        self.segment.flush().map_err(|e| self.fail(e))?;
-        self.handle.sync_data().map_err(|e| self.fail(e))
+        self.segment.sync().map_err(|e| self.fail(e))
     }
 
     /// Ends the record, and returns when the disk has it.
@@ -166,8 +146,6 @@ impl Recorder {
     fn next_segment(&mut self) -> Result<(), WriteError> {
         let number = self.segments + 1;
         let (path, file) = new_file(&self.folder, number, self.create)?;
-        let handle_follows = self.handle.follow(&file, &path);
-        handle_follows.map_err(|cause| WriteError::file("share", &path, cause))?;
         let next = Segment::begin(&path, file, self.sizes.chunk_bytes, &self.metadata.to_record(number))?;
         self.segments = number;
         std::mem::replace(&mut self.segment, next).end(None)?;

@@ -2,6 +2,9 @@
 //!
 //! `cargo xtask metrics` calls it in release and prints ratios; nothing here passes or fails.
 
+mod faults;
+mod stamps;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +24,7 @@ use crate::{Failure, load};
 pub(crate) struct Args {
     /// What is measured
     of: Of,
-    /// How many steps, or readings
+    /// How many steps, readings, rounds of faults, or stamps
     #[arg(long, default_value_t = 1_000_000)]
     count: u64,
     /// Where files go; removed afterwards
@@ -35,6 +38,10 @@ enum Of {
     Readings,
     /// Steps that do nothing
     Steps,
+    /// Detection of each instrument's faults on a served rig, beyond its deadline
+    Faults,
+    /// Errors of the time stamps of a 100 Hz channel over a pseudo-terminal
+    Stamps,
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
@@ -45,9 +52,16 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let result = match args.of {
         Of::Readings => readings(&args),
         Of::Steps => steps(&args),
+        Of::Faults => faults::measure(&args.folder, args.count).map(|figures| print(&figures)),
+        Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
     };
     drop(std::fs::remove_dir_all(&args.folder));
     result
+}
+
+fn print(figures: &serde_json::Value) -> u8 {
+    say!("{figures}");
+    0
 }
 
 fn request(args: &Args, scenario: &str) -> Result<Request, Failure> {
