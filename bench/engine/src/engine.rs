@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use domain::event::{Opened, Phase};
-use domain::fault::Fault;
+use domain::fault::{Fault, LinkFault};
 use domain::profile::{InstrumentProfile, Role};
 use domain::pump::PumpRequest;
 use domain::{Event, EventKind, Order, RigProfile, RunTime, Voltage};
@@ -16,6 +16,7 @@ use crate::alarms::Alarms;
 use crate::core::Core;
 use crate::ending::{Ending, Outcome};
 use crate::guards::Guards;
+use crate::initial::{Initial, Reached};
 use crate::instruments::Instruments;
 use crate::preconditions::{self, Wanted};
 use crate::silence::Silence;
@@ -34,8 +35,8 @@ pub struct Position {
 
 #[derive(Debug, Clone)]
 enum State {
-    /// Instruments are being attached.
-    Attaching,
+    /// The station is brought to where weighing can begin.
+    Starting(Initial),
     /// The pump is told to stop before a weighing.
     Halting { command: u32, then: Phase },
     /// The vessel is weighed with the pump stopped.
@@ -71,7 +72,7 @@ impl Engine {
         let guards = Guards::new(&plan.throughout);
         Self {
             core: Core::new(plan, profile),
-            state: State::Attaching,
+            state: State::Starting(Initial::new()),
             instruments: Instruments::default(),
             guards,
             alarms: Alarms::default(),
@@ -116,8 +117,9 @@ impl Engine {
         let state = match &self.state {
             State::Weighing { until, .. } => Some(*until),
             State::Stepping { active, .. } => steps::due(active),
+            State::Starting(initial) => initial.due(),
             State::Stopping | State::Ended => return None,
-            State::Attaching | State::Halting { .. } => None,
+            State::Halting { .. } => None,
         };
         let away = if self.ready { self.instruments.due(&self.core.profile, self.core.silent_until) } else { None };
         [state, away].into_iter().flatten().min()
@@ -129,7 +131,7 @@ impl Engine {
         let steps = self.core.plan.steps.len();
         let at = |now: &str| Position { now: now.to_owned(), step: None, steps };
         match &self.state {
-            State::Attaching => at("attaching instruments"),
+            State::Starting(initial) => at(initial.name()),
             State::Halting { then, .. } => at(then.name()),
             State::Weighing { phase, .. } => at(phase.name()),
             State::Stepping { index, .. } => {
@@ -161,11 +163,17 @@ impl Engine {
                     self.silence.supply_lost(self.core.now, &fault.to_string());
                 }
                 self.guards.lost(instrument);
-                if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, self.ready) {
+                // A board that is just being powered may be silent, but its port is there.
+                let pump = self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == *instrument);
+                let gone = matches!(fault, LinkFault::Vanished { .. });
+                let booting = pump && !gone && self.core.now < self.core.silent_until;
+                let final_soon = !self.ready && !booting;
+                if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, final_soon) {
                     self.end(Ending::Broken(fault));
                 }
             }
-            EventKind::Reading(reading) if self.ready && !stopping => {
+            EventKind::Reading(reading) if !self.ready => self.instruments.read(reading.channel.instrument()),
+            EventKind::Reading(reading) if !stopping => {
                 self.instruments.read(reading.channel.instrument());
                 self.silence.reading(reading, &self.core.profile);
                 if let Some((ending, check)) = self.guards.reading(reading) {
@@ -219,9 +227,10 @@ impl Engine {
         let mut claimed = false;
         let state = core::mem::replace(&mut self.state, State::Ended);
         let state = match state {
-            State::Attaching => match &event.kind {
-                EventKind::RigReady => self.begin(),
-                _ => State::Attaching,
+            State::Starting(initial) => match initial.apply(event, &mut self.core) {
+                Reached::NotYet(initial) => State::Starting(initial),
+                Reached::There => self.begin(),
+                Reached::Failed(ending) => self.stop(ending),
             },
             State::Halting { command, then } => match steps::answer(command, &PumpRequest::Stop, event) {
                 Answer::Pending => State::Halting { command, then },
@@ -280,7 +289,7 @@ impl Engine {
         }
     }
 
-    /// The rig is ready: preconditions, then the opening weighing.
+    /// The station is ready: preconditions, then the opening weighing.
     fn begin(&mut self) -> State {
         self.ready = true;
         let wanted = Wanted { device: self.device_expected.as_deref(), ends_on: &self.ends_on };

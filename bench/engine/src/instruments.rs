@@ -62,8 +62,9 @@ impl Instruments {
         self.unread = self.known.values().any(|k| k.away.is_some());
     }
 
-    /// An exchange failed. Before the rig was ready, a missing port is final at once and anything else soon.
-    pub(crate) fn lost(&mut self, name: &str, fault: &LinkFault, now: RunTime, ready: bool) -> Option<Fault> {
+    /// An exchange failed. With `final_soon`, before the station was ready, a missing port is final at once and anything
+    /// else after some attempts.
+    pub(crate) fn lost(&mut self, name: &str, fault: &LinkFault, now: RunTime, final_soon: bool) -> Option<Fault> {
         let known = self.known.entry(name.to_owned()).or_default();
         known.attempts += 1;
         if known.away.is_none() {
@@ -73,7 +74,7 @@ impl Instruments {
             *cause = fault.to_string();
         }
         let hopeless = matches!(fault, LinkFault::Vanished { .. }) || known.attempts >= FIRST_ATTEMPTS;
-        (!ready && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
+        (final_soon && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
     }
 
     /// When the next instrument will have been away for too long. Until `silent_until` the pump may be.
@@ -140,7 +141,7 @@ mod tests {
         instruments.read("balance");
         assert!(instruments.overdue(&profile, s(9), RunTime::ZERO).is_none());
         let gone = LinkFault::Vanished { port: "p".to_owned(), why: "gone".to_owned() };
-        drop(instruments.lost("balance", &gone, s(10), true));
+        drop(instruments.lost("balance", &gone, s(10), false));
         assert!(instruments.overdue(&profile, s(10), RunTime::ZERO).is_some());
     }
 }

@@ -9,6 +9,7 @@ mod core;
 mod ending;
 mod engine;
 mod guards;
+mod initial;
 mod instruments;
 mod preconditions;
 mod replay;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::{Bench, done, events};
 use crate::server::{Server, eventually, signal};
-use domain::EventKind;
+use domain::profile::Role;
+use domain::{EventKind, Order};
+use text::Source;
 
 fn only_run(runs: &Path) -> Option<PathBuf> {
     std::fs::read_dir(runs).ok()?.next()?.ok().map(|e| e.path())
@@ -125,4 +127,38 @@ fn a_stop_that_leaves_the_station_unsafe_is_no_plain_stop() {
     let done = done(&child.wait_with_output().expect("ended"));
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.stderr);
     assert!(done.stderr.contains("THE STATION COULD NOT BE CONFIRMED SAFE"), "{}", done.stderr);
+}
+
+/// Orders something of an instrument of a served rig, as a run that was killed afterwards would have.
+fn leave(server: &Server, role: Role, order: &Order) {
+    let source = Source::new(&server.rig(), std::fs::read(&server.rig).expect("a rig file")).expect("text");
+    let rig = rig::RigFile::parse(&source).expect("a rig");
+    let station = rig.station(Some("1")).expect("a station");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let bound = station.bind(1);
+        let binding = station.bindings.iter().find(|b| b.role == role).expect("bound");
+        let (connect, clock) = (&*bound.connectors[&binding.instrument], drivers::RunClock::new());
+        let attach = binding.entry.attach.expect("an instrument");
+        let (mut instrument, _) = attach(connect, clock, &binding.setup).await.expect("attached");
+        instrument.order(order).await.expect("done");
+    });
+}
+
+#[test]
+fn a_closed_valve_and_a_dead_supply_that_were_left_behind_are_put_right_before_the_run() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    leave(&server, Role::Valve, &Order::Valve { closed: true });
+    leave(&server, Role::Supply, &Order::Supply { voltage_v: None, output: false });
+    eventually("the pump is dead", Duration::from_secs(5), || server.state()["supply"]["1"][1] == false);
+    let scenario = bench.write(
+        "nothing.yaml",
+        "scenario: nothing\nweighing: {before: 13 s, after: 13 s, evaporation changes at most: 50 ug/s}\n\
+         steps:\n  - hold: {for: 1 s}\n",
+    );
+    let done = bench.run(&scenario, &["--rig", &server.rig()]);
+    assert_eq!(done.code, 0, "{}\n{}", done.summary, done.stderr);
+    assert_eq!(server.state()["supply"]["1"][1], true);
+    server.stop();
 }

@@ -99,4 +99,5 @@ pub(crate) fn due(active: &Active) -> Option<RunTime> {
 pub(crate) use check::settle;
 pub(crate) use expect::meets;
 pub(crate) use pump::{Answer, answer};
-pub(crate) use supply::tolerance_v;
+pub(crate) use supply::{enter as enter_supply, tolerance_v};
+pub(crate) use valve::enter_unweighed as enter_valve;

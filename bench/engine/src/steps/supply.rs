@@ -33,7 +33,7 @@ pub(crate) struct State {
     pub(super) until: RunTime,
 }
 
-pub(super) fn enter(supply: &Supply, core: &mut Core) -> Flow {
+pub(crate) fn enter(supply: &Supply, core: &mut Core) -> Flow {
     core.silent_until = core.silent_until.max(core.now + supply.silent);
     let order = Order::Supply { voltage_v: supply.voltage, output: supply.output };
     let pending = Some(Pending::send(&supply.instrument, order, core));

@@ -31,7 +31,8 @@ enum Wait {
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     valve: Valve,
-    window: Window,
+    /// Between what it is weighed; none before the opening weighing.
+    window: Option<Window>,
     wait: Wait,
     /// The last position, in per cent.
     found: Option<f64>,
@@ -41,6 +42,15 @@ pub(crate) struct State {
 pub(super) fn enter(valve: &Valve, name: &str, core: &mut Core) -> Flow {
     let window = Window::of(name);
     core.mark(window.from.clone());
+    begin(valve, Some(window), core)
+}
+
+/// The same before anything is weighed.
+pub(crate) fn enter_unweighed(valve: &Valve, core: &mut Core) -> Flow {
+    begin(valve, None, core)
+}
+
+fn begin(valve: &Valve, window: Option<Window>, core: &mut Core) -> Flow {
     let pending = Pending::send(&valve.instrument, Order::Valve { closed: valve.closed }, core);
     let until = core.now + valve.within;
     Flow::Stay(Active::Valve(Box::new(State {
@@ -76,7 +86,9 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
         return Flow::Stay(Active::Valve(Box::new(state)));
     }
     if matches!(state.wait, Wait::Collecting) {
-        core.mark(state.window.to);
+        if let Some(window) = state.window {
+            core.mark(window.to);
+        }
         return Flow::Done;
     }
     Flow::End(Ending::Broken(stuck(&state)))

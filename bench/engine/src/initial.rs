@@ -1,0 +1,243 @@
+//! From the first instrument attached to a station as it must be before anything is weighed: the supply on at its nominal
+//! voltage, the valve open.
+//!
+//! What an earlier run left behind, killed or made safe by switching off, must not be taken for the device's doing. Both
+//! are ordered and confirmed by readings like the steps of a scenario; what cannot be confirmed is the bench's fault.
+
+use core::time::Duration;
+
+use domain::profile::Role;
+use domain::{Event, EventKind, RigProfile, RunTime};
+use scenario::{Supply, Valve};
+
+use crate::core::Core;
+use crate::ending::Ending;
+use crate::steps::{self, Active, Flow};
+
+/// How long the pump may be silent after the supply was switched on: it may have been off, and boots.
+const BOOT: Duration = Duration::from_secs(10);
+/// How long the valve may take to open.
+const OPEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// The way there.
+#[derive(Debug, Clone)]
+pub(crate) enum Initial {
+    /// Instruments are being attached, and the supply is switched on as soon as it is there.
+    Attaching {
+        /// The supply.
+        power: Power,
+        /// Whether every instrument has been attached.
+        attached: bool,
+    },
+    /// The valve is opened.
+    Opening(Active),
+}
+
+/// The supply while instruments are being attached.
+#[derive(Debug, Clone)]
+pub(crate) enum Power {
+    /// Not there yet, or the station has none.
+    Unknown,
+    /// It was told to come on.
+    Coming(Active),
+    /// It reads what it was told.
+    On,
+}
+
+/// How far an event has led.
+#[derive(Debug, Clone)]
+pub(crate) enum Reached {
+    /// On the way.
+    NotYet(Initial),
+    /// The station is as it must be.
+    There,
+    /// It cannot be brought there.
+    Failed(Ending),
+}
+
+impl Initial {
+    pub(crate) const fn new() -> Self {
+        Self::Attaching { power: Power::Unknown, attached: false }
+    }
+
+    /// What is done now.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Attaching { .. } => "attaching instruments",
+            Self::Opening(_) => "opening the valve",
+        }
+    }
+
+    pub(crate) fn due(&self) -> Option<RunTime> {
+        match self {
+            Self::Attaching { power: Power::Coming(active), .. } | Self::Opening(active) => steps::due(active),
+            Self::Attaching { .. } => None,
+        }
+    }
+
+    pub(crate) fn apply(self, event: &Event, core: &mut Core) -> Reached {
+        match self {
+            Self::Attaching { power, attached } => attach(power, attached, event, core),
+            Self::Opening(active) => opening(steps::apply(active, event, core).0),
+        }
+    }
+}
+
+/// Instruments come one by one; without the supply no pump answers.
+fn attach(power: Power, attached: bool, event: &Event, core: &mut Core) -> Reached {
+    let attached = attached || matches!(event.kind, EventKind::RigReady);
+    let flow = match power {
+        Power::Coming(active) => steps::apply(active, event, core).0,
+        Power::Unknown => match powered(&core.profile) {
+            Some(supply) if is_attached(&supply.instrument, event) => steps::enter_supply(&supply, core),
+            _ if attached => Flow::Done,
+            _ => return Reached::NotYet(Initial::Attaching { power, attached }),
+        },
+        Power::On => Flow::Done,
+    };
+    match flow {
+        Flow::Stay(active) => Reached::NotYet(Initial::Attaching { power: Power::Coming(active), attached }),
+        Flow::End(ending) => Reached::Failed(ending),
+        Flow::Done if attached => match opened(&core.profile) {
+            Some(valve) => opening(steps::enter_valve(&valve, core)),
+            None => Reached::There,
+        },
+        Flow::Done => Reached::NotYet(Initial::Attaching { power: Power::On, attached }),
+    }
+}
+
+fn opening(flow: Flow) -> Reached {
+    match flow {
+        Flow::Stay(active) => Reached::NotYet(Initial::Opening(active)),
+        Flow::Done => Reached::There,
+        Flow::End(ending) => Reached::Failed(ending),
+    }
+}
+
+fn is_attached(name: &str, event: &Event) -> bool {
+    matches!(&event.kind, EventKind::Attached { instrument, .. } if instrument == name)
+}
+
+/// The supply that plays a fresh battery, if the station has one and a voltage is declared for it.
+fn powered(profile: &RigProfile) -> Option<Supply> {
+    let supply = profile.by_role(Role::Supply)?;
+    let nominal = profile.pump.supply_v.map(|declared| declared.value).or(profile.safe.supply_v)?;
+    Some(Supply { instrument: supply.name.clone(), voltage: Some(nominal), output: true, silent: BOOT })
+}
+
+/// The valve open, if the station has one.
+fn opened(profile: &RigProfile) -> Option<Valve> {
+    let instrument = profile.by_role(Role::Valve)?.name.clone();
+    Some(Valve { instrument, closed: false, within: OPEN_WITHIN, collect: Duration::ZERO })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::identity::Nature;
+    use domain::order::{Order, OrderOutcome};
+    use domain::profile::Declared;
+    use domain::quantity::Voltage;
+    use domain::{Channel, Identity, Reading, Status};
+    use std::sync::Arc;
+
+    /// A station with supply and valve, and what it has been told.
+    struct Station {
+        core: Core,
+        initial: Option<Initial>,
+        end: Option<Reached>,
+        seq: u64,
+    }
+
+    impl Station {
+        fn new() -> Self {
+            let mut profile = crate::testing::profile();
+            let volts = |v| Voltage::from_v(v);
+            profile.pump.supply_v = Some(Declared { value: volts(3.0), half_width: volts(0.3) });
+            for (name, role) in [("supply", Role::Supply), ("valve", Role::Valve)] {
+                let like = profile.instruments[1].clone();
+                profile.instruments.push(domain::profile::InstrumentProfile { name: name.to_owned(), role, ..like });
+            }
+            let source = text::Source::new(
+                "plan.yaml",
+                b"scenario: plan\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\n\
+                  steps:\n  - hold: {for: 1 s}\n"
+                    .to_vec(),
+            )
+            .expect("text");
+            let document = scenario::Document::parse(source).expect("a scenario");
+            let plan = scenario::resolve(&document, &[], &profile).expect("a plan");
+            let core = Core::new(Arc::new(plan), Arc::new(profile));
+            Self { core, initial: Some(Initial::new()), end: None, seq: 0 }
+        }
+
+        fn tell(&mut self, seconds: u64, kind: EventKind) -> Vec<Order> {
+            let t_ns = RunTime::from_ns(seconds * 1_000_000_000);
+            self.core.now = t_ns;
+            let event = Event { seq: self.seq, t_ns, station: Arc::from("1"), kind };
+            self.seq += 1;
+            match self.initial.take().expect("under way").apply(&event, &mut self.core) {
+                Reached::NotYet(initial) => self.initial = Some(initial),
+                end => self.end = Some(end),
+            }
+            let ordered = |kind| match kind {
+                EventKind::Ordered { what, .. } => Some(what),
+                kind => panic!("nothing is weighed or commanded yet, but found {kind:?}"),
+            };
+            self.core.decisions.drain(..).filter_map(ordered).collect()
+        }
+
+        fn attach(&mut self, name: &str) -> Vec<Order> {
+            let identity =
+                Identity { model: None, serial: None, hardware: None, firmware: None, nature: Nature::Simulated };
+            self.tell(0, EventKind::Attached { instrument: name.to_owned(), identity })
+        }
+
+        fn done(&mut self, seconds: u64, order: u32) -> Vec<Order> {
+            let at_ns = RunTime::from_ns(seconds * 1_000_000_000);
+            self.tell(seconds, EventKind::OrderAnswered { order, at_ns, u_ns: 0, outcome: OrderOutcome::Done })
+        }
+
+        fn reads(&mut self, seconds: u64, channel: &str, value: f64) -> Vec<Order> {
+            let at_ns = RunTime::from_ns(seconds * 1_000_000_000);
+            let reading = Reading { channel: Channel::new(channel), at_ns, u_ns: 0, value, status: Status::Ok };
+            self.tell(seconds, EventKind::Reading(reading))
+        }
+    }
+
+    #[test]
+    fn a_station_left_unpowered_and_occluded_is_brought_back_before_anything_is_weighed() {
+        let mut station = Station::new();
+        assert!(station.attach("valve").is_empty(), "the valve waits for everybody to be there");
+        let power = Order::Supply { voltage_v: Some(Voltage::from_v(3.0)), output: true };
+        assert_eq!(station.attach("supply"), [power]);
+        assert!(station.core.silent_until > RunTime::ZERO, "a board that was off boots");
+        assert!(station.done(1, 0).is_empty());
+        assert!(station.reads(2, "supply.voltage", 0.0).is_empty());
+        assert!(station.reads(3, "supply.voltage", 3.0).is_empty());
+        assert!(station.attach("supply").is_empty(), "it is told once");
+        assert_eq!(station.tell(4, EventKind::RigReady), [Order::Valve { closed: false }]);
+        assert!(station.done(5, 1).is_empty());
+        assert!(station.reads(6, "valve.position", 100.0).is_empty());
+        assert!(station.end.is_none());
+        assert!(station.reads(7, "valve.position", 1.0).is_empty());
+        assert!(matches!(station.end, Some(Reached::There)));
+    }
+
+    #[test]
+    fn a_valve_that_stays_closed_and_a_supply_that_stays_off_are_the_benchs_fault() {
+        let mut station = Station::new();
+        station.attach("supply");
+        station.done(0, 0);
+        station.reads(11, "supply.voltage", 0.0);
+        assert!(matches!(station.end, Some(Reached::Failed(Ending::Broken(_)))), "{:?}", station.end);
+        let mut station = Station::new();
+        station.attach("supply");
+        station.done(0, 0);
+        station.reads(1, "supply.voltage", 3.0);
+        station.tell(1, EventKind::RigReady);
+        station.done(1, 1);
+        station.reads(32, "valve.position", 100.0);
+        assert!(matches!(station.end, Some(Reached::Failed(Ending::Broken(_)))), "{:?}", station.end);
+    }
+}
