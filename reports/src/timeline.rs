@@ -84,7 +84,7 @@ fn answered_badly(command: u32, outcome: &PumpOutcome) -> Option<(&'static str, 
         PumpOutcome::Accepted { repeated: true, .. } => {
             Some(("command", format!("no. {command} had been executed before and was not repeated"), false))
         }
-        PumpOutcome::Refused { reason } => Some(("command", format!("no. {command} was refused: {reason}"), true)),
+        PumpOutcome::Refused { reason, .. } => Some(("command", format!("no. {command} was refused: {reason}"), true)),
         PumpOutcome::Unanswered { reason } => Some(("command", format!("no. {command} got no answer: {reason}"), true)),
     }
 }

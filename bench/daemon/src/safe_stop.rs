@@ -227,7 +227,7 @@ async fn attempt(
         }
     };
     let answered = link.command(&request).await.map_err(|f| f.to_string())?;
-    if let PumpOutcome::Refused { reason } = answered.outcome {
+    if let PumpOutcome::Refused { reason, .. } = answered.outcome {
         return Err(format!("the pump refused to {request}: {reason}"));
     }
     let state = link.status().await.map_err(|f| f.to_string())?.state();

@@ -114,6 +114,16 @@ impl fmt::Display for PumpRequest {
     }
 }
 
+/// Why a pump refuses, as far as a verdict depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// The patient may have no bolus now: lockout, or the daily maximum.
+    PatientLimit,
+    /// Anything else.
+    Other,
+}
+
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +137,8 @@ pub enum PumpOutcome {
     },
     /// The pump will not.
     Refused {
+        /// What kind of reason it has.
+        kind: RefusalKind,
         /// Why, in the pump's words.
         reason: String,
     },

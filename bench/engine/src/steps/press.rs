@@ -1,12 +1,12 @@
 //! `press`: the patient's button, again and again; just the right presses must be answered by a bolus.
 //!
-//! Here a refusal is an answer that is judged, not a fault of the bench.
+//! Here a refusal is an answer that is judged, not a fault of the bench: it must be by lockout or daily maximum.
 
 use core::time::Duration;
 
 use domain::check::{CheckHead, CheckRecord, Limits, Window};
 use domain::fault::Fault;
-use domain::pump::{PumpOutcome, PumpRequest};
+use domain::pump::{PumpOutcome, PumpRequest, RefusalKind};
 use domain::{CheckVerdict, Event, EventKind, RunTime};
 use scenario::Press;
 
@@ -81,8 +81,15 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
             PumpOutcome::Accepted { .. } if !wanted => {
                 state.wrong.push(format!("press {} was given, but had to be refused", state.pressed));
             }
-            PumpOutcome::Refused { reason } if wanted => {
+            PumpOutcome::Refused { reason, .. } if wanted => {
                 state.wrong.push(format!("press {} was refused ({reason}), but had to be given", state.pressed));
+            }
+            // Whoever refuses for another reason has not shown that lockout and daily maximum hold.
+            PumpOutcome::Refused { kind: RefusalKind::Other, reason } => {
+                let pressed = state.pressed;
+                state
+                    .wrong
+                    .push(format!("press {pressed} was refused by neither lockout nor daily maximum ({reason})"));
             }
             PumpOutcome::Accepted { .. } | PumpOutcome::Refused { .. } => {}
             PumpOutcome::Unanswered { reason } => {
@@ -114,4 +121,55 @@ fn decide(state: &State, core: &mut Core) -> Option<Ending> {
     };
     core.decide(EventKind::CheckDecided(Box::new(record)));
     reason.map(Ending::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// The check after three presses, ten minutes apart, of which the first must be given.
+    fn check(answers: [PumpOutcome; 3]) -> (CheckVerdict, Vec<String>) {
+        let profile = crate::testing::profile();
+        let source = text::Source::new(
+            "plan.yaml",
+            b"scenario: plan\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\nsteps:\n  \
+              - patient: {volume: 20 uL, over: 2 min, lockout: 30 min, daily maximum: 3}\n  - press: {times: 3, every: 10 min, given: [1], because: a lockout of 30 min}\n"
+                .to_vec(),
+        )
+        .expect("text");
+        let document = scenario::Document::parse(source).expect("a scenario");
+        let plan = scenario::resolve(&document, &[], &profile).expect("a plan");
+        let scenario::StepKind::Press(press) = plan.steps[1].kind.clone() else { panic!("a press") };
+        let mut core = Core::new(Arc::new(plan), Arc::new(profile));
+        let mut flow = enter(&press, "the button", &mut core);
+        for (command, outcome) in (0_u32..).zip(answers) {
+            let Flow::Stay(Active::Press(state)) = flow else { break };
+            core.now = RunTime::from_ns(u64::from(command + 1) * 600_000_000_000);
+            let kind = EventKind::PumpAnswered { command, at_ns: core.now, u_ns: 0, outcome };
+            flow = apply(*state, &Event { seq: 0, t_ns: core.now, station: Arc::from("1"), kind }, &mut core);
+        }
+        let decided = core.decisions.into_iter().find_map(|kind| match kind {
+            EventKind::CheckDecided(check) => Some((check.verdict, check.notes)),
+            _ => None,
+        });
+        decided.expect("decided")
+    }
+
+    const GIVEN: PumpOutcome = PumpOutcome::Accepted { pump_us: 0, repeated: false };
+
+    fn refused(kind: RefusalKind) -> PumpOutcome {
+        PumpOutcome::Refused { kind, reason: "no".to_owned() }
+    }
+
+    #[test]
+    fn a_refusal_counts_only_if_it_is_by_lockout_or_daily_maximum() {
+        let limit = || refused(RefusalKind::PatientLimit);
+        assert_eq!(check([GIVEN, limit(), limit()]), (CheckVerdict::Pass, Vec::new()));
+        let (verdict, notes) = check([GIVEN, limit(), refused(RefusalKind::Other)]);
+        assert_eq!(verdict, CheckVerdict::Fail);
+        assert_eq!(notes, ["press 3 was refused by neither lockout nor daily maximum (no)"]);
+        assert_eq!(check([GIVEN, GIVEN, limit()]).0, CheckVerdict::Fail);
+        assert_eq!(check([limit(), limit(), limit()]).0, CheckVerdict::Fail);
+    }
 }

@@ -96,7 +96,7 @@ pub(crate) fn answer(command: u32, request: &PumpRequest, event: &Event) -> Answ
     }
     match outcome {
         PumpOutcome::Accepted { .. } => Answer::Accepted,
-        PumpOutcome::Refused { reason } => {
+        PumpOutcome::Refused { reason, .. } => {
             Answer::Failed(Ending::Broken(Fault::Refused { command: request.to_string(), refusal: reason.clone() }))
         }
         PumpOutcome::Unanswered { reason } => {
