@@ -134,7 +134,8 @@ mod tests {
         let source = text::Source::new(
             "plan.yaml",
             b"scenario: plan\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\nsteps:\n  \
-              - patient: {volume: 20 uL, over: 2 min, lockout: 30 min, daily maximum: 3}\n  - press: {times: 3, every: 10 min, given: [1], because: a lockout of 30 min}\n"
+              - patient: {volume: 20 uL, over: 2 min, lockout: 30 min, daily maximum: 3}\n  \
+              - press: {times: 3, every: 10 min, given: [1], because: a lockout of 30 min}\n"
                 .to_vec(),
         )
         .expect("text");
