@@ -105,7 +105,7 @@ impl Segment {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// How many chunks were closed by a flush.
+    /// How many chunks were closed by a sync.
     pub(crate) const fn flushes(&self) -> u32 {
         self.flushes
     }
