@@ -52,6 +52,16 @@ pub fn unit(symbol: &str) -> String {
     micro.replace("m3", "m\u{b3}")
 }
 
+/// A sentence of the record with the letters of its units that print.
+pub(crate) fn prose(text: &str) -> String {
+    let printed = |word: &str| {
+        let symbol = word.trim_end_matches([',', ';', '.', ':', ')']);
+        let known = symbol.starts_with('u') && domain::unit::find(symbol).is_some();
+        if known { format!("{}{}", unit(symbol), &word[symbol.len()..]) } else { word.to_owned() }
+    };
+    text.split(' ').map(printed).collect::<Vec<_>>().join(" ")
+}
+
 /// A number at a fixed count of decimals, for axes.
 pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     minus(&to_decimal(value, i32::try_from(decimals).unwrap_or(i32::MAX)))
@@ -109,5 +119,6 @@ mod tests {
         assert_eq!(unit("kg/m3"), "kg/m³");
         assert_eq!(unit("%"), "%");
         assert_eq!(unit("unit"), "unit");
+        assert_eq!(prose("delivered 1.9 uL, at 20 uL/h until used up"), "delivered 1.9 µL, at 20 µL/h until used up");
     }
 }

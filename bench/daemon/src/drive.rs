@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use domain::event::Prompt;
 use domain::fault::{Fault, LinkFault};
-use domain::profile::{Clock, Role};
+use domain::profile::Role;
 use domain::pump::PumpRequest;
 use domain::{EventKind, Order, RunTime, RunVerdict};
 use drivers::RunClock;
@@ -66,7 +66,7 @@ impl Loop {
         }
         let clock = RunClock::new();
         let engine = Engine::new(Arc::clone(&job.request.plan), Arc::clone(profile));
-        let real = profile.clock == Clock::Real;
+        let real = profile.clock.is_real();
         let stream = Stream::new(engine, clock, &profile.station, recorder, real);
         let (events, inputs) = mpsc::channel(INPUTS_MAX);
         let (commands, taken) = mpsc::channel(1);
@@ -123,7 +123,7 @@ impl Loop {
         self.input(opened).await;
         let mut wake = Box::pin(tokio::time::sleep_until(self.stream.clock.at(RunTime::ZERO)));
         let mut wake_at = RunTime::ZERO;
-        let real = self.job.request.station.profile.clock == Clock::Real;
+        let real = self.job.request.station.profile.clock.is_real();
         let mut events = 0_u64;
         while self.ended.is_none() {
             let due = self.stream.engine.due();
@@ -178,12 +178,9 @@ impl Loop {
 
     /// The rig is ready when every instrument has been attached once.
     fn watch(&mut self, kind: &EventKind) -> Option<EventKind> {
-        if let EventKind::Lost { fault: LinkFault::Vanished { why, .. }, .. } = kind {
-            self.contended |= why.contains(drivers::transport::LOCKED) && !self.pump_seen;
-        }
+        self.contended |= matches!(kind, EventKind::Lost { fault: LinkFault::Locked { .. }, .. }) && !self.pump_seen;
         let EventKind::Attached { instrument, .. } = kind else { return None };
-        let pump = self.job.request.station.profile.by_role(Role::Pump);
-        self.pump_seen |= pump.is_some_and(|p| p.name == *instrument);
+        self.pump_seen |= self.job.request.station.profile.fills(instrument, Role::Pump);
         let before = self.waiting.len();
         self.waiting.retain(|name| name != instrument);
         (before > 0 && self.waiting.is_empty()).then_some(EventKind::RigReady)

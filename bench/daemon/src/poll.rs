@@ -162,8 +162,7 @@ impl Task {
     async fn failed(&mut self, post: &Post, fault: &LinkFault) {
         let Some(pending) = &mut self.pending else { return };
         pending.attempts += 1;
-        // A valve or a supply may be told twice what it is to be; a plant would be pushed twice.
-        let attempts = if matches!(pending.order, Order::Stimulate(_)) { 1 } else { ORDER_ATTEMPTS };
+        let attempts = if pending.order.may_repeat() { ORDER_ATTEMPTS } else { 1 };
         if pending.attempts >= attempts {
             let outcome = OrderOutcome::Unanswered { reason: fault.to_string() };
             self.answer(post, post.clock.now(), 0, outcome).await;

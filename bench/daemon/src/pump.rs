@@ -16,7 +16,10 @@ use crate::poll::{Post, RETRY};
 
 /// By so much, beside a hundredth, a pump's clock may lag behind the bench's without being called reset.
 const CLOCK_SLACK_US: u128 = 1_000_000;
-/// So often a command is tried on a link that is attached again each time.
+/// A link that failed is listened to for so many deadlines.
+const LISTEN: u32 = 4;
+/// So often a command is sent on a link that is attached again each time. A link that cannot be attached is another
+/// thing: the command waits for it, for as long as the pump may be away.
 const COMMAND_ATTEMPTS: u32 = 3;
 
 /// Holds the pump's link until the run loop is gone. `log_next` tells how far its log has been read.
@@ -26,31 +29,30 @@ pub(crate) async fn hold(post: Post, mut commands: mpsc::Receiver<(u32, PumpRequ
     let mut known = Known { log_next, first: true, clock_us: 0, looked: RunTime::ZERO, state: None, channels };
     let mut pending: Option<Pending> = None;
     loop {
-        match PumpLink::attach(&*post.connect, post.clock, post.setup.settings).await {
-            Ok((link, identity)) => {
-                let (fault, frames) =
-                    match poll_pump(&post, link, identity, &mut commands, &mut known, &mut pending).await {
-                        Ok(()) => return,
-                        Err(fault) => fault,
-                    };
-                if !post.lost(fault, frames).await {
-                    return;
-                }
-            }
-            Err(fault) => {
-                let unanswered = pending.take_if(|p| p.attempts >= COMMAND_ATTEMPTS);
-                if let Some(given_up) = unanswered {
-                    give_up(&post, given_up, fault.to_string()).await;
-                }
-                if let Some(pending) = &mut pending {
-                    pending.attempts += 1;
-                }
-                if !post.lost(fault, Vec::new()).await {
-                    return;
-                }
-            }
+        let (late, fault, frames) = match PumpLink::open(&*post.connect, post.clock, post.setup.settings).await {
+            Ok(mut link) => match poll_pump(&post, &mut link, &mut commands, &mut known, &mut pending).await {
+                Ok(()) => return,
+                Err((fault, frames)) => (Some(link), fault, frames),
+            },
+            Err(fault) => (None, fault, Vec::new()),
+        };
+        let given_up = pending.take_if(|p| p.attempts >= COMMAND_ATTEMPTS);
+        let reason = fault.to_string();
+        if !post.lost(fault, frames).await {
+            return;
         }
-        tokio::time::sleep(RETRY).await;
+        if let Some(given_up) = given_up {
+            give_up(&post, given_up, reason).await;
+        }
+        let again = tokio::time::Instant::now() + RETRY;
+        // What comes now comes too late, but who answers at all is not silent.
+        if let Some(mut link) = late
+            && let Some(fault) = link.overhear(post.setup.settings.deadline * LISTEN).await
+            && !post.lost(fault, link.frames()).await
+        {
+            return;
+        }
+        tokio::time::sleep_until(again).await;
     }
 }
 
@@ -59,6 +61,7 @@ struct Pending {
     command: u32,
     request: PumpRequest,
     attempts: u32,
+    first_sent: Option<RunTime>,
 }
 
 /// What is known of the pump from before its link failed.
@@ -72,17 +75,25 @@ struct Known {
     channels: [Channel; 3],
 }
 
+impl Known {
+    /// The run time of a moment of the pump's clock, by the last look at it.
+    fn run_time(&self, pump_us: u64) -> RunTime {
+        let ns = self.looked.ns().saturating_add(pump_us.saturating_mul(1000));
+        RunTime::from_ns(ns.saturating_sub(self.clock_us.saturating_mul(1000)))
+    }
+}
+
 type Lost = (LinkFault, Vec<String>);
 
 async fn poll_pump(
     post: &Post,
-    mut link: PumpLink,
-    identity: domain::Identity,
+    link: &mut PumpLink,
     commands: &mut mpsc::Receiver<(u32, PumpRequest)>,
     known: &mut Known,
     pending: &mut Option<Pending>,
 ) -> Result<(), Lost> {
-    let reset = look(post, &mut link, known, false).await?;
+    let identity = link.greet().await.map_err(|fault| (fault, link.frames()))?;
+    let reset = look(post, link, known, false).await?;
     if let Some(lost) = pending.take_if(|_| reset) {
         // The pump's memory of doses went with the reset: sent again, the dose might be given twice.
         give_up(post, lost, "the pump was reset while the command was under way".to_owned()).await;
@@ -91,44 +102,40 @@ async fn poll_pump(
         return Ok(());
     }
     loop {
-        if let Some(waiting) = pending.take() {
-            execute(post, &mut link, waiting, pending).await?;
-        }
+        execute(post, link, known, pending).await?;
         tokio::select! {
             biased;
             command = commands.recv() => {
                 let Some((command, request)) = command else { return Ok(()) };
-                *pending = Some(Pending { command, request, attempts: 0 });
+                *pending = Some(Pending { command, request, attempts: 0, first_sent: None });
             }
-            () = tokio::time::sleep_until(post.clock.at(post.next_poll())) => drop(look(post, &mut link, known, true).await?),
+            () = tokio::time::sleep_until(post.clock.at(post.next_poll())) => drop(look(post, link, known, true).await?),
         }
     }
 }
 
-/// Sends a command. After a fault it stays pending and is sent again under the same dose id, which the pump executes
-/// once.
-async fn execute(
-    post: &Post,
-    link: &mut PumpLink,
-    mut waiting: Pending,
-    pending: &mut Option<Pending>,
-) -> Result<(), Lost> {
-    match link.command(&waiting.request).await {
-        Ok(answered) => {
-            let (command, outcome) = (waiting.command, answered.outcome);
-            post.tell(EventKind::PumpAnswered { command, at_ns: answered.at, u_ns: answered.u_ns, outcome }).await;
-            Ok(())
+/// Sends the command that waits, if one does. After a fault it stays pending and is sent again under the same dose id,
+/// which the pump executes once.
+async fn execute(post: &Post, link: &mut PumpLink, known: &Known, pending: &mut Option<Pending>) -> Result<(), Lost> {
+    let Some(waiting) = pending else { return Ok(()) };
+    waiting.attempts += 1;
+    let first_sent = *waiting.first_sent.get_or_insert(post.clock.now());
+    let answered = link.command(&waiting.request).await.map_err(|fault| (fault, link.frames()))?;
+    let (command, outcome) = (waiting.command, answered.outcome);
+    let (tried_before, delivers) = (waiting.attempts > 1, waiting.request.delivers());
+    *pending = None;
+    let (at_ns, u_ns) = match outcome {
+        // It was executed when it was sent for the first time; the pump says when, by a clock that was just read.
+        PumpOutcome::Accepted { pump_us, repeated: true } => (known.run_time(pump_us), answered.u_ns),
+        // Without an id the pump does not know that it has done it before: it was one of the times.
+        PumpOutcome::Accepted { .. } if tried_before && !delivers => {
+            let (first, last) = (first_sent.ns(), answered.at.ns() + answered.u_ns);
+            (RunTime::from_ns(first + (last - first) / 2), (last - first) / 2)
         }
-        Err(fault) => {
-            waiting.attempts += 1;
-            if waiting.attempts >= COMMAND_ATTEMPTS {
-                give_up(post, waiting, fault.to_string()).await;
-            } else {
-                *pending = Some(waiting);
-            }
-            Err((fault, link.frames()))
-        }
-    }
+        _ => (answered.at, answered.u_ns),
+    };
+    post.tell(EventKind::PumpAnswered { command, at_ns, u_ns, outcome }).await;
+    Ok(())
 }
 
 async fn give_up(post: &Post, lost: Pending, reason: String) {

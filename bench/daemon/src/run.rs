@@ -96,7 +96,7 @@ impl Handle {
 /// If its folder or its record cannot be made; nothing has moved then.
 pub fn spawn(request: Request) -> Result<Handle, SetupError> {
     let Prepared { folder, metadata, opened } = prepare(&request)?;
-    let real = request.station.profile.clock == Clock::Real;
+    let real = request.station.profile.clock.is_real();
     let recorder = Recorder::create(&folder, &metadata, if real { Pace::Real } else { Pace::Virtual });
     // A folder without a record is no run.
     let recorder = recorder.inspect_err(|_| drop(std::fs::remove_dir_all(&folder)))?;

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use domain::Order;
 use domain::event::SafeStopReport;
-use domain::order::VALVE_OPEN_UP_TO;
+use domain::order::{SUPPLY_DEAD_V, VALVE_OPEN_UP_TO, supply_tolerance_v};
 use domain::profile::{Role, SafePump, SafeState};
 use domain::pump::{PumpLogEntry, PumpOutcome, PumpRequest, Therapy};
 use drivers::instrument::Attach;
 use drivers::pump_link::PumpLink;
 use drivers::{Connect, Instrument, RunClock, Sample, Settings, Setup};
 use rig::Station;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The time between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
@@ -99,10 +99,14 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let until = clock.at(began + order.safe.within);
     let mut actions = Vec::new();
     let mut evidence = Evidence::default();
+    let mut supply_trouble = None;
     if let (Some(supply), Some(voltage)) = (&order.supply, order.safe.supply_v) {
         let set = Order::Supply { voltage_v: Some(voltage), output: true };
-        let done = timeout(order.safe.within / 4, obey(supply, clock, &set)).await;
-        actions.push(told("supply", &set, done.unwrap_or_else(|_| Err("it did not answer in time".to_owned()))).1);
+        let near = |volts: f64| (volts - voltage.v()).abs() <= supply_tolerance_v(voltage.v());
+        let (done, what) =
+            supplied(supply, clock, &set, until.min(clock.at(began + order.safe.within / 4)), near).await;
+        supply_trouble = (!done).then(|| what.clone());
+        actions.push(what);
     }
     let last = order.supply.as_ref().filter(|_| order.safe.supply_off);
     // What is left for the supply if the pump does not confirm.
@@ -111,38 +115,35 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let pump = timeout_at(until - reserve, attempts(order, clock, &mut pump_did, &mut evidence));
     let valve = timeout_at(until - reserve, opened(order.valve.as_ref(), clock, &mut valve_did));
     let (pump, valve) = tokio::join!(biased; pump, valve);
-    let mut confirmed = pump.unwrap_or_else(|_| {
+    let confirmed = pump.unwrap_or_else(|_| {
         let why = pump_did.last().map_or("the pump did not confirm", String::as_str);
         pump_did.push(format!("gave up after {}: {why}", domain::time::span(order.safe.within - reserve)));
         false
     });
     let opened = valve.unwrap_or(false);
-    let mut unconfirmed = Vec::new();
-    if !opened {
+    let valve_trouble = (!opened).then(|| {
         let why = valve_did.last().map_or("its position did not come", String::as_str);
-        unconfirmed.push(format!("the occlusion valve is not known to be open: {why}"));
-    }
-    if !confirmed {
+        format!("the occlusion valve is not known to be open: {why}")
+    });
+    let mut pump_trouble = (!confirmed).then(|| {
         let why = pump_did.last().map_or("it did not confirm", String::as_str);
-        unconfirmed.push(format!("the pump: {why}"));
-    }
+        format!("the pump: {why}")
+    });
     actions.extend(valve_did);
     actions.extend(pump_did);
     if let (false, Some(supply)) = (confirmed, last) {
         let off = Order::Supply { voltage_v: None, output: false };
-        let done = timeout_at(until, obey(supply, clock, &off)).await;
-        let (done, what) = told("supply", &off, done.unwrap_or_else(|_| Err("it did not answer in time".to_owned())));
-        confirmed = done;
+        let (done, what) = supplied(supply, clock, &off, until, |volts| volts <= SUPPLY_DEAD_V).await;
+        supply_trouble = (!done).then(|| what.clone());
         if done {
             // Without its supply the pump delivers nothing, whatever it would have said.
-            unconfirmed.retain(|what| !what.starts_with("the pump"));
-        } else {
-            unconfirmed.push(what.clone());
+            pump_trouble = None;
         }
         actions.push(what);
     }
+    let unconfirmed: Vec<String> = [valve_trouble, pump_trouble, supply_trouble].into_iter().flatten().collect();
     let took_ms = u64::try_from(clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
-    let (wanted, log_read, confirmed) = (order.safe.pump, evidence.whole, confirmed && opened);
+    let (wanted, log_read, confirmed) = (order.safe.pump, evidence.whole, unconfirmed.is_empty());
     (SafeStopReport { wanted, actions, log_read, confirmed, unconfirmed, took_ms }, evidence.entries)
 }
 
@@ -152,6 +153,36 @@ async fn obey(target: &Target, clock: RunClock, order: &Order) -> Result<Box<dyn
     let (mut instrument, _) = attached.map_err(|fault| fault.to_string())?;
     instrument.order(order).await.map_err(|error| error.to_string())?;
     Ok(instrument)
+}
+
+/// Orders something of the supply and waits until what it measures at its terminals is `there`, at most until that
+/// moment. What was done, and whether it was confirmed.
+async fn supplied(
+    supply: &Target,
+    clock: RunClock,
+    order: &Order,
+    until: Instant,
+    there: impl Fn(f64) -> bool,
+) -> (bool, String) {
+    let mut read = None;
+    let work = async {
+        let mut instrument = obey(supply, clock, order).await?;
+        loop {
+            let samples = instrument.read().await.map_err(|error| error.to_string())?;
+            read = samples.iter().find(|s| s.quantity == "voltage").and_then(|s| s.value).or(read);
+            if read.is_some_and(&there) {
+                return Ok(());
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    let done: Result<(), String> = timeout_at(until, work).await.unwrap_or_else(|_| Err(String::new()));
+    let done = done.map_err(|why| match read {
+        Some(volts) => format!("it reads {} V", domain::quantity::significant(volts)),
+        None if why.is_empty() => "it did not answer in time".to_owned(),
+        None => why,
+    });
+    told("supply", order, done)
 }
 
 fn told<T>(what: &str, order: &Order, done: Result<T, String>) -> (bool, String) {
@@ -255,3 +286,6 @@ async fn read_log(link: &mut PumpLink, log_from: Option<u32>, evidence: &mut Evi
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,7 +200,7 @@ pub struct SafeStopReport {
     pub wanted: SafePump,
     /// What was done, a sentence an action.
     pub actions: Vec<String>,
-    /// Whether the pump's log was read to its end first.
+    /// Whether the pump's log was read to its end: before the first command, and again after the last if that came through.
     pub log_read: bool,
     /// Whether the station confirmed it: the pump, and the valve where there is one.
     pub confirmed: bool,

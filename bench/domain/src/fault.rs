@@ -16,6 +16,12 @@ pub enum LinkFault {
         /// What the system said.
         why: String,
     },
+    /// The port is there, but another program holds it.
+    #[error("port {port} is locked, another program uses it; wait for it or stop it")]
+    Locked {
+        /// The port as the rig file names it.
+        port: String,
+    },
     /// Nothing, or not the whole answer, came in time.
     #[error(
         "no answer to {request} within {deadline_ms} ms, but {received} bytes of one; check power, cable and settings"
@@ -36,6 +42,14 @@ pub enum LinkFault {
         /// What came, escaped and cut.
         found: String,
     },
+}
+
+impl LinkFault {
+    /// Whether the port cannot be had, rather than what is behind it not heard.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Vanished { .. } | Self::Locked { .. })
+    }
 }
 
 /// A fault of the bench that ends a run as `error`, or keeps it from starting.
@@ -69,12 +83,14 @@ pub enum Fault {
         reason: String,
     },
     /// The pump refused a command that the plan thought legal.
-    #[error("the pump refused to {command}: {refusal}; compare the rig file's pump limits with the board's")]
+    #[error("the pump refused to {command}: {refusal}; {advice}")]
     Refused {
         /// What was commanded.
         command: String,
         /// What the pump answered.
         refusal: String,
+        /// What to do about it.
+        advice: String,
     },
     /// The station could not be brought to its safe state and confirmed there.
     #[error("the station could not be confirmed safe: {why}; go and look at it")]

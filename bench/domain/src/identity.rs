@@ -19,6 +19,14 @@ pub struct Identity {
     pub nature: Nature,
 }
 
+impl core::fmt::Display for Identity {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let or = |text: &Option<String>, unknown: &str| text.clone().unwrap_or_else(|| unknown.to_owned());
+        let (model, serial) = (or(&self.model, "an unknown model"), or(&self.serial, "unknown"));
+        write!(f, "{model} (serial {serial}, firmware {})", or(&self.firmware, "unknown"))
+    }
+}
+
 /// What stands behind the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,6 +14,15 @@ pub const VALVE_CLOSED_FROM: f64 = 95.0;
 /// Up to this position a valve counts as open, in per cent closed.
 pub const VALVE_OPEN_UP_TO: f64 = 5.0;
 
+/// What a supply's output that is off may still show, in V.
+pub const SUPPLY_DEAD_V: f64 = 0.1;
+
+/// How far off what was ordered a supply may read, in V.
+#[must_use]
+pub fn supply_tolerance_v(ordered_v: f64) -> f64 {
+    0.02 + 0.02 * ordered_v
+}
+
 /// What an instrument of the rig is told to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +41,15 @@ pub enum Order {
     },
     /// Do something to the simulated plant.
     Stimulate(Stimulus),
+}
+
+impl Order {
+    /// Whether it may be told again when nobody knows whether it was heard: a valve or a supply may be told twice what it
+    /// is to be, a plant would be pushed twice.
+    #[must_use]
+    pub const fn may_repeat(&self) -> bool {
+        !matches!(self, Self::Stimulate(_))
+    }
 }
 
 impl fmt::Display for Order {

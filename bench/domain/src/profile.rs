@@ -22,6 +22,14 @@ pub enum Clock {
     Real,
 }
 
+impl Clock {
+    /// Whether it is the machine's.
+    #[must_use]
+    pub const fn is_real(&self) -> bool {
+        matches!(self, Self::Real)
+    }
+}
+
 /// What an instrument is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -112,7 +120,7 @@ pub struct Calibration {
 /// An instrument of the rig.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstrumentProfile {
-    /// Its name in the rig file; first part of its channels' names.
+    /// Its name in the rig file, which is its role's; first part of its channels' names.
     pub name: String,
     /// What it is for.
     pub role: Role,
@@ -151,7 +159,7 @@ pub struct PumpLimits {
     pub supply_v: Option<Declared<Voltage>>,
 }
 
-/// A value with its standard uncertainty, as the rig file declares it.
+/// A value with the range around it, as the rig file declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Declared<T> {
     /// The value.
@@ -270,6 +278,12 @@ impl RigProfile {
     #[must_use]
     pub fn by_role(&self, role: Role) -> Option<&InstrumentProfile> {
         self.instruments.iter().find(|i| i.role == role)
+    }
+
+    /// Whether the instrument of that name is the one that fills the role.
+    #[must_use]
+    pub fn fills(&self, name: &str, role: Role) -> bool {
+        self.by_role(role).is_some_and(|instrument| instrument.name == name)
     }
 
     /// The instrument of that name, if the rig has it.

@@ -120,8 +120,25 @@ impl fmt::Display for PumpRequest {
 pub enum RefusalKind {
     /// The patient may have no bolus now: lockout, or the daily maximum.
     PatientLimit,
+    /// A value is outside what the pump takes.
+    OutOfRange,
+    /// An alarm locks therapy.
+    Alarm,
     /// Anything else.
     Other,
+}
+
+impl RefusalKind {
+    /// What to do about a refusal that nobody wanted.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::PatientLimit => "compare the presses with lockout and daily maximum",
+            Self::OutOfRange => "compare the rig file's pump limits with the board's",
+            Self::Alarm => "put a step 'stop' behind the alarm, which clears it",
+            Self::Other => "look at what the steps before it left the pump doing",
+        }
+    }
 }
 
 /// What became of a command.
@@ -192,7 +209,7 @@ pub struct PumpState {
 /// An entry of the pump's event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PumpLogEntry {
-    /// Its index in the pump's log; consecutive from 0 at boot.
+    /// Its index in the pump's log; consecutive, over resets as well.
     pub index: u32,
     /// When, by the pump's own clock, in µs since it booted.
     pub pump_us: u64,
@@ -238,5 +255,29 @@ pub const ALARMS: &[&str] = &[
     "elective replacement",
 ];
 
+/// The alarms among [`ALARMS`] that a low supply brings about.
+pub const BATTERY_ALARMS: &[&str] = &["end of service", "elective replacement"];
+
+/// The alarms among [`ALARMS`] by which a pump ends therapy.
+pub const STOPPING_ALARMS: &[&str] = &["motor stall", "occlusion", "empty reservoir", "end of service", "memory error"];
+
+/// The alarm among [`ALARMS`] that a closed line brings about.
+pub const OCCLUSION_ALARM: &str = "occlusion";
+
 /// Why a pump may have been reset, by the names that scenarios know.
 pub const RESETS: &[&str] = &["power on", "watchdog", "software", "brown-out"];
+
+/// The resets among [`RESETS`] that a low supply brings about.
+pub const POWER_RESETS: &[&str] = &["power on", "brown-out"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cause_explains_is_among_what_there_is() {
+        let alarms = BATTERY_ALARMS.iter().chain(STOPPING_ALARMS).chain([&OCCLUSION_ALARM]);
+        assert!(alarms.clone().all(|alarm| ALARMS.contains(alarm)));
+        assert!(POWER_RESETS.iter().all(|reset| RESETS.contains(reset)));
+    }
+}

@@ -85,7 +85,7 @@ quantity!(
 impl Volume {
     /// The volume in whole nanolitres, as the pump takes it, rounded to the nearest.
     ///
-    /// `None` if it is negative or above the pump's 32 bits (4.29 mL).
+    /// `None` if it is negative or above the pump's 32 bits (4.29 L).
     #[must_use]
     pub fn whole_nl(self) -> Option<u32> {
         whole(self.0 * 1e3)
@@ -95,7 +95,7 @@ impl Volume {
 impl FlowRate {
     /// The rate in whole nanolitres per hour, as the pump takes it, rounded to the nearest.
     ///
-    /// `None` if it is negative or above the pump's 32 bits (4.29 mL/h).
+    /// `None` if it is negative or above the pump's 32 bits (4.29 L/h).
     #[must_use]
     pub fn whole_nl_per_h(self) -> Option<u32> {
         whole(self.0 * 1e3)

@@ -32,10 +32,16 @@ pub struct StimulusSpec {
     pub range: (i32, i32),
     /// What it does, in one line.
     pub doc: &'static str,
+    /// Whether the board may fall silent by it while it lasts, so that its silence is no fault of its own.
+    pub silences: bool,
 }
 
 const fn spec(name: &'static str, value: StimulusValue, range: (i32, i32), doc: &'static str) -> StimulusSpec {
-    StimulusSpec { name, value, range, doc }
+    StimulusSpec { name, value, range, doc, silences: false }
+}
+
+const fn silencing(spec: StimulusSpec) -> StimulusSpec {
+    StimulusSpec { silences: true, ..spec }
 }
 
 /// Every stimulus that the simulated plant knows.
@@ -67,12 +73,12 @@ pub const STIMULI: &[StimulusSpec] = &[
     ),
     spec("back pressure", StimulusValue::Quantity(Dimension::Pressure), (-20, 40), "pressure at the line's end"),
     spec("blocked", StimulusValue::Switch, (0, 1), "the line is blocked behind the pressure sensor, valve or not"),
-    spec(
+    silencing(spec(
         "battery resistance",
         StimulusValue::Quantity(Dimension::Resistance),
         (0, 10_000),
         "in series with the battery, as of a film on its electrodes",
-    ),
+    )),
     spec("no alarms", StimulusValue::Switch, (0, 1), "the pump raises no alarm any more"),
     spec("corrupt parameters", StimulusValue::Once, (1, 1), "a bit of the pump's parameter block flips"),
     spec("watchdog reset", StimulusValue::Once, (1, 1), "the pump's watchdog bites"),
@@ -92,6 +98,12 @@ pub const STIMULI: &[StimulusSpec] = &[
         "error of the flow meter's zero",
     ),
     spec("pressure offset", StimulusValue::Quantity(Dimension::Pressure), (-100, 100), "error of the pressure sensor"),
+    spec(
+        "valve moves by itself",
+        StimulusValue::Switch,
+        (0, 1),
+        "the occlusion valve closes (on) or opens (off) without an order",
+    ),
     spec("position stuck", StimulusValue::Switch, (0, 1), "the valve's position feedback does not move"),
 ];
 

@@ -94,14 +94,13 @@ impl Core {
         self.dose_base.wrapping_add(self.doses)
     }
 
-    /// An alarm or a reset that a step right behind the acting ones expects: it is kept for that step.
+    /// An alarm or a reset that comes while a step acts, and that an `expect` right behind it waits for: it is kept for
+    /// that one. Another stimulus in between would be its cause instead, so nothing is looked at beyond.
     pub(crate) fn expected_soon(&mut self, index: usize, event: &Event) -> bool {
         let EventKind::PumpLogged(entry) = &event.kind else { return false };
         let plan = Arc::clone(&self.plan);
-        let near = |kind: &StepKind| kind.acts() || matches!(kind, StepKind::Expect(_));
-        let steps = plan.steps.iter().enumerate().skip(index).take_while(|(_, step)| near(&step.kind));
-        for (number, step) in steps.skip(1) {
-            let StepKind::Expect(expect) = &step.kind else { continue };
+        for (number, step) in plan.steps.iter().enumerate().skip(index + 1) {
+            let StepKind::Expect(expect) = &step.kind else { break };
             if steps::meets(&expect.what, entry) && !self.early.iter().any(|(taken, _)| *taken == number) {
                 self.early.push((number, entry.clone()));
                 return true;

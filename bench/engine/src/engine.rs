@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use domain::event::{Opened, Phase};
-use domain::fault::{Fault, LinkFault};
+use domain::fault::Fault;
 use domain::profile::{InstrumentProfile, Role};
 use domain::pump::PumpRequest;
 use domain::{Event, EventKind, Order, RigProfile, RunTime, Voltage};
@@ -18,27 +18,18 @@ use crate::ending::{Ending, Outcome};
 use crate::guards::Guards;
 use crate::initial::{Initial, Reached};
 use crate::instruments::Instruments;
+use crate::position::Position;
 use crate::preconditions::{self, Wanted};
 use crate::silence::Silence;
-use crate::steps::{self, Active, Answer, Flow};
-
-/// Where a run stands, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
-    /// What is done now.
-    pub now: String,
-    /// The step's number from 1, if a step is under way.
-    pub step: Option<usize>,
-    /// How many steps there are.
-    pub steps: usize,
-}
+use crate::steps::{self, Active, Answer, Command, Flow};
+use crate::valve::ValveWatch;
 
 #[derive(Debug, Clone)]
 enum State {
     /// The station is brought to where weighing can begin.
     Starting(Initial),
     /// The pump is told to stop before a weighing.
-    Halting { command: u32, then: Phase },
+    Halting { command: Command, then: Phase },
     /// The vessel is weighed with the pump stopped.
     Weighing { phase: Phase, until: RunTime },
     /// A step is under way.
@@ -58,6 +49,7 @@ pub struct Engine {
     guards: Guards,
     alarms: Alarms,
     silence: Silence,
+    valve: ValveWatch,
     outcome: Outcome,
     device_expected: Option<String>,
     ends_on: String,
@@ -77,6 +69,7 @@ impl Engine {
             guards,
             alarms: Alarms::default(),
             silence: Silence::default(),
+            valve: ValveWatch::default(),
             outcome: Outcome::default(),
             device_expected: None,
             ends_on: String::new(),
@@ -99,12 +92,10 @@ impl Engine {
             match kind {
                 EventKind::CheckDecided(check) => self.outcome.decided(check),
                 EventKind::Ordered { what: Order::Supply { voltage_v, output }, .. } => {
-                    let volts = if *output { voltage_v.map(Voltage::v) } else { Some(0.0) };
-                    if let Some(volts) = volts {
-                        self.silence.ordered(volts, self.core.now);
-                    }
+                    self.silence.ordered(voltage_v.map(Voltage::v), *output, &self.core.profile, self.core.now);
                 }
                 EventKind::Ordered { what: Order::Stimulate(stimulus), .. } => self.silence.stimulated(stimulus),
+                EventKind::Ordered { what: Order::Valve { closed }, .. } => self.valve.ordered(*closed),
                 _ => {}
             }
         }
@@ -153,20 +144,21 @@ impl Engine {
                 }
                 let reads = |i: &InstrumentProfile| i.role != Role::Pump && !i.channels.is_empty();
                 let gives_readings = self.core.profile.by_name(instrument).is_some_and(reads);
-                self.instruments.attached(instrument, identity, self.core.now, gives_readings);
+                if let Some(fault) = self.instruments.attached(instrument, identity, self.core.now, gives_readings) {
+                    self.end(Ending::Broken(fault));
+                }
             }
             EventKind::Lost { instrument, fault, .. } => {
                 if self.deaf(instrument) {
                     self.silence.failed(fault, self.core.now);
                 }
-                if self.core.profile.by_role(Role::Supply).is_some_and(|s| s.name == *instrument) {
+                if self.core.profile.fills(instrument, Role::Supply) {
                     self.silence.supply_lost(self.core.now, &fault.to_string());
                 }
                 self.guards.lost(instrument);
                 // A board that is just being powered may be silent, but its port is there.
-                let pump = self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == *instrument);
-                let gone = matches!(fault, LinkFault::Vanished { .. });
-                let booting = pump && !gone && self.core.now < self.core.silent_until;
+                let pump = self.core.profile.fills(instrument, Role::Pump);
+                let booting = pump && !fault.is_gone() && self.core.now < self.core.silent_until;
                 let final_soon = !self.ready && !booting;
                 if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, final_soon) {
                     self.end(Ending::Broken(fault));
@@ -181,6 +173,9 @@ impl Engine {
                         self.core.decide(EventKind::CheckDecided(Box::new(check)));
                     }
                     self.end(ending);
+                }
+                if let Some(fault) = self.valve.reading(reading, &self.core.profile) {
+                    self.end(Ending::Broken(fault));
                 }
             }
             EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
@@ -198,7 +193,7 @@ impl Engine {
     fn overdue(&mut self) {
         let (now, silent_until) = (self.core.now, self.core.silent_until);
         let Some((name, fault)) = self.instruments.overdue(&self.core.profile, now, silent_until) else { return };
-        let pump = self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == name);
+        let pump = self.core.profile.fills(&name, Role::Pump);
         let check = if pump { self.silence.verdict(&self.core.profile, silent_until, now) } else { None };
         let Some(check) = check else { return self.end(Ending::Broken(fault)) };
         let reason = check.reason.clone().unwrap_or_default();
@@ -209,7 +204,7 @@ impl Engine {
     /// The pump's link is away, or has just come back: what its log holds from meanwhile comes late or not at all.
     /// False if the instrument is another one.
     fn deaf(&mut self, instrument: &str) -> bool {
-        let pump = self.core.profile.by_role(Role::Pump).is_some_and(|p| p.name == instrument);
+        let pump = self.core.profile.fills(instrument, Role::Pump);
         if pump {
             self.core.pump_deaf_at = Some(self.core.now);
         }
@@ -232,7 +227,7 @@ impl Engine {
                 Reached::There => self.begin(),
                 Reached::Failed(ending) => self.stop(ending),
             },
-            State::Halting { command, then } => match steps::answer(command, &PumpRequest::Stop, event) {
+            State::Halting { command, then } => match command.answer(event) {
                 Answer::Pending => State::Halting { command, then },
                 Answer::Accepted => self.weigh(then),
                 Answer::Failed(ending) => self.stop(ending),
@@ -244,8 +239,9 @@ impl Engine {
                 self.next(0)
             }
             State::Stepping { index, active } => {
+                let acts = steps::acts(&active);
                 let (flow, claims) = steps::apply(active, event, &mut self.core);
-                claimed = claims || self.core.expected_soon(index, event);
+                claimed = claims || (acts && self.core.expected_soon(index, event));
                 self.follow(index, flow)
             }
             State::Stopping => match &event.kind {
@@ -269,8 +265,9 @@ impl Engine {
         if claimed || !self.ready || matches!(state, State::Ended) {
             return state;
         }
-        if let Some(fault) = self.silence.supply_fault(entry, &self.core.profile, self.core.now) {
-            // A bench that lets the board brown out has no device to blame.
+        let power = self.silence.supply_fault(entry, &self.core.profile, self.core.now);
+        if let Some(fault) = power.or_else(|| self.valve.explains(entry, &self.core.profile)) {
+            // A bench that lets the board brown out, or shuts its line, has no device to blame.
             return if matches!(state, State::Stopping) {
                 self.outcome.broke(fault);
                 state
@@ -301,7 +298,7 @@ impl Engine {
     }
 
     fn halt(&mut self, then: Phase) -> State {
-        let command = self.core.command(PumpRequest::Stop);
+        let command = Command::send(PumpRequest::Stop, &mut self.core);
         State::Halting { command, then }
     }
 
@@ -359,20 +356,9 @@ impl Engine {
     }
 
     fn stop(&mut self, ending: Ending) -> State {
-        let ending = self.attributed(ending);
         self.core.decide(EventKind::SafeStopBegan { cause: ending.cause() });
         self.outcome.end(ending);
         State::Stopping
-    }
-
-    /// A command without an answer is the bench's fault, unless the silence has been found to be the device's.
-    fn attributed(&mut self, ending: Ending) -> Ending {
-        let Ending::Broken(Fault::Unconfirmed { .. }) = &ending else { return ending };
-        let verdict = self.silence.verdict(&self.core.profile, self.core.silent_until, self.core.now);
-        let Some(check) = verdict else { return ending };
-        let reason = check.reason.clone().unwrap_or_default();
-        self.core.decide(EventKind::CheckDecided(Box::new(check)));
-        Ending::Failed(reason)
     }
 
     /// The run ends, wherever it stands; while it is ending already, only the reason is added.

@@ -34,11 +34,21 @@ pub(crate) struct Instruments {
 }
 
 impl Instruments {
-    /// An instrument answered.
+    /// An instrument answered; a fault if it is another one than before: what was measured until then belongs to that.
     /// It is there only once it gives what it is there for: `gives_readings` unless its word alone is enough.
-    pub(crate) fn attached(&mut self, name: &str, identity: &Identity, now: RunTime, gives_readings: bool) {
+    pub(crate) fn attached(
+        &mut self,
+        name: &str,
+        identity: &Identity,
+        now: RunTime,
+        gives_readings: bool,
+    ) -> Option<Fault> {
         let known = self.known.entry(name.to_owned()).or_default();
-        known.identity = Some(identity.clone());
+        let before = known.identity.replace(identity.clone());
+        let other = before.filter(|before| before != identity).map(|before| {
+            let what = format!("expected {before} again, but found {identity}; put the first one back");
+            Fault::Instrument { instrument: name.to_owned(), what }
+        });
         if gives_readings {
             if known.away.is_none() {
                 known.away = Some((now, "it answers, but has given no reading".to_owned()));
@@ -48,6 +58,7 @@ impl Instruments {
         } else {
             known.away = None;
         }
+        other
     }
 
     /// An instrument gave a reading.
@@ -73,7 +84,7 @@ impl Instruments {
         if let Some((_, cause)) = &mut known.away {
             *cause = fault.to_string();
         }
-        let hopeless = matches!(fault, LinkFault::Vanished { .. }) || known.attempts >= FIRST_ATTEMPTS;
+        let hopeless = fault.is_gone() || known.attempts >= FIRST_ATTEMPTS;
         (final_soon && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
     }
 
@@ -135,7 +146,7 @@ mod tests {
             Identity { model: None, serial: None, hardware: None, firmware: None, nature: Nature::Simulated };
         let s = |seconds: u64| RunTime::from_ns(seconds * 1_000_000_000);
         let mut instruments = Instruments::default();
-        instruments.attached("balance", &identity, s(0), true);
+        assert_eq!(instruments.attached("balance", &identity, s(0), true), None);
         assert!(instruments.overdue(&profile, s(2), RunTime::ZERO).is_none());
         assert!(instruments.overdue(&profile, s(3), RunTime::ZERO).is_some(), "it never gave one");
         instruments.read("balance");
@@ -143,5 +154,8 @@ mod tests {
         let gone = LinkFault::Vanished { port: "p".to_owned(), why: "gone".to_owned() };
         drop(instruments.lost("balance", &gone, s(10), false));
         assert!(instruments.overdue(&profile, s(10), RunTime::ZERO).is_some());
+        assert_eq!(instruments.attached("balance", &identity, s(11), true), None);
+        let other = Identity { serial: Some("4711".to_owned()), ..identity };
+        assert!(instruments.attached("balance", &other, s(12), true).is_some(), "another one in its place");
     }
 }

@@ -11,12 +11,15 @@ mod engine;
 mod guards;
 mod initial;
 mod instruments;
+mod position;
 mod preconditions;
 mod replay;
 mod silence;
 mod steps;
 #[cfg(test)]
 mod testing;
+mod valve;
 
-pub use engine::{Engine, Position};
+pub use engine::Engine;
+pub use position::Position;
 pub use replay::{Replay, ReplayError};

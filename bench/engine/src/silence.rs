@@ -8,12 +8,11 @@ use core::time::Duration;
 
 use domain::check::{CheckHead, CheckRecord, Limits};
 use domain::fault::{Fault, LinkFault};
+use domain::order::supply_tolerance_v;
 use domain::profile::{Declared, Role};
-use domain::pump::{PumpLogEntry, PumpLogged};
+use domain::pump::{BATTERY_ALARMS, POWER_RESETS, PumpLogEntry, PumpLogged};
 use domain::{CheckVerdict, Reading, RigProfile, RunTime, Status, Stimulus, Voltage, time};
 use scenario::DEVICE_ANSWERS;
-
-use crate::steps::tolerance_v;
 
 /// Attempts to attach that must have failed after the link was lost.
 const ATTEMPTS: usize = 3;
@@ -23,13 +22,6 @@ const SETTLING: Duration = Duration::from_secs(5);
 const POLLS: u32 = 5;
 /// An alarm of the battery may come so long after what caused it: the pump takes several samples, a minute apart.
 const ALARM_AFTER: Duration = Duration::from_secs(300);
-
-/// The alarms that a low supply brings about.
-const BATTERY: [&str; 2] = ["elective replacement", "end of service"];
-/// The stimulus that may silence a board by its power.
-const SERIES: &str = "battery resistance";
-/// The resets that a low supply brings about.
-const POWER: [&str; 2] = ["brown-out", "power on"];
 
 /// What is known of the pump's silence and of its supply.
 #[derive(Debug, Clone, Default)]
@@ -45,10 +37,12 @@ pub(crate) struct Silence {
     not_good_at: Option<RunTime>,
     /// The last moment at which the supply was off what it had been ordered to be, and how.
     off: Option<(RunTime, String)>,
-    /// What the supply was last ordered to be, in V, and when.
+    /// What the supply was last ordered to be, in V, and when; 0 V while its output is off.
     ordered: Option<(f64, RunTime)>,
-    /// A step did something to the plant that may silence the board.
-    provoked: bool,
+    /// The voltage that it was last set to, whether its output is on or off.
+    set_v: Option<f64>,
+    /// What steps have done to the plant that may silence the board, and is not taken back yet.
+    provoked: Vec<String>,
     /// The longest silence that ended.
     longest: Duration,
 }
@@ -82,16 +76,19 @@ impl Silence {
         self.other |= !matches!(fault, LinkFault::Silent { received: 0, .. });
     }
 
-    /// Something was done to the plant: what is in series with the battery may silence the board.
+    /// Something was done to the plant, or taken back.
     pub(crate) fn stimulated(&mut self, stimulus: &Stimulus) {
-        if stimulus.name == SERIES {
-            self.provoked = stimulus.value > 0.0;
+        self.provoked.retain(|name| *name != stimulus.name);
+        if stimulus.value != 0.0 && domain::stimulus::find(&stimulus.name).is_some_and(|spec| spec.silences) {
+            self.provoked.push(stimulus.name.clone());
         }
     }
 
-    /// The supply was ordered to be something else; 0 V if it was switched off.
-    pub(crate) fn ordered(&mut self, voltage_v: f64, now: RunTime) {
-        self.ordered = Some((voltage_v, now));
+    /// The supply was ordered to be something else. Switched on without a voltage it gives what it was last set to.
+    pub(crate) fn ordered(&mut self, voltage_v: Option<f64>, output: bool, profile: &RigProfile, now: RunTime) {
+        self.set_v = voltage_v.or(self.set_v).or(profile.pump.supply_v.map(|declared| declared.value.v()));
+        let volts = if output { self.set_v } else { Some(0.0) };
+        self.ordered = volts.map(|volts| (volts, now)).or(self.ordered);
     }
 
     /// The supply was read.
@@ -109,7 +106,7 @@ impl Silence {
         // What a step has ordered is right, however low; until then it is the pump's range.
         let (low, high) = match self.ordered {
             Some((_, at)) if reading.at_ns < at + SETTLING => return,
-            Some((volts, _)) => (volts - tolerance_v(volts), volts + tolerance_v(volts)),
+            Some((volts, _)) => (volts - supply_tolerance_v(volts), volts + supply_tolerance_v(volts)),
             None => (low, high),
         };
         if !inside(low, high) {
@@ -133,8 +130,10 @@ impl Silence {
     /// The fault of a supply that was off what it should be and so explains an alarm of the battery or a reset.
     pub(crate) fn supply_fault(&self, entry: &PumpLogEntry, profile: &RigProfile, now: RunTime) -> Option<Fault> {
         let told = match &entry.what {
-            PumpLogged::AlarmRaised { alarm } if BATTERY.contains(&alarm.as_str()) => format!("the alarm '{alarm}'"),
-            PumpLogged::Booted { cause } if POWER.contains(&cause.as_str()) => format!("a reset ({cause})"),
+            PumpLogged::AlarmRaised { alarm } if BATTERY_ALARMS.contains(&alarm.as_str()) => {
+                format!("the alarm '{alarm}'")
+            }
+            PumpLogged::Booted { cause } if POWER_RESETS.contains(&cause.as_str()) => format!("a reset ({cause})"),
             _ => return None,
         };
         let (_, why) = self.off.as_ref().filter(|(at, _)| now.since(*at) <= ALARM_AFTER)?;
@@ -150,7 +149,7 @@ impl Silence {
         let judged_from = since.max(silent_until).max(self.not_good_at.unwrap_or(RunTime::ZERO));
         let fresh = self.good_at.is_some_and(|at| at >= judged_from && now.since(at) <= poll * POLLS);
         let tried = self.failures.len() >= ATTEMPTS && self.failures.iter().all(|at| *at >= judged_from);
-        if self.other || self.provoked || !tried || !fresh {
+        if self.other || !self.provoked.is_empty() || !tried || !fresh {
             return None;
         }
         let silent = now.since(since).as_secs_f64();
@@ -164,7 +163,11 @@ impl Silence {
 
     /// The check at the end of a run in which nothing failed it; none on a rig that cannot tell.
     pub(crate) fn settled(&self, profile: &RigProfile) -> Option<CheckRecord> {
-        range(profile).map(|_| record(CheckVerdict::Pass, Some(self.longest.as_secs_f64()), None))
+        range(profile)?;
+        let allowed = profile.by_role(Role::Pump)?.away_at_most.as_secs_f64();
+        let mut check = record(CheckVerdict::Pass, Some(self.longest.as_secs_f64()), None);
+        check.limits.high = Some(allowed);
+        Some(check)
     }
 }
 
@@ -256,13 +259,27 @@ mod tests {
     fn a_board_that_never_wakes_after_an_allowed_silence_is_the_devices() {
         let profile = rig();
         let mut silence = Silence::default();
-        silence.ordered(1.5, s(5));
+        silence.ordered(Some(1.5), true, &profile, s(5));
         (10..30).for_each(|t| silence.reading(&supply(t, 1.5), &profile));
-        silence.ordered(3.0, s(30));
+        silence.ordered(Some(3.0), true, &profile, s(30));
         (10..120).for_each(|t| silence.failed(&silent(), s(t)));
         (31..120).for_each(|t| silence.reading(&supply(t, 3.0), &profile));
         assert_eq!(silence.verdict(&profile, s(119), s(120)), None, "a step still allows it, or did just now");
         assert!(silence.verdict(&profile, s(60), s(120)).is_some());
+    }
+
+    #[test]
+    fn a_supply_that_is_switched_on_again_gives_what_it_was_set_to() {
+        let profile = rig();
+        let entry =
+            PumpLogEntry { index: 1, pump_us: 0, what: PumpLogged::AlarmRaised { alarm: "end of service".to_owned() } };
+        let mut silence = Silence::default();
+        silence.ordered(None, false, &profile, s(5));
+        silence.ordered(None, true, &profile, s(10));
+        (16..60).for_each(|t| silence.reading(&supply(t, 3.0), &profile));
+        assert_eq!(silence.supply_fault(&entry, &profile, s(60)), None);
+        silence.reading(&supply(60, 2.2), &profile);
+        assert!(silence.supply_fault(&entry, &profile, s(61)).is_some());
     }
 
     #[test]
@@ -274,7 +291,7 @@ mod tests {
             what: PumpLogged::AlarmRaised { alarm: alarm.to_owned() },
         };
         let mut silence = Silence::default();
-        silence.ordered(2.55, s(5));
+        silence.ordered(Some(2.55), true, &profile, s(5));
         (6..60).for_each(|t| silence.reading(&supply(t, 2.55), &profile));
         assert_eq!(silence.supply_fault(&entry("end of service"), &profile, s(60)), None);
         silence.reading(&supply(61, 2.2), &profile);

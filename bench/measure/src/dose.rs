@@ -6,6 +6,8 @@ use domain::RunTime;
 use domain::pump::PumpRequest;
 
 const DAY_S: f64 = 86_400.0;
+/// A moment that is known no better than this, in ns, is no moment.
+const VAGUE_NS: u64 = 2_000_000_000;
 
 /// A bolus that the pump accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,6 +90,8 @@ pub struct Dose {
     /// A patient's bolus as it was last set: its volume in uL and its duration in s.
     patient: (f64, f64),
     uncertain: Option<String>,
+    /// Spans within which it is not known, or not said, what was commanded, in s, and why.
+    doubts: Vec<(f64, f64, String)>,
 }
 
 impl Dose {
@@ -102,12 +106,7 @@ impl Dose {
                 self.therapy(at_s, Rate::Flex { second_of_day: second(*minute_of_day), steps });
             }
             PumpRequest::MinimumRate => self.therapy(at_s, Rate::Constant(minimum_ul_per_h)),
-            PumpRequest::Stop => {
-                self.therapy(at_s, Rate::Constant(0.0));
-                for bolus in self.boluses.iter_mut().filter(|b| b.to_s > at_s) {
-                    bolus.to_s = at_s.max(bolus.from_s);
-                }
-            }
+            PumpRequest::Stop => self.end(at_s),
             PumpRequest::Bolus { volume_nl, duration_ms, .. } => {
                 self.bolus(at_s, f64::from(*volume_nl) * 1e-3, f64::from(*duration_ms) * 1e-3);
             }
@@ -120,12 +119,53 @@ impl Dose {
     }
 
     fn therapy(&mut self, from_s: f64, rate: Rate) {
+        // From here on it is said again.
+        for (_, to_s, _) in self.doubts.iter_mut().filter(|(_, to_s, _)| to_s.is_infinite()) {
+            *to_s = from_s;
+        }
         self.basal.push(Basal { from_s, rate });
     }
 
     fn bolus(&mut self, from_s: f64, volume_ul: f64, lasts_s: f64) {
         let lasts_s = lasts_s.max(1e-3);
         self.boluses.push(Bolus { from_s, to_s: from_s + lasts_s, ul_per_s: volume_ul / lasts_s });
+    }
+
+    /// An alarm ended whatever was running, as the pump's status shows at that moment.
+    pub fn halted(&mut self, at: RunTime) {
+        let at_s = at.seconds();
+        if self.flows(at_s) {
+            let why = format!(
+                "an alarm ended therapy at {at_s:.0} s of run time, and what is commanded from then on is not said; end \
+                 the span before the alarm, or put a stop behind it"
+            );
+            self.end(at_s);
+            self.doubts.push((at_s, f64::INFINITY, why));
+        }
+    }
+
+    /// Nothing is commanded any more.
+    fn end(&mut self, at_s: f64) {
+        self.therapy(at_s, Rate::Constant(0.0));
+        for bolus in self.boluses.iter_mut().filter(|b| b.to_s > at_s) {
+            bolus.to_s = at_s.max(bolus.from_s);
+        }
+    }
+
+    /// The pump did it, but when is known no better than by that much, in ns, before or after.
+    pub fn vague(&mut self, request: &PumpRequest, at: RunTime, u_ns: u64) {
+        if u_ns > VAGUE_NS {
+            let (at_s, u_s) = (at.seconds(), u_ns as f64 * 1e-9);
+            let why = format!("when the pump did {request} is known to ± {u_s:.0} s alone, at {at_s:.0} s of run time");
+            self.doubts.push((at_s - u_s, at_s + u_s, why));
+        }
+    }
+
+    /// Why what was commanded over a span is in doubt, if it is.
+    #[must_use]
+    pub fn doubt(&self, from_s: f64, to_s: f64) -> Option<&str> {
+        let within = |(from, to, _): &&(f64, f64, String)| *from <= to_s && from_s <= *to;
+        self.doubts.iter().find(within).map(|(_, _, why)| why.as_str())
     }
 
     /// Nobody knows what became of a request. If it delivers, no volume can be called commanded any more.
@@ -237,5 +277,30 @@ mod tests {
         dose.accepted(&set, s(0), 0.25);
         dose.accepted(&PumpRequest::PatientBolus { dose: 3 }, s(10), 0.25);
         assert!((dose.bolus_ul(0.0, 100.0) - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_alarm_leaves_a_doubt_until_the_next_command() {
+        let mut dose = Dose::default();
+        dose.accepted(&PumpRequest::Start { dose: 1, rate_nl_per_h: 36_000 }, s(100), 0.0);
+        dose.halted(s(200));
+        assert_eq!(dose.commanded_ul(100.0, 400.0), 1.0);
+        assert!(dose.doubt(150.0, 250.0).is_some() && dose.doubt(300.0, 400.0).is_some());
+        assert_eq!(dose.doubt(100.0, 199.0), None);
+        dose.accepted(&PumpRequest::Stop, s(500), 0.0);
+        assert!(dose.doubt(400.0, 600.0).is_some());
+        assert_eq!(dose.doubt(501.0, 600.0), None);
+        dose.halted(s(700));
+        assert_eq!(dose.doubt(600.0, 800.0), None, "nothing was running");
+    }
+
+    #[test]
+    fn a_moment_that_is_not_known_is_a_doubt_about_its_spans() {
+        let mut dose = Dose::default();
+        dose.vague(&PumpRequest::Stop, s(100), 1_000_000_000);
+        assert_eq!(dose.doubt(0.0, 1000.0), None, "half a round trip is known well enough");
+        dose.vague(&PumpRequest::Stop, s(100), 30_000_000_000);
+        assert!(dose.doubt(0.0, 80.0).is_some());
+        assert_eq!(dose.doubt(131.0, 1000.0), None);
     }
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use domain::check::Figure;
 use domain::event::{Opened, Phase};
 use domain::profile::{Calibration, Method, Role};
-use domain::pump::{PumpOutcome, PumpRequest};
+use domain::pump::{PumpOutcome, PumpRequest, PumpState, STOPPING_ALARMS, Therapy};
 use domain::{Event, EventKind, Limits, MassRate, Reading, RunTime, Status};
 
 use crate::budget::Estimate;
+use crate::conditions::Conditions;
 use crate::conversion::{Conversion, Evaporation, factors};
 use crate::dose::Dose;
 use crate::fit::LineFit;
@@ -47,6 +48,7 @@ pub struct Ledger {
     zero: Option<(f64, f64)>,
     pending: BTreeMap<u32, PumpRequest>,
     jumps: Jumps,
+    pub(crate) conditions: Conditions,
 }
 
 impl Ledger {
@@ -65,7 +67,10 @@ impl Ledger {
     pub fn take(&mut self, at: RunTime, kind: &EventKind) {
         match kind {
             EventKind::Reading(reading) => self.reading(reading),
-            EventKind::Opened(opened) => self.setup = setup(opened),
+            EventKind::Opened(opened) => {
+                self.setup = setup(opened);
+                self.conditions = Conditions::of(&opened.profile);
+            }
             EventKind::PhaseEntered(phase) => self.enter(*phase, at),
             EventKind::Marked { mark } => {
                 let weighing = self.weigh(at);
@@ -74,16 +79,23 @@ impl Ledger {
             EventKind::Commanded { command, request } => {
                 self.pending.insert(*command, request.clone());
             }
-            EventKind::PumpAnswered { command, at_ns, outcome, .. } => self.answered(*command, *at_ns, outcome),
+            // A pump that stops without an alarm has been told to, or is at fault: what was commanded stands.
+            EventKind::PumpChanged(state) if ended_by_alarm(state) => self.dose.halted(at),
+            EventKind::PumpAnswered { command, at_ns, u_ns, outcome } => {
+                self.answered(*command, *at_ns, *u_ns, outcome);
+            }
             _ => {}
         }
     }
 
-    fn answered(&mut self, command: u32, at: RunTime, outcome: &PumpOutcome) {
+    fn answered(&mut self, command: u32, at: RunTime, u_ns: u64, outcome: &PumpOutcome) {
         let Some(request) = self.pending.remove(&command) else { return };
         let minimum = self.setup.as_ref().map_or(0.0, |s| s.minimum_ul_per_h);
         match outcome {
-            PumpOutcome::Accepted { .. } => self.dose.accepted(&request, at, minimum),
+            PumpOutcome::Accepted { .. } => {
+                self.dose.accepted(&request, at, minimum);
+                self.dose.vague(&request, at, u_ns);
+            }
             PumpOutcome::Refused { .. } => {}
             PumpOutcome::Unanswered { .. } => self.dose.unknown(&request),
         }
@@ -99,7 +111,7 @@ impl Ledger {
     fn reading(&mut self, reading: &Reading) {
         let Some(setup) = &self.setup else { return };
         if reading.channel.as_str() != setup.channel {
-            return;
+            return self.conditions.push(reading);
         }
         if reading.status == Status::Overload {
             return;
@@ -154,6 +166,11 @@ impl Ledger {
         Some(Evaporation { before_ug_per_s, before_t_s, after: loss(&self.after) })
     }
 
+    /// Whether the declared conditions are within the ranges of the formulae for density and buoyancy.
+    pub(crate) fn has_factors(&self) -> bool {
+        self.setup.as_ref().is_some_and(|setup| setup.factors.is_some())
+    }
+
     /// What turns an indicated mass into a delivered volume, as soon as the opening weighing is done.
     #[must_use]
     pub fn conversion(&self) -> Option<Conversion> {
@@ -178,6 +195,12 @@ impl Ledger {
     pub fn settle(&self, figure: &Figure, limits: &Limits) -> Settled {
         settle::settle(self, figure, *limits)
     }
+}
+
+/// Whether a pump stands because an alarm has ended its therapy.
+fn ended_by_alarm(state: &PumpState) -> bool {
+    let stops = |alarm: &String| STOPPING_ALARMS.contains(&alarm.as_str());
+    state.therapy == Therapy::Stopped && !state.bolus_running && state.alarms.iter().any(stops)
 }
 
 fn setup(opened: &Opened) -> Option<Setup> {

@@ -7,6 +7,7 @@
 pub mod air;
 pub mod budget;
 pub mod buoyancy;
+mod conditions;
 mod conversion;
 pub mod decision;
 mod dose;

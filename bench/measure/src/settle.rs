@@ -140,7 +140,7 @@ fn implausible(figure: &Figure, value: f64, expanded: f64) -> Option<String> {
 
 /// What speaks against a pass although the value is within its limits.
 fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
-    jumped(ledger, figure).or_else(|| evaporated(ledger))
+    jumped(ledger, figure).or_else(|| evaporated(ledger)).or_else(|| ledger.conditions.objection())
 }
 
 fn windows(figure: &Figure) -> &[Window] {
@@ -219,13 +219,12 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     };
     let terms =
         volume_terms(ledger, &conversion, &weighed, scale).ok_or("the balance has no calibration in the rig file")?;
-    let mut notes = vec![format!(
-        "delivered {} uL, commanded {} uL",
-        domain::quantity::significant(delivered_ul),
-        domain::quantity::significant(expected_ul)
-    )];
-    notes.extend(weighed.note());
     let budget = Budget { terms, unit: unit.symbol().to_owned() };
+    let expanded_ul = budget.combined().map_or(0.0, |combined| combined.expanded / scale);
+    let (delivered, _) = domain::quantity::with_uncertainty(delivered_ul, expanded_ul);
+    let commanded = domain::quantity::significant(expected_ul);
+    let mut notes = vec![format!("delivered {delivered} uL, commanded {commanded} uL")];
+    notes.extend(weighed.note());
     Ok(Measured { value: (delivered_ul - expected_ul) * scale, budget, notes })
 }
 
@@ -255,6 +254,12 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
     let (from, to) = (weighing(&window.from)?, weighing(&window.to)?);
     if to.t_s <= from.t_s {
         return Err(format!("expected some time between {} and {}, but found none", window.from, window.to));
+    }
+    if let Some(why) = ledger.dose.doubt(from.mark_s, to.mark_s) {
+        return Err(format!("the commanded volume between {} and {} is in doubt: {why}", window.from, window.to));
+    }
+    if !ledger.has_factors() {
+        return Err("the rig file's method declares conditions beyond the formulae for density and buoyancy".to_owned());
     }
     let conversion = ledger.conversion().ok_or("evaporation before the first step was not measured")?;
     Ok((conversion, Weighed { from, to }))

@@ -14,6 +14,8 @@ const READINGS_MAX: usize = 8192;
 /// A mass at a mark.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weighing {
+    /// The mark, in s of run time.
+    pub mark_s: f64,
     /// The mean time of its readings, in s of run time.
     pub t_s: f64,
     /// The mean of its readings, in g as indicated.
@@ -49,15 +51,15 @@ impl Recent {
         let span = || self.readings.iter().filter(|(t, _, _)| *t > mark_s - averaging_s && *t <= mark_s);
         let stable: Vec<(f64, f64)> = span().filter(|(_, _, s)| *s == Status::Ok).map(|(t, m, _)| (*t, *m)).collect();
         if stable.len() >= READINGS_MIN {
-            return summary(&stable, false);
+            return summary(mark_s, &stable, false);
         }
         let usable = |s: &Status| matches!(s, Status::Ok | Status::Unstable);
         let all: Vec<(f64, f64)> = span().filter(|(_, _, s)| usable(s)).map(|(t, m, _)| (*t, *m)).collect();
-        summary(&all, true)
+        summary(mark_s, &all, true)
     }
 }
 
-fn summary(readings: &[(f64, f64)], unstable: bool) -> Option<Weighing> {
+fn summary(mark_s: f64, readings: &[(f64, f64)], unstable: bool) -> Option<Weighing> {
     if readings.len() < READINGS_MIN {
         return None;
     }
@@ -68,7 +70,7 @@ fn summary(readings: &[(f64, f64)], unstable: bool) -> Option<Weighing> {
     let high = readings.iter().map(|(_, m)| *m).fold(f64::MIN, f64::max);
     let low = readings.iter().map(|(_, m)| *m).fold(f64::MAX, f64::min);
     let unstable_range_g = unstable.then_some(high - low);
-    Some(Weighing { t_s, mass_g, s_g, n: u32::try_from(readings.len()).ok()?, unstable_range_g })
+    Some(Weighing { mark_s, t_s, mass_g, s_g, n: u32::try_from(readings.len()).ok()?, unstable_range_g })
 }
 
 #[cfg(test)]

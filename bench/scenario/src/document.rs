@@ -39,11 +39,18 @@ const WEIGHING: &[Field] = &[
     ),
 ];
 
-const FINALLY: &[Field] = &[Field::required(
-    "pump",
-    Kind::Word(&["the rig's safe state", "stopped"]),
-    "what the pump does when the run has ended",
-)];
+const FINALLY: &[Field] = &[
+    Field::required(
+        "pump",
+        Kind::Word(&["the rig's safe state", "stopped"]),
+        "what the rig's safe state must make of the pump",
+    ),
+    Field::optional(
+        "valve",
+        Kind::Word(&["the rig's safe state", "open"]),
+        "what the rig's safe state must make of the occlusion valve",
+    ),
+];
 
 /// The shape of a scenario file.
 pub const SCENARIO: Kind = Kind::Map(&[
@@ -59,7 +66,11 @@ pub const SCENARIO: Kind = Kind::Map(&[
     ),
     Field::required("steps", Kind::List(&Kind::OneOf(VARIANTS), 1), "what is done, in order"),
     Field::optional("throughout", Kind::List(&Kind::Map(guard::FIELDS), 0), "what must hold all the time"),
-    Field::optional("finally", Kind::Map(FINALLY), "how the station is left; the rig's safe state always applies"),
+    Field::optional(
+        "finally",
+        Kind::Map(FINALLY),
+        "how the station must be left: a rig whose safe state is another is refused",
+    ),
 ]);
 
 /// Values of parameters, in the order of the file.

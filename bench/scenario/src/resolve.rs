@@ -147,4 +147,11 @@ fn finally(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) {
             "what is safe is the rig file's word; write: the rig's safe state",
         );
     }
+    if finally.text("valve") == Some("open") && !profile.safe.valve_open {
+        problems.push_hint(
+            finally.pos_of("valve"),
+            format!("valve: expected the safe state of rig '{}', but found 'open'", profile.name),
+            "what is safe is the rig file's word; write: the rig's safe state",
+        );
+    }
 }

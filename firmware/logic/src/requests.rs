@@ -161,7 +161,7 @@ impl Pump {
     fn set_reservoir(&mut self, volume_nl: u32, low_nl: u32) -> Result<(), Refusal> {
         self.programmable()?;
         let max_nl = self.config.reservoir_max_nl;
-        if volume_nl > max_nl {
+        if volume_nl > max_nl || low_nl > max_nl {
             return Err(Refusal::ReservoirOutOfRange { max_nl });
         }
         self.reprogramme(|programme| programme.reservoir_low_nl = low_nl);

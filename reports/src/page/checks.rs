@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Material;
 use super::bar::bar;
-use crate::number::{plain, rounded, uncertain, unit};
+use crate::number::{plain, prose, rounded, uncertain, unit};
 use crate::summary::CheckSummary;
 
 /// A row of the table of checks.
@@ -56,8 +56,8 @@ fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
         bar: bar(check).map(Value::from_safe_string),
         verdict: check.verdict.name(),
         verdict_text: verdict_text(check.verdict),
-        reason: reason.or_else(|| record.is_none().then(undecided)),
-        notes: record.map(|record| record.notes.clone()).unwrap_or_default(),
+        reason: reason.map(|why| prose(&why)).or_else(|| record.is_none().then(undecided)),
+        notes: record.map(|record| record.notes.iter().map(|note| prose(note)).collect()).unwrap_or_default(),
         difference: again.and_then(|again| again.difference.clone()),
     }
 }

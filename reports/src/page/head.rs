@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::{Material, Pair, pair};
 
+use crate::number::prose;
+
 /// The banner and the facts under it.
 #[derive(Debug, Serialize)]
 pub(super) struct Head {
@@ -39,7 +41,7 @@ pub(super) fn head(material: &Material<'_>) -> Head {
         verdict: summary.verdict.name(),
         verdict_text,
         meaning,
-        reason: summary.reason.clone(),
+        reason: summary.reason.as_deref().map(prose),
         fault: material.outcome.fault.clone().filter(|fault| Some(fault) != summary.reason.as_ref()),
         simulated: simulated(material),
         notices: notices(material),

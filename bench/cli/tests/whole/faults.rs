@@ -240,3 +240,131 @@ fn an_alarm_that_a_silent_link_may_have_hidden_is_not_held_against_the_device() 
     assert_ne!(done.check("alarm motor stall")["verdict"], "fail", "{}", done.summary);
     assert_ne!(done.summary["verdict"], "pass", "{}", done.summary);
 }
+
+#[test]
+fn a_pump_that_answers_too_late_is_not_silent_and_one_that_dies_on_a_command_is() {
+    let bench = Bench::new();
+    let done = run(&bench, "{device: pump, fault: slow, delay: 600 ms, from: 1 h}");
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.summary);
+    let heard = |e: &domain::Event| {
+        let EventKind::Lost { instrument, fault: domain::LinkFault::Silent { received, .. }, .. } = &e.kind else {
+            return false;
+        };
+        instrument == "pump" && *received > 0
+    };
+    assert!(events(&done.folder()).0.iter().any(heard), "what came too late is on record");
+    // The therapy starts a little after ten minutes, between two polls.
+    let done = run(&bench, "{device: pump, fault: silent, from: 600.05 s}");
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (1, Some("fail")), "{}", done.summary);
+    assert_eq!(done.check("device answers")["verdict"], "fail", "{}", done.summary);
+    let started = |e: &domain::Event| {
+        matches!(&e.kind, EventKind::Commanded { request: domain::pump::PumpRequest::Start { .. }, .. })
+    };
+    assert!(events(&done.folder()).0.iter().any(started), "it died on the command");
+}
+
+#[test]
+fn a_valve_that_closes_by_itself_is_the_benchs_fault_before_the_pump_alarms() {
+    let bench = Bench::new();
+    let scenario = bench.write(
+        "drift.yaml",
+        "scenario: drift\nweighing: {before: 10 min, after: 10 min, evaporation changes at most: 1 ug/s}\n\
+         steps:\n  - start: {continuous: 24 mL/day}\n  - stimulate: {valve moves by itself: on}\n  - hold: {for: 1 h}\n",
+    );
+    let done = bench.run(&scenario, &[]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.summary);
+    let reason = done.summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("expected the valve to stay open"), "{reason}");
+    assert!(safe(&done));
+}
+
+#[test]
+fn a_room_that_is_not_as_declared_is_no_pass() {
+    let bench = Bench::new();
+    let warm = "climate: {driver: modbus-io, port: simulated, registers: {temperature: {input: 0, holds: f32, at zero: 3 °C, \
+                from: -10 °C, to: 80 °C}, pressure: {input: 2, holds: f32, from: 500 hPa, to: 1100 hPa}, humidity: \
+                {input: 4, holds: f32, from: 0 %, to: 100 %}},";
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
+        .replace("climate: {driver: modbus-io, port: simulated,", warm);
+    let rig = bench.write("warm.yaml", &rig);
+    let scenario = bench.write("basal.yaml", BASAL);
+    let done = bench.run(&scenario, &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (3, Some("inconclusive")), "{}", done.summary);
+    let reason = done.summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("expected climate.temperature from 22 to 24 °C as the rig file declares"), "{reason}");
+}
+
+#[test]
+fn an_alarm_that_comes_before_its_stimulus_fails_the_device() {
+    let bench = Bench::new();
+    let scenario = bench.write(
+        "chain.yaml",
+        "scenario: chain\nweighing: {before: 10 min, after: 10 min, evaporation changes at most: 1 ug/s}\nsteps:\n  \
+         - start: {continuous: 24 mL/day}\n  - supply: {voltage: 2.55 V}\n  \
+         - expect: {alarm: elective replacement, within: 20 min, because: specified}\n  - stimulate: {stall: on}\n  \
+         - expect: {alarm: motor stall, within: 10 min, because: specified}\n",
+    );
+    let done = bench.run(&scenario, &[]);
+    assert_eq!(done.code, 0, "{}", done.summary);
+    // The supply goes down at ten minutes, and the alarm of the battery takes longer than the stall that comes by itself.
+    let rig = bench.rig("early.yaml", "simulation: {faults: [{device: pump, fault: stall, from: 605 s}]}");
+    let done = bench.run(&scenario, &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (1, Some("fail")), "{}", done.summary);
+    assert_eq!(done.check("no unexpected alarm or reset")["verdict"], "fail", "{}", done.summary);
+}
+
+/// When a run commanded the pump for the last time before its closing weighing but once, in s.
+fn third_bolus(done: &Done) -> f64 {
+    let boluses = events(&done.folder())
+        .0
+        .into_iter()
+        .filter(|e| matches!(&e.kind, EventKind::Commanded { request: domain::pump::PumpRequest::Bolus { .. }, .. }));
+    boluses.map(|e| e.t_ns.seconds()).nth(2).expect("three boluses")
+}
+
+#[test]
+fn a_glitch_while_a_command_is_under_way_costs_neither_the_run_nor_the_device() {
+    let bench = Bench::new();
+    let scenario = bench.write(
+        "train.yaml",
+        "scenario: train\nweighing: {before: 10 min, after: 10 min, evaporation changes at most: 1 ug/s}\nsteps:\n  \
+         - bolus: {name: train, volume: 10 uL, over: 1 min, times: 5, every: 10 min}\n  \
+         - check: {each bolus of: train, tolerance: ±14.5 % of commanded, because: labelled accuracy}\n",
+    );
+    let calm = bench.run(&scenario, &[]);
+    assert_eq!(calm.code, 0, "{}", calm.summary);
+    let at = third_bolus(&calm);
+    for fault in ["silent", "vanish", "broken_frames", "half_line"] {
+        // From just before the command on, and from just after it: the reply alone is lost.
+        for (offset_ms, lasts_s) in [(-1.0, 6.0), (1.0, 6.0), (1.0, 60.0)] {
+            let (from, until) = (at + offset_ms * 1e-3, at + lasts_s);
+            let rig =
+                format!("simulation: {{faults: [{{device: pump, fault: {fault}, from: {from} s, until: {until} s}}]}}");
+            let done = bench.run(&scenario, &["--rig", &bench.rig("glitch.yaml", &rig)]);
+            // A pump that did not hear in time gives its bolus late, and it may come into the next one's span.
+            let whole = lasts_s < 10.0;
+            let what = format!("{fault} from {offset_ms} ms for {lasts_s} s: {}", done.summary);
+            assert!(done.code == 0 || (!whole && done.code == 3), "{what}");
+            assert_eq!(done.check("device answers")["verdict"], "pass", "{what}");
+            let given = events(&done.folder()).0.into_iter().filter(
+                |e| matches!(&e.kind, EventKind::PumpLogged(entry) if format!("{entry:?}").contains("began a bolus")),
+            );
+            assert_eq!(given.count(), 5, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_an_alarm_has_ended_is_not_held_against_the_device() {
+    let bench = Bench::new();
+    let scenario = bench.write(
+        "idle.yaml",
+        "scenario: idle\nweighing: {before: 10 min, after: 10 min, evaporation changes at most: 1 ug/s}\nsteps:\n  \
+         - start: {continuous: 24 mL/day}\n  - close: occlusion valve\n  \
+         - expect: {alarm: occlusion, within: 10 min, because: specified}\n  - hold: {name: idle, for: 10 min}\n  \
+         - check: {volume during: idle, tolerance: ±14.5 % of commanded, because: labelled accuracy}\n  \
+         - open: occlusion valve\n",
+    );
+    let done = bench.run(&scenario, &[]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (3, Some("inconclusive")), "{}", done.summary);
+}

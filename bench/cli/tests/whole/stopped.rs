@@ -3,8 +3,14 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use crate::common::{Bench, done, events};
-use domain::EventKind;
+use domain::event::{Opened, SafeStopReport};
+use domain::fault::Fault;
+use domain::profile::SafePump;
+use domain::{Event, EventKind, RunVerdict};
+use engine::Engine;
 
 fn signal(child: u32, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.to_string()]).status().expect("kill");
@@ -122,4 +128,74 @@ fn what_is_no_scenario_is_refused_before_it_is_read() {
         }
     }
     assert!(!bench.path("runs").exists(), "no run's folder is left");
+}
+
+fn engine_of(opened: &Opened) -> Engine {
+    let source = text::Source::new("scenario.yaml", opened.scenario_yaml.clone().into_bytes()).expect("text");
+    let document = scenario::Document::parse(source).expect("a scenario");
+    let plan = scenario::resolve(&document, &opened.parameters, &opened.profile).expect("a plan");
+    Engine::new(Arc::new(plan), Arc::new(opened.profile.clone()))
+}
+
+/// Ends a run as it stands by that input: the safe stop must begin, once, and what it ends as follows.
+fn end(engine: &Engine, at: &Event, kind: EventKind, place: &str) -> Option<RunVerdict> {
+    let mut engine = engine.clone();
+    let mut decisions = Vec::new();
+    engine.apply(&Event { kind, ..at.clone() }, &mut decisions);
+    let begins = decisions.iter().filter(|d| matches!(d, EventKind::SafeStopBegan { .. })).count();
+    assert_eq!(begins, 1, "{place}: {decisions:?}");
+    assert_eq!(engine.due(), None, "{place}: nothing is waited for but the safe stop");
+    decisions.clear();
+    let (actions, unconfirmed) = (Vec::new(), Vec::new());
+    let wanted = SafePump::Stopped;
+    let report = SafeStopReport { wanted, actions, log_read: true, confirmed: true, unconfirmed, took_ms: 1 };
+    engine.apply(&Event { kind: EventKind::SafeStopped(report), ..at.clone() }, &mut decisions);
+    decisions.iter().find_map(|d| match d {
+        EventKind::Ended { verdict, .. } => Some(*verdict),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_safe_stop_is_reachable_from_every_state_of_every_step() {
+    let bench = Bench::new();
+    let operator = bench.write(
+        "operator.yaml",
+        "scenario: operator\nweighing: {before: 60 s, after: 60 s, evaporation changes at most: 10 ug/s}\nsteps:\n  \
+         - operator: {do: fill, enter: {fluid lot: text}, within: 30 min, else: not run}\n  - stop: {}\n",
+    );
+    let mut kinds = std::collections::BTreeSet::new();
+    let library = scenario::library::SCENARIOS.iter().map(|(name, _)| *name);
+    for name in library.filter(|name| !name.starts_with("endurance/")).chain([operator.as_str()]) {
+        let done = bench.run(name, &[]);
+        let (events, _) = events(&done.folder());
+        let EventKind::Opened(opened) = &events[0].kind else { panic!("{name}: opened first") };
+        let mut engine = engine_of(opened);
+        let (mut last, mut stopping) = (String::new(), false);
+        for event in &events {
+            stopping |= matches!(event.kind, EventKind::SafeStopBegan { .. });
+            if let EventKind::StepEntered { what, .. } = &event.kind {
+                kinds.extend(what.split(' ').next().map(str::to_owned));
+            }
+            if !event.kind.is_input() {
+                continue;
+            }
+            engine.apply(event, &mut Vec::new());
+            let place = format!("{name}: {:?} after {:?}", engine.position(), core::mem::discriminant(&event.kind));
+            if stopping || place == last {
+                continue;
+            }
+            // What the engine has decided for this input may have ended the run already.
+            let ended = engine.position().now == "making the station safe" || engine.position().now == "done";
+            last.clone_from(&place);
+            if ended {
+                break;
+            }
+            let asked = EventKind::StopAsked { cause: "SIGINT".to_owned() };
+            assert_eq!(end(&engine, event, asked, &place), Some(RunVerdict::Aborted), "{place}");
+            let broke = EventKind::Broke(Fault::Program { what: "a test".to_owned() });
+            assert_eq!(end(&engine, event, broke, &place), Some(RunVerdict::Error), "{place}");
+        }
+    }
+    assert!(kinds.len() >= 12, "the steps seen are of every kind: {kinds:?}");
 }

@@ -5,7 +5,6 @@
 use core::time::Duration;
 
 use domain::check::Window;
-use domain::fault::Fault;
 use domain::pump::PumpRequest;
 use domain::time::duration_ns;
 use domain::{Event, RunTime};
@@ -13,8 +12,9 @@ use scenario::Bolus;
 use scenario::steps::bolus_windows;
 
 use crate::core::Core;
-use crate::ending::Ending;
-use crate::steps::{Active, Answer, Flow, answer};
+use crate::steps::command::{Answer, Pending};
+use crate::steps::pump::beyond;
+use crate::steps::{Active, Flow};
 
 /// A train under way.
 #[derive(Debug, Clone)]
@@ -25,21 +25,24 @@ pub(crate) struct State {
     windows: Vec<Window>,
     whole: Window,
     next: RunTime,
-    pending: Option<(u32, PumpRequest)>,
+    pending: Option<Pending>,
 }
 
 impl State {
     pub(super) fn due(&self) -> Option<RunTime> {
         self.pending.is_none().then_some(self.next)
     }
+
+    /// Whether the pump has taken the one that is under way.
+    pub(super) const fn gives(&self) -> bool {
+        self.pending.is_none()
+    }
 }
 
 pub(super) fn enter(bolus: &Bolus, name: &str, core: &mut Core) -> Flow {
     let duration_ms = u32::try_from(duration_ns(bolus.over) / 1_000_000).ok();
     let (Some(volume_nl), Some(duration_ms)) = (bolus.volume.whole_nl(), duration_ms) else {
-        let what =
-            format!("expected a bolus that the pump's 32 bits hold, but found {} over {:?}", bolus.volume, bolus.over);
-        return Flow::End(Ending::Broken(Fault::Program { what }));
+        return Flow::End(beyond(&format!("a bolus, but found {} over {:?}", bolus.volume, bolus.over)));
     };
     let mut windows = bolus_windows(name, bolus.times);
     windows.reverse();
@@ -59,15 +62,14 @@ fn give(mut state: State, core: &mut Core) -> Flow {
     core.mark(window.from.clone());
     let (volume_nl, duration_ms) = state.request;
     let request = PumpRequest::Bolus { dose: core.dose(), volume_nl, duration_ms };
-    let command = core.command(request.clone());
-    state.pending = Some((command, request));
+    state.pending = Some(Pending::send(request, core));
     state.next = state.next + state.every;
     Flow::Stay(Active::Bolus(state))
 }
 
 pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
-    if let Some((command, request)) = &state.pending {
-        match answer(*command, request, event) {
+    if let Some(pending) = &state.pending {
+        match pending.answer(event) {
             Answer::Pending => return Flow::Stay(Active::Bolus(state)),
             Answer::Accepted => state.pending = None,
             Answer::Failed(ending) => return Flow::End(ending),

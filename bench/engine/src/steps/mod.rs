@@ -1,17 +1,20 @@
-//! The step kinds: one file each, with what it does when it begins and what it does with each event after that.
+//! The step kinds, with what each does when it begins and with each event after that: a file each, but for those that only
+//! command the pump, which `pump` holds together.
 //!
 //! A step is a small state machine; it never waits, it says until when it wants to hear nothing.
 
 mod bolus;
+mod change_dose;
 mod check;
+mod command;
 mod expect;
 mod hold;
 mod operator;
 mod order;
 mod press;
 mod pump;
+mod stimulate;
 mod supply;
-mod telemetry;
 mod valve;
 
 use domain::{Event, RunTime};
@@ -28,10 +31,10 @@ pub(crate) enum Active {
     Bolus(bolus::State),
     Expect(Box<expect::State>),
     Operator(operator::State),
-    Order(order::State),
+    Stimulate(stimulate::State),
     Press(Box<press::State>),
     Supply(supply::State),
-    Telemetry(telemetry::State),
+    ChangeDose(change_dose::State),
     Valve(Box<valve::State>),
 }
 
@@ -51,11 +54,11 @@ pub(crate) fn enter(step: &Step, core: &mut Core) -> Flow {
     match &step.kind {
         StepKind::Start(start) => pump::enter_start(start, core),
         StepKind::Stop => pump::enter_stop(core),
-        StepKind::ChangeDose(therapy) => telemetry::enter(therapy, core),
+        StepKind::ChangeDose(therapy) => change_dose::enter(therapy, core),
         StepKind::Patient(patient) => pump::enter_patient(patient, core),
         StepKind::Press(press) => press::enter(press, &step.name, core),
         StepKind::Refill(refill) => pump::enter_refill(refill, core),
-        StepKind::Stimulate(stimulate) => order::enter(stimulate, core),
+        StepKind::Stimulate(stimulate) => stimulate::enter(stimulate, core),
         StepKind::Supply(supply) => supply::enter(supply, core),
         StepKind::Valve(valve) => valve::enter(valve, &step.name, core),
         StepKind::Hold(hold) => hold::enter(hold, &step.name, core),
@@ -74,18 +77,31 @@ pub(crate) fn apply(active: Active, event: &Event, core: &mut Core) -> (Flow, bo
         Active::Bolus(state) => (bolus::apply(state, event, core), false),
         Active::Expect(state) => expect::apply(*state, event, core),
         Active::Operator(state) => (operator::apply(state, event, core), false),
-        Active::Order(state) => (order::apply(state, event), false),
+        Active::Stimulate(state) => (stimulate::apply(state, event), false),
         Active::Press(state) => (press::apply(*state, event, core), false),
         Active::Supply(state) => (supply::apply(state, event, core), false),
-        Active::Telemetry(state) => (telemetry::apply(state, event, core), false),
+        Active::ChangeDose(state) => (change_dose::apply(state, event, core), false),
         Active::Valve(state) => (valve::apply(*state, event, core), false),
+    }
+}
+
+/// Whether a step's stimulus is at work and an alarm may come of it: what it orders or commands has been answered. While
+/// `expect` waits, the stimulus before it still is; what is merely collected after a valve has moved is none.
+pub(crate) fn acts(active: &Active) -> bool {
+    match active {
+        Active::Expect(_) => true,
+        Active::Valve(state) => state.moves(),
+        Active::Supply(state) => state.changes(),
+        Active::Bolus(state) => state.gives(),
+        Active::Press(state) => state.pressed(),
+        Active::Pump(_) | Active::Stimulate(_) | Active::ChangeDose(_) | Active::Hold(_) | Active::Operator(_) => false,
     }
 }
 
 /// When a step wants to be woken at the latest.
 pub(crate) fn due(active: &Active) -> Option<RunTime> {
     match active {
-        Active::Pump(_) | Active::Order(_) | Active::Telemetry(_) => None,
+        Active::Pump(_) | Active::Stimulate(_) | Active::ChangeDose(_) => None,
         Active::Press(state) => state.due(),
         Active::Supply(state) => Some(state.until),
         Active::Valve(state) => Some(state.until),
@@ -97,7 +113,7 @@ pub(crate) fn due(active: &Active) -> Option<RunTime> {
 }
 
 pub(crate) use check::settle;
+pub(crate) use command::{Answer, Pending as Command};
 pub(crate) use expect::meets;
-pub(crate) use pump::{Answer, answer};
-pub(crate) use supply::{enter as enter_supply, tolerance_v};
+pub(crate) use supply::enter as enter_supply;
 pub(crate) use valve::enter_unweighed as enter_valve;

@@ -1,15 +1,13 @@
-//! `stimulate`, and what every step shares that orders something of the rig: the order goes out and is answered.
+//! What every step shares that orders something of the rig: the order goes out, and is answered once.
 //!
 //! A refusal or a silence is the bench's fault, whatever the order.
 
 use domain::fault::Fault;
 use domain::order::{Order, OrderOutcome};
 use domain::{Event, EventKind, RunTime};
-use scenario::Stimulate;
 
 use crate::core::Core;
 use crate::ending::Ending;
-use crate::steps::{Active, Flow};
 
 /// An order under way.
 #[derive(Debug, Clone)]
@@ -51,22 +49,5 @@ impl Pending {
                 failed(format!("nobody knows whether it did '{}': {reason}; look at it before the next run", self.what))
             }
         }
-    }
-}
-
-/// Waiting for the plant.
-#[derive(Debug, Clone)]
-pub(crate) struct State(Pending);
-
-pub(super) fn enter(stimulate: &Stimulate, core: &mut Core) -> Flow {
-    let order = Order::Stimulate(stimulate.stimulus.clone());
-    Flow::Stay(Active::Order(State(Pending::send(&stimulate.instrument, order, core))))
-}
-
-pub(super) fn apply(state: State, event: &Event) -> Flow {
-    match state.0.answer(event) {
-        Answer::Pending => Flow::Stay(Active::Order(state)),
-        Answer::Done(_) => Flow::Done,
-        Answer::Failed(ending) => Flow::End(ending),
     }
 }

@@ -5,13 +5,13 @@
 use core::time::Duration;
 
 use domain::check::{CheckHead, CheckRecord, Limits, Window};
-use domain::fault::Fault;
 use domain::pump::{PumpOutcome, PumpRequest, RefusalKind};
 use domain::{CheckVerdict, Event, EventKind, RunTime};
 use scenario::Press;
 
 use crate::core::Core;
 use crate::ending::Ending;
+use crate::steps::command::Pending;
 use crate::steps::{Active, Flow};
 
 /// Presses under way.
@@ -25,7 +25,7 @@ pub(crate) struct State {
     /// Presses made.
     pressed: u32,
     /// The press that has no answer yet.
-    pending: Option<(u32, PumpRequest)>,
+    pending: Option<Pending>,
     /// Presses that were answered wrongly, and how.
     wrong: Vec<String>,
     next: RunTime,
@@ -34,6 +34,11 @@ pub(crate) struct State {
 impl State {
     pub(super) fn due(&self) -> Option<RunTime> {
         self.pending.is_none().then_some(self.next)
+    }
+
+    /// Whether the last press has been answered.
+    pub(super) const fn pressed(&self) -> bool {
+        self.pending.is_none()
     }
 }
 
@@ -63,19 +68,14 @@ fn go_on(mut state: State, core: &mut Core) -> Flow {
     }
     let request = PumpRequest::PatientBolus { dose: core.dose() };
     state.pressed += 1;
-    state.pending = Some((core.command(request.clone()), request));
+    state.pending = Some(Pending::send(request, core));
     state.next = state.next + state.every;
     Flow::Stay(Active::Press(Box::new(state)))
 }
 
 pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
-    if let Some((command, request)) = &state.pending {
-        let EventKind::PumpAnswered { command: answered, outcome, .. } = &event.kind else {
-            return Flow::Stay(Active::Press(Box::new(state)));
-        };
-        if answered != command {
-            return Flow::Stay(Active::Press(Box::new(state)));
-        }
+    if let Some(pending) = &state.pending {
+        let Some(outcome) = pending.outcome(event) else { return Flow::Stay(Active::Press(Box::new(state))) };
         let wanted = state.given.contains(&state.pressed);
         match outcome {
             PumpOutcome::Accepted { .. } if !wanted => {
@@ -85,7 +85,7 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
                 state.wrong.push(format!("press {} was refused ({reason}), but had to be given", state.pressed));
             }
             // Whoever refuses for another reason has not shown that lockout and daily maximum hold.
-            PumpOutcome::Refused { kind: RefusalKind::Other, reason } => {
+            PumpOutcome::Refused { kind, reason } if *kind != RefusalKind::PatientLimit => {
                 let pressed = state.pressed;
                 state
                     .wrong
@@ -93,8 +93,7 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
             }
             PumpOutcome::Accepted { .. } | PumpOutcome::Refused { .. } => {}
             PumpOutcome::Unanswered { reason } => {
-                let fault = Fault::Unconfirmed { command: request.to_string(), reason: reason.clone() };
-                return Flow::End(Ending::Broken(fault));
+                return Flow::End(pending.unconfirmed(reason));
             }
         }
         state.pending = None;

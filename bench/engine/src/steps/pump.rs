@@ -1,33 +1,18 @@
 //! `start`, `stop`, `patient` and `refill`: a command goes out, and the step waits until the pump has confirmed it.
-//!
-//! A refusal is the bench's fault, since the plan was within the limits that the rig file gives the pump.
 
+use domain::Event;
 use domain::fault::Fault;
-use domain::pump::{PumpOutcome, PumpRequest};
-use domain::{Event, EventKind};
+use domain::pump::PumpRequest;
 use scenario::{Patient, Refill, Therapy};
 
 use crate::core::Core;
 use crate::ending::Ending;
+use crate::steps::command::{Answer, Pending};
 use crate::steps::{Active, Flow};
 
 /// Waiting for the pump's answer.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
-    command: u32,
-    request: PumpRequest,
-}
-
-/// What an event means for a command that is under way.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Answer {
-    /// Nothing.
-    Pending,
-    /// The pump does it.
-    Accepted,
-    /// It does not, or nobody knows.
-    Failed(Ending),
-}
+pub(crate) struct State(Pending);
 
 pub(super) fn enter_start(therapy: &Therapy, core: &mut Core) -> Flow {
     match request(therapy, core) {
@@ -50,7 +35,8 @@ pub(super) fn request(therapy: &Therapy, core: &mut Core) -> Result<PumpRequest,
     }
 }
 
-fn beyond(what: &str) -> Ending {
+/// What the pump's 32 bits do not hold.
+pub(super) fn beyond(what: &str) -> Ending {
     Ending::Broken(Fault::Program { what: format!("expected what the pump's 32 bits hold as {what}") })
 }
 
@@ -76,32 +62,13 @@ pub(super) fn enter_refill(refill: &Refill, core: &mut Core) -> Flow {
 }
 
 fn wait(request: PumpRequest, core: &mut Core) -> Flow {
-    let command = core.command(request.clone());
-    Flow::Stay(Active::Pump(State { command, request }))
+    Flow::Stay(Active::Pump(State(Pending::send(request, core))))
 }
 
 pub(super) fn apply(state: State, event: &Event) -> Flow {
-    match answer(state.command, &state.request, event) {
+    match state.0.answer(event) {
         Answer::Pending => Flow::Stay(Active::Pump(state)),
         Answer::Accepted => Flow::Done,
         Answer::Failed(ending) => Flow::End(ending),
-    }
-}
-
-/// What an event means for that command.
-pub(crate) fn answer(command: u32, request: &PumpRequest, event: &Event) -> Answer {
-    let EventKind::PumpAnswered { command: answered, outcome, .. } = &event.kind else { return Answer::Pending };
-    if *answered != command {
-        return Answer::Pending;
-    }
-    match outcome {
-        PumpOutcome::Accepted { .. } => Answer::Accepted,
-        PumpOutcome::Refused { reason, .. } => {
-            Answer::Failed(Ending::Broken(Fault::Refused { command: request.to_string(), refusal: reason.clone() }))
-        }
-        PumpOutcome::Unanswered { reason } => {
-            let fault = Fault::Unconfirmed { command: request.to_string(), reason: reason.clone() };
-            Answer::Failed(Ending::Broken(fault))
-        }
     }
 }

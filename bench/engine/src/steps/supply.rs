@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use domain::fault::Fault;
-use domain::order::Order;
+use domain::order::{Order, SUPPLY_DEAD_V, supply_tolerance_v};
 use domain::quantity::significant;
 use domain::{Event, EventKind, RunTime, Status, time};
 use scenario::Supply;
@@ -17,11 +17,6 @@ use crate::steps::{Active, Flow};
 
 /// How long the supply may take to get there.
 const WITHIN: Duration = Duration::from_secs(10);
-/// How far off its voltage may read, in V and as a share of what was set.
-const OFF_V: f64 = 0.02;
-const OFF_SHARE: f64 = 0.02;
-/// What an output that is off may still show, in V.
-const DEAD_V: f64 = 0.1;
 
 /// The supply's way.
 #[derive(Debug, Clone)]
@@ -31,6 +26,13 @@ pub(crate) struct State {
     since: RunTime,
     found: Option<f64>,
     pub(super) until: RunTime,
+}
+
+impl State {
+    /// Whether it has been told, and its terminals follow.
+    pub(super) const fn changes(&self) -> bool {
+        self.pending.is_none()
+    }
 }
 
 pub(crate) fn enter(supply: &Supply, core: &mut Core) -> Flow {
@@ -79,13 +81,8 @@ fn voltage(state: &State, event: &Event) -> Option<f64> {
 
 fn there(supply: &Supply, voltage: f64) -> bool {
     match (supply.output, supply.voltage) {
-        (true, Some(set)) => (voltage - set.v()).abs() <= tolerance_v(set.v()),
-        (true, None) => voltage > DEAD_V,
-        (false, _) => voltage <= DEAD_V,
+        (true, Some(set)) => (voltage - set.v()).abs() <= supply_tolerance_v(set.v()),
+        (true, None) => voltage > SUPPLY_DEAD_V,
+        (false, _) => voltage <= SUPPLY_DEAD_V,
     }
-}
-
-/// How far off what was ordered a supply may read, in V.
-pub(crate) fn tolerance_v(ordered_v: f64) -> f64 {
-    OFF_V + OFF_SHARE * ordered_v
 }

@@ -39,6 +39,13 @@ pub(crate) struct State {
     pub(super) until: RunTime,
 }
 
+impl State {
+    /// Whether it has been told to move and has not arrived.
+    pub(super) const fn moves(&self) -> bool {
+        matches!(self.wait, Wait::Position(_))
+    }
+}
+
 pub(super) fn enter(valve: &Valve, name: &str, core: &mut Core) -> Flow {
     let window = Window::of(name);
     core.mark(window.from.clone());

@@ -29,8 +29,9 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     let terms = kinds.into_iter().map(|term| averaged(term, &all)).collect();
     let high = all.iter().map(|m| m.value).fold(f64::MIN, f64::max);
     let low = all.iter().map(|m| m.value).fold(f64::MAX, f64::min);
-    let shown = domain::quantity::significant;
     let symbol = unit.symbol();
+    let expanded = all.iter().filter_map(|m| m.budget.combined().ok()).map(|c| c.expanded).fold(0.0, f64::max);
+    let shown = |value| domain::quantity::with_uncertainty(value, expanded).0;
     let note = format!("{} boluses, from {} to {} {symbol}", all.len(), shown(low), shown(high));
     let mut notes = vec![note];
     for other in all.iter().flat_map(|m| m.notes.iter().skip(1)) {

@@ -1,7 +1,6 @@
-//! The step kinds: one file each, one line each in the registry.
+//! The step kinds, one line each in the registry; kinds that share their fields share a file.
 //!
-//! To add one: write its file, name it here, and let the compiler lead to the two exhaustive matches on
-//! [`crate::StepKind`].
+//! To add one: write its file, name it here, and let the compiler lead to the exhaustive matches on [`crate::StepKind`].
 
 mod bolus;
 mod check;
@@ -9,6 +8,7 @@ mod expect;
 mod hold;
 mod operator;
 mod patient;
+mod press;
 mod refill;
 mod start;
 mod stimulate;
@@ -38,8 +38,8 @@ pub const REGISTRY: &[StepSpec] = &[
     start::CHANGE,
     hold::SPEC,
     bolus::SPEC,
-    patient::PATIENT,
-    patient::PRESS,
+    patient::SPEC,
+    press::SPEC,
     refill::SPEC,
     valve::CLOSE,
     valve::OPEN,

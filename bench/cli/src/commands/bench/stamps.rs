@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use drivers::mt_sics::Balance;
-use drivers::transport::{PortPath, SerialPort};
+use drivers::transport::{PortPath, SerialMode, SerialPort};
 use drivers::{RunClock, Settings};
 use serde_json::{Value, json};
 use serialport::TTYPort;
@@ -33,7 +33,7 @@ pub(super) fn measure(count: u64) -> Result<Value, Failure> {
     let measured = runtime.block_on(async {
         let (clock, epoch) = (RunClock::new(), Instant::now());
         let balance = std::thread::spawn(move || show_time(master, epoch, &still));
-        let port = SerialPort { path: PortPath::Path(path), baud: BAUD };
+        let port = SerialPort { path: PortPath::Path(path), mode: SerialMode::plain(BAUD) };
         let errors = errors(&port, clock, count).await;
         wanted.store(false, Ordering::Relaxed);
         drop(balance.join());

@@ -7,14 +7,14 @@ use domain::pump::PumpRequest;
 use scenario::Therapy;
 
 use crate::core::Core;
-use crate::steps::pump::{Answer, answer, request};
+use crate::steps::command::{Answer, Pending};
+use crate::steps::pump::request;
 use crate::steps::{Active, Flow};
 
 /// The session under way.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    command: u32,
-    current: PumpRequest,
+    current: Pending,
     /// What is still to be told, the last first.
     rest: Vec<PumpRequest>,
 }
@@ -24,20 +24,18 @@ pub(super) fn enter(therapy: &Therapy, core: &mut Core) -> Flow {
         Ok(change) => change,
         Err(ending) => return Flow::End(ending),
     };
-    let current = PumpRequest::TelemetryOpen;
-    let command = core.command(current.clone());
-    Flow::Stay(Active::Telemetry(State { command, current, rest: vec![PumpRequest::TelemetryClose, change] }))
+    let current = Pending::send(PumpRequest::TelemetryOpen, core);
+    Flow::Stay(Active::ChangeDose(State { current, rest: vec![PumpRequest::TelemetryClose, change] }))
 }
 
 pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
-    match answer(state.command, &state.current, event) {
-        Answer::Pending => Flow::Stay(Active::Telemetry(state)),
+    match state.current.answer(event) {
+        Answer::Pending => Flow::Stay(Active::ChangeDose(state)),
         Answer::Failed(ending) => Flow::End(ending),
         Answer::Accepted => {
             let Some(next) = state.rest.pop() else { return Flow::Done };
-            state.command = core.command(next.clone());
-            state.current = next;
-            Flow::Stay(Active::Telemetry(state))
+            state.current = Pending::send(next, core);
+            Flow::Stay(Active::ChangeDose(state))
         }
     }
 }

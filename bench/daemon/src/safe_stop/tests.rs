@@ -1,0 +1,128 @@
+//! The safe stop against the simulated station, as it stands and with each part of it failing, by the station's truth.
+
+use core::time::Duration;
+
+use domain::profile::Role;
+use domain::pump::{PumpOutcome, PumpRequest};
+use rig::{Bound, RigFile};
+use sim::TrueState;
+use text::Source;
+
+use super::*;
+
+/// What is failing, as a rig file says it, and what is safe.
+struct Case {
+    faults: &'static str,
+    safe: &'static str,
+}
+
+const SAFE: &str =
+    "safe: {pump: stopped, valve: open, supply: 3 V, supply off: if the pump does not confirm, within: 10 s}";
+
+fn station(case: &Case) -> Station {
+    let text = rig::library::find("virtual")
+        .expect("in the library")
+        .replace("simulation: {delivered too much: 1.2 %}", &format!("simulation: {{faults: [{}]}}", case.faults))
+        .replacen(SAFE, case.safe, 1);
+    let source = Source::new("rig.yaml", text.into_bytes()).expect("small");
+    let file = RigFile::parse(&source).unwrap_or_else(|problems| panic!("{}", problems.render(&source)));
+    file.station(Some("1")).expect("a station").clone()
+}
+
+/// Lets the pump infuse against a closed valve, then makes the station safe: what was reported, and what is so.
+fn stop(case: &Case, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStopReport, TrueState) {
+    let station = station(case);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without I/O");
+    runtime.block_on(async {
+        let bound = station.bind(7);
+        let clock = RunClock::new();
+        infuse_against_a_closed_valve(&station, &bound, clock).await;
+        // The faults begin at 30 s.
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        let order = change(SafeStop::of(&station, &bound.connectors, Some(0)).expect("a pump"));
+        let began = clock.now();
+        let (report, _) = execute(&order, clock).await;
+        let took = clock.now().since(began);
+        assert!(took <= Duration::from_millis(10_100), "{took:?}");
+        let state = bound.world.expect("simulated").state().stations["1"];
+        (report, state)
+    })
+}
+
+async fn infuse_against_a_closed_valve(station: &Station, bound: &Bound, clock: RunClock) {
+    let binding = |role| station.bindings.iter().find(|b| b.role == role).expect("bound");
+    let (pump, valve) = (binding(Role::Pump), binding(Role::Valve));
+    let connect = |name: &str| &*bound.connectors[name];
+    let (mut link, _) =
+        PumpLink::attach(connect(&pump.instrument), clock, pump.setup.settings).await.expect("it answers");
+    let start = PumpRequest::Start { dose: 1, rate_nl_per_h: 20_000 };
+    let answered = link.command(&start).await.expect("an answer");
+    assert!(matches!(answered.outcome, PumpOutcome::Accepted { .. }));
+    let attach = valve.entry.attach.expect("an instrument");
+    let (mut valve, _) = attach(connect(&valve.instrument), clock, &valve.setup).await.expect("it answers");
+    valve.order(&Order::Valve { closed: true }).await.expect("obeyed");
+}
+
+/// The pump's therapy in truth.
+fn therapy(state: &TrueState) -> String {
+    format!("{:?}", state.therapy)
+}
+
+#[test]
+fn a_pump_that_infuses_against_a_closed_valve_stands_and_the_valve_is_open() {
+    let (report, state) = stop(&Case { faults: "", safe: SAFE }, |order| order);
+    assert!(report.confirmed && report.log_read && report.unconfirmed.is_empty(), "{report:?}");
+    assert_eq!((therapy(&state).as_str(), state.valve_closed), ("Stopped", false), "{state:?}");
+    assert_eq!(state.supply_output, Some(true), "{report:?}");
+}
+
+#[test]
+fn a_pump_that_does_not_confirm_is_made_safe_by_its_supply() {
+    let silent = "{device: pump, fault: silent, from: 30 s}";
+    let (report, state) = stop(&Case { faults: silent, safe: SAFE }, |order| order);
+    assert!(report.confirmed, "{report:?}");
+    assert_eq!((state.supply_output, state.board_up), (Some(false), false), "{report:?}");
+    let never = "safe: {pump: stopped, valve: open, supply: 3 V, within: 10 s}";
+    let (report, state) = stop(&Case { faults: silent, safe: never }, |order| order);
+    assert!(!report.confirmed && report.unconfirmed.iter().any(|w| w.starts_with("the pump: ")), "{report:?}");
+    assert!(!state.valve_closed, "the valve opens whatever the pump does: {report:?}");
+}
+
+#[test]
+fn what_cannot_be_confirmed_is_said_and_the_rest_is_done() {
+    let both = "{device: pump, fault: silent, from: 30 s}, {device: supply, fault: silent, from: 30 s}";
+    let (report, _) = stop(&Case { faults: both, safe: SAFE }, |order| order);
+    assert!(!report.confirmed, "{report:?}");
+    assert!(report.unconfirmed.iter().any(|w| w.contains("supply")), "{report:?}");
+    let supply = "{device: supply, fault: silent, from: 30 s}";
+    let (report, state) = stop(&Case { faults: supply, safe: SAFE }, |order| order);
+    assert!(!report.confirmed && report.unconfirmed.len() == 1, "{report:?}");
+    assert!(report.unconfirmed[0].starts_with("told the supply: 3 V, output on, but"), "{report:?}");
+    assert_eq!(therapy(&state), "Stopped", "{report:?}");
+    let valve = "{device: io, fault: silent, from: 30 s}";
+    let (report, state) = stop(&Case { faults: valve, safe: SAFE }, |order| order);
+    assert!(!report.confirmed, "{report:?}");
+    assert_eq!(report.unconfirmed.len(), 1, "{report:?}");
+    assert!(report.unconfirmed[0].starts_with("the occlusion valve"), "{report:?}");
+    assert_eq!(therapy(&state), "Stopped", "{report:?}");
+}
+
+#[test]
+fn what_is_safe_is_the_rig_files_word() {
+    let slow = "safe: {pump: minimum rate, valve: as it is, within: 10 s}";
+    let (report, state) = stop(&Case { faults: "", safe: slow }, |order| order);
+    assert!(report.confirmed && state.valve_closed, "{report:?}");
+    assert_eq!(therapy(&state), "MinimumRate", "{report:?}");
+    let running = "safe: {pump: left running, valve: open, within: 10 s}";
+    let (report, state) = stop(&Case { faults: "", safe: running }, |order| order);
+    assert!(report.confirmed && !state.valve_closed, "{report:?}");
+    assert_eq!(therapy(&state), "Continuous", "{report:?}");
+}
+
+#[test]
+fn a_station_that_another_run_holds_keeps_its_valve_and_its_supply() {
+    let (report, state) = stop(&Case { faults: "", safe: SAFE }, SafeStop::held_by_another);
+    assert!(state.valve_closed, "{report:?}");
+    assert_eq!(state.supply_output, Some(true));
+}

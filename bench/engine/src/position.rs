@@ -1,0 +1,12 @@
+//! Where a run stands, for people who watch it.
+
+/// Where a run stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// What is done now.
+    pub now: String,
+    /// The step's number from 1, if a step is under way.
+    pub step: Option<usize>,
+    /// How many steps there are.
+    pub steps: usize,
+}

@@ -1,0 +1,159 @@
+//! The room as it was read, held against the room as the rig file declares it.
+//!
+//! Buoyancy, density and evaporation are corrected for the declared conditions; where the climate was another one, the
+//! corrections and their uncertainty are not what they claim. Detection flags: it can turn a pass into inconclusive and
+//! nothing else.
+
+use domain::profile::{Declared, Method, Role};
+use domain::quantity::significant;
+use domain::{Reading, RigProfile, Status};
+
+/// So many readings make a mean that is held against what is declared: a single one has the sensor's noise.
+const BLOCK: u32 = 30;
+/// So many must there be at least, in a run that is shorter.
+const BLOCK_MIN: u32 = 3;
+
+/// What a room's sensor without a certificate may be off, in its channel's unit: the accuracy that data sheets of such
+/// sensors give. A mean beyond the declared range by less may be the sensor's.
+const SENSOR_C: f64 = 0.5;
+const SENSOR_HPA: f64 = 2.0;
+const SENSOR_PERCENT: f64 = 3.0;
+
+/// A quantity of the room and the range in which it must be, in its channel's unit.
+#[derive(Debug, Clone, PartialEq)]
+struct Watched {
+    channel: String,
+    unit: &'static str,
+    low: f64,
+    high: f64,
+    /// What its sensor may be off.
+    sensor: f64,
+    sum: f64,
+    count: u32,
+    /// The first mean outside, and when, in s of run time.
+    outside: Option<(f64, f64)>,
+}
+
+/// What is known of the room so far.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Conditions(Vec<Watched>);
+
+impl Conditions {
+    /// Nothing is watched on a rig without climate.
+    pub(crate) fn of(profile: &RigProfile) -> Self {
+        let Some(climate) = profile.by_role(Role::Climate) else { return Self::default() };
+        let declared = declared(&profile.method);
+        let watched = declared.into_iter().filter_map(|(quantity, unit, sensor, value, half)| {
+            let channel = format!("{}.{quantity}", climate.name);
+            climate.channels.iter().any(|c| c.channel == channel && c.unit == unit).then_some(())?;
+            let (low, high) = (value - half, value + half);
+            Some(Watched { channel, unit, low, high, sensor, sum: 0.0, count: 0, outside: None })
+        });
+        Self(watched.collect())
+    }
+
+    pub(crate) fn push(&mut self, reading: &Reading) {
+        let Some(watched) = self.0.iter_mut().find(|w| w.channel == reading.channel.as_str()) else { return };
+        if reading.status == Status::Overload {
+            return;
+        }
+        watched.sum += reading.value;
+        watched.count += 1;
+        if watched.count == BLOCK {
+            watched.outside = watched.outside.or(watched.mean_outside().map(|mean| (mean, reading.at_ns.seconds())));
+            (watched.sum, watched.count) = (0.0, 0);
+        }
+    }
+
+    /// The first quantity that was not as declared, as a sentence.
+    pub(crate) fn objection(&self) -> Option<String> {
+        self.0.iter().find_map(|w| {
+            let shown = significant;
+            let last = || w.mean_outside().filter(|_| w.count >= BLOCK_MIN).map(|mean| (mean, None));
+            let (mean, at_s) = w.outside.map(|(mean, at_s)| (mean, Some(at_s))).or_else(last)?;
+            let when = at_s.map_or_else(|| "at the end".to_owned(), |s| format!("at {s:.0} s of run time"));
+            let (low, high, unit) = (shown(w.low), shown(w.high), w.unit);
+            Some(format!(
+                "expected {} from {low} to {high} {unit} as the rig file declares, but found {} {unit} {when}",
+                w.channel,
+                domain::quantity::to_decimal(mean, 2)
+            ))
+        })
+    }
+}
+
+impl Watched {
+    fn mean_outside(&self) -> Option<f64> {
+        let mean = self.sum / f64::from(self.count.max(1));
+        let range = self.low - self.sensor..=self.high + self.sensor;
+        (self.count > 0 && !range.contains(&mean)).then_some(mean)
+    }
+}
+
+/// Each declared quantity of the room: its name, its channel's unit, and in that unit what a sensor may be off, the value
+/// and half the width.
+fn declared(method: &Method) -> [(&'static str, &'static str, f64, f64, f64); 3] {
+    let hpa = |p: domain::quantity::Pressure| p.kpa() * 10.0;
+    let Declared { value: air_c, half_width: air_c_half } = method.air_c;
+    let Declared { value: humidity, half_width: humidity_half } = method.humidity_percent;
+    [
+        ("temperature", "°C", SENSOR_C, air_c.c(), air_c_half.c()),
+        ("pressure", "hPa", SENSOR_HPA, hpa(method.air_kpa.value), hpa(method.air_kpa.half_width)),
+        ("humidity", "%", SENSOR_PERCENT, humidity.percent(), humidity_half.percent()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Channel, RunTime};
+
+    fn watched() -> Conditions {
+        let watched = |quantity: &str, unit, low, high| Watched {
+            channel: format!("climate.{quantity}"),
+            unit,
+            low,
+            high,
+            sensor: 0.5,
+            sum: 0.0,
+            count: 0,
+            outside: None,
+        };
+        Conditions(vec![watched("temperature", "°C", 22.0, 24.0), watched("humidity", "%", 40.0, 60.0)])
+    }
+
+    fn check(values: impl IntoIterator<Item = f64>, expect: Option<&str>) {
+        let mut conditions = watched();
+        for (t, value) in (0_u64..).zip(values) {
+            let at_ns = RunTime::from_ns(t * 10_000_000_000);
+            let channel = Channel::new("climate.temperature");
+            conditions.push(&Reading { channel, at_ns, u_ns: 0, value, status: Status::Ok });
+        }
+        assert_eq!(conditions.objection().as_deref(), expect);
+    }
+
+    #[test]
+    fn a_room_that_leaves_what_is_declared_is_named_with_its_time() {
+        check((0..40).map(|_| 23.9), None);
+        check(
+            (0..90).map(|n| if n < 30 { 24.4 } else { 24.6 }),
+            Some(
+                "expected climate.temperature from 22 to 24 °C as the rig file declares, but found 24.60 °C at 590 s of \
+                 run time",
+            ),
+        );
+    }
+
+    #[test]
+    fn noise_of_a_reading_is_no_climate_and_a_short_run_is_judged_by_what_it_has() {
+        check((0..60).map(|n| if n % 2 == 0 { 22.5 } else { 24.5 }), None);
+        check([25.0, 25.0], None);
+        check(
+            [25.0; 4],
+            Some(
+                "expected climate.temperature from 22 to 24 °C as the rig file declares, but found 25.00 °C at the end",
+            ),
+        );
+        check([], None);
+    }
+}
