@@ -63,7 +63,7 @@ pub const STIMULI: &[StimulusSpec] = &[
         "air bubble",
         StimulusValue::Quantity(Dimension::Volume),
         (0, 1_000),
-        "air in the line: compliance that grows",
+        "air in the line, by its volume at ambient pressure: compliance that falls as it is compressed",
     ),
     spec(
         "line resistance",

@@ -11,8 +11,6 @@ use domain::{Event, EventKind, RigProfile, RunTime};
 use measure::Ledger;
 use scenario::{Plan, StepKind};
 
-use crate::steps;
-
 /// The engine's common state.
 #[derive(Debug, Clone)]
 pub(crate) struct Core {
@@ -101,7 +99,7 @@ impl Core {
         let plan = Arc::clone(&self.plan);
         for (number, step) in plan.steps.iter().enumerate().skip(index + 1) {
             let StepKind::Expect(expect) = &step.kind else { break };
-            if steps::meets(&expect.what, entry) && !self.early.iter().any(|(taken, _)| *taken == number) {
+            if expect.what.meets(entry) && !self.early.iter().any(|(taken, _)| *taken == number) {
                 self.early.push((number, entry.clone()));
                 return true;
             }

@@ -1,4 +1,6 @@
 //! Where a run stands, for people who watch it.
+//!
+//! It owns the words of progress. It must not know what a step does, nor who watches.
 
 /// Where a run stands, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use domain::check::CheckHead;
 use domain::event::{PromptEntry, Protocol};
-use domain::pump::FlexStep;
+use domain::pump::{FlexStep, PumpLogEntry, PumpLogged};
 use domain::{Figure, FlowRate, Limits, MassRate, Stimulus, Voltage, Volume};
 
 /// A scenario, resolved against a rig's station.
@@ -272,6 +272,16 @@ impl Expected {
         match self {
             Self::Alarm(alarm) => format!("the alarm '{alarm}'"),
             Self::Reset(cause) => format!("a reset ({cause})"),
+        }
+    }
+
+    /// Whether a log entry is it.
+    #[must_use]
+    pub fn meets(&self, entry: &PumpLogEntry) -> bool {
+        match (self, &entry.what) {
+            (Self::Alarm(expected), PumpLogged::AlarmRaised { alarm }) => expected == alarm,
+            (Self::Reset(expected), PumpLogged::Booted { cause }) => expected == cause,
+            _ => false,
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::alarms::Alarms;
 use crate::battery::Battery;
 use crate::doses::Doses;
 use crate::dosing::Dosing;
-use crate::line::Line;
 use crate::log::Log;
 use crate::motor::{Motor, Owed};
+use crate::occlusion::Occlusion;
 use crate::parameters::{PARAMETERS_LEN, Parameters, Programme};
 use crate::patient::Given;
 use crate::reservoir::Reservoir;
@@ -100,7 +100,7 @@ impl Pump {
             telemetry_until_us: None,
             sampling: Sampling::new(config.sample_interval_us, now_us),
             battery: Battery::new(),
-            line: Line::new(),
+            occlusion: Occlusion::new(),
             memory,
         };
         pump.motor.hold();

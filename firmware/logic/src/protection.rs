@@ -52,7 +52,7 @@ impl Pump {
     }
 
     pub(crate) fn judge_line(&mut self) {
-        if self.line.occluded(&self.config) {
+        if self.occlusion.occluded(&self.config) {
             self.protect(Alarm::Occlusion);
         }
     }
@@ -90,7 +90,7 @@ impl Pump {
     pub(crate) fn stop(&mut self) {
         self.clear(Alarm::MotorStall);
         self.clear(Alarm::Occlusion);
-        self.line.forgive();
+        self.occlusion.forgive();
         if self.senses.battery_mv >= self.config.eos_mv {
             self.clear(Alarm::EndOfService);
             self.battery.forgive();

@@ -10,9 +10,9 @@ use wire::{LogEvent, Therapy};
 use crate::alarms::Alarms;
 use crate::battery::Battery;
 use crate::dosing::{Bolus, Dosing};
-use crate::line::Line;
 use crate::memory::Memory;
 use crate::motor::{Missing, Motor};
+use crate::occlusion::Occlusion;
 use crate::sampling::Sampling;
 use crate::{Config, Input, Output, Senses};
 
@@ -37,7 +37,7 @@ pub struct Pump {
     pub(crate) telemetry_until_us: Option<u64>,
     pub(crate) sampling: Sampling,
     pub(crate) battery: Battery,
-    pub(crate) line: Line,
+    pub(crate) occlusion: Occlusion,
 }
 
 impl Pump {
@@ -140,7 +140,7 @@ impl Pump {
             self.judge_battery();
         }
         if due.line {
-            self.line.sample(self.senses.line_pa, &self.config);
+            self.occlusion.sample(self.senses.line_pa, &self.config);
             self.judge_line();
         }
     }

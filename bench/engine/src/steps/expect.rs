@@ -6,7 +6,6 @@ use core::time::Duration;
 
 use domain::check::{CheckHead, CheckRecord, Limits};
 use domain::profile::Role;
-use domain::pump::{PumpLogEntry, PumpLogged};
 use domain::{CheckVerdict, Event, EventKind, RunTime, time};
 use scenario::{Expect, Expected};
 
@@ -28,15 +27,6 @@ pub(crate) struct State {
     poll: Duration,
     /// One poll after the limit: an alarm that came just in time is still heard.
     pub(super) until: RunTime,
-}
-
-/// Whether a log entry is what is expected.
-pub(crate) fn meets(expected: &Expected, entry: &PumpLogEntry) -> bool {
-    match (expected, &entry.what) {
-        (Expected::Alarm(expected), PumpLogged::AlarmRaised { alarm }) => expected == alarm,
-        (Expected::Reset(expected), PumpLogged::Booted { cause }) => expected == cause,
-        _ => false,
-    }
 }
 
 pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
@@ -63,7 +53,7 @@ pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
 
 pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
     if let EventKind::PumpLogged(entry) = &event.kind
-        && meets(&state.what, entry)
+        && state.what.meets(entry)
     {
         let half = state.poll.as_secs_f64() / 2.0;
         let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);

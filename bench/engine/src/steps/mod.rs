@@ -114,6 +114,5 @@ pub(crate) fn due(active: &Active) -> Option<RunTime> {
 
 pub(crate) use check::settle;
 pub(crate) use command::{Answer, Pending as Command};
-pub(crate) use expect::meets;
 pub(crate) use supply::enter as enter_supply;
 pub(crate) use valve::enter_unweighed as enter_valve;

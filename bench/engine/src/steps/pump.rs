@@ -1,4 +1,6 @@
 //! `start`, `stop`, `patient` and `refill`: a command goes out, and the step waits until the pump has confirmed it.
+//!
+//! It owns which request a step sends. It must not know how an answer is awaited (`command` does).
 
 use domain::Event;
 use domain::fault::Fault;

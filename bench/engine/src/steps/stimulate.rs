@@ -1,4 +1,6 @@
 //! `stimulate`: something is done to the simulated plant, and the step waits until the plant has answered.
+//!
+//! It must not know what a stimulus does to the plant, nor how an answer is awaited (`order` does).
 
 use domain::Event;
 use domain::order::Order;

@@ -1,4 +1,6 @@
 //! `patient`: what the patient may give himself.
+//!
+//! It owns the step's keys and their ranges. It must not know how the pump enforces them.
 
 use core::time::Duration;
 

@@ -7,11 +7,11 @@ use crate::Config;
 
 /// The line's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct Occlusion {
     above: u8,
 }
 
-impl Line {
+impl Occlusion {
     pub(crate) const fn new() -> Self {
         Self { above: 0 }
     }
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn the_limit_itself_is_still_an_open_line() {
         let config = Config::reference();
-        let mut line = Line::new();
+        let mut line = Occlusion::new();
         for line_pa in [60_001, 60_001, 60_000, 60_001, 60_001] {
             line.sample(line_pa, &config);
             assert!(!line.occluded(&config));
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_pump_without_sensing_sees_no_occlusion() {
         let config = Config { occlusion_pa: None, ..Config::reference() };
-        let mut line = Line::new();
+        let mut line = Occlusion::new();
         for _ in 0..300 {
             line.sample(i32::MAX, &config);
         }
