@@ -265,7 +265,7 @@ pub const STOPPING_ALARMS: &[&str] = &["motor stall", "occlusion", "empty reserv
 pub const OCCLUSION_ALARM: &str = "occlusion";
 
 /// Why a pump may have been reset, by the names that scenarios know.
-pub const RESETS: &[&str] = &["power on", "watchdog", "software", "brown-out"];
+pub const RESETS: &[&str] = &["power on", "watchdog", "software", "brown-out", "external reset", "fault"];
 
 /// The resets among [`RESETS`] that a low supply brings about.
 pub const POWER_RESETS: &[&str] = &["power on", "brown-out"];

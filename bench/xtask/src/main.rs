@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod failure;
+mod firmware;
 mod metrics;
 mod process;
 mod readme;
@@ -22,7 +23,8 @@ struct Command {
 }
 
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
+    Command { name: "firmware", about: "build the pump board's image", run: firmware::run },
     Command { name: "metrics", about: "measure the product's figures in release", run: metrics::run },
     Command { name: "readme", about: "run every command of README.md's sh blocks, in order", run: readme::run },
     Command { name: "test", about: "run all tests of the workspace, its doc tests and tidy", run: test::run },
@@ -30,8 +32,12 @@ const COMMANDS: [Command; 4] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments) {
+    let outcome = if std::env::var_os(firmware::COMPILES).is_some() {
+        firmware::compile(&std::env::args_os().skip(1).collect::<Vec<_>>())
+    } else {
+        dispatch(&std::env::args().skip(1).collect::<Vec<_>>())
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("xtask: {}", failure.message);
@@ -105,7 +111,11 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        check(&["polish"], 2, "expected one of the commands `metrics`, `readme`, `test`, `tidy`, but found `polish`");
+        check(
+            &["polish"],
+            2,
+            "expected one of the commands `firmware`, `metrics`, `readme`, `test`, `tidy`, but found `polish`",
+        );
         check(&["tidy", "--fix"], 2, "expected no argument after `tidy`, but found `--fix`");
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::process::{cargo, command, run as run_program};
+use crate::process::{cargo, command, run as run_program, target_folder};
 
 /// A rig with the pump and eight instruments; the pump and five of them are polled once a second.
 const RIG: &str = "virtual";
@@ -18,8 +18,7 @@ const RIG: &str = "virtual";
 /// Measures and prints every figure.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     run_program(root, &cargo(), &["build", "--release", "--bin", "dosebench"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let program = target.join("release/dosebench");
+    let program = target_folder(root).join("release/dosebench");
     let folder = std::env::temp_dir().join(format!("dosebench-metrics-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
     let result = figures(&Product { root: root.to_owned(), program, folder: folder.clone() });

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use crate::failure::Failure;
@@ -11,6 +11,31 @@ use crate::failure::Failure;
 /// The cargo that started us, or the one on the path.
 pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Where cargo builds.
+pub(crate) fn target_folder(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// Whether there is a program of that name.
+pub(crate) fn is_on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// Installs Debian's packages, where that is possible without asking anybody; whether it was.
+pub(crate) fn install(root: &Path, packages: &[&str]) -> bool {
+    let is_root = output(root, "id".as_ref(), &["-u"]).is_ok_and(|id| id.trim() == "0");
+    if !is_root || !is_on_path("apt-get") {
+        return false;
+    }
+    println!("installing {}", packages.join(", "));
+    // The lists may be old, or none; a mirror that cannot be reached shows with the packages.
+    drop(output(root, "apt-get".as_ref(), &["update", "--quiet"]));
+    let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    arguments.extend(packages);
+    output(root, "apt-get".as_ref(), &arguments).is_ok()
 }
 
 /// A command in the root. What `cargo run` tells us about our own package is taken out of its environment, since

@@ -1,15 +1,21 @@
-//! `cargo xtask test`: every test of the workspace, its doc tests, then tidy; stops at the first failure.
+//! `cargo xtask test`: the board's image, every test of the workspace, its doc tests, then tidy; stops at the first
+//! failure. What the board's tests need and this machine lacks is installed, or named.
+//!
 //! It builds in the dev profile, the one of the README's commands, so that nothing is compiled twice.
 
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::{process, tidy};
+use crate::{firmware, process, tidy};
+
+const EMULATOR: &str = "qemu-system-arm";
 
 /// Runs all of it.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     let cargo = process::cargo();
     process::output(root, "git".as_ref(), &["--version"])?; // tidy needs it; better said now than after the tests
+    emulator(root)?;
+    firmware::run(root)?;
     let nextest = process::output(root, &cargo, &["nextest", "--version"]).is_ok();
     if !nextest {
         println!("test: `cargo nextest` is not installed, `cargo test` runs in its place");
@@ -19,6 +25,17 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     tidy::run(root)?;
     println!("test: passed: {}, doc tests, tidy", runner_name(nextest));
     Ok(())
+}
+
+/// The emulator that the board's tests run on, installed if it can be.
+fn emulator(root: &Path) -> Result<(), Failure> {
+    if process::is_on_path(EMULATOR) || (process::install(root, &[EMULATOR]) && process::is_on_path(EMULATOR)) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "expected the emulator {EMULATOR}, on which the board's image is tested, but found none; install it (Debian: \
+         apt-get install {EMULATOR})"
+    )))
 }
 
 fn runner(nextest: bool) -> &'static [&'static str] {

@@ -2,13 +2,14 @@
 //!
 //! It owns the ring of the last ids with their times. It must not know what a dose was.
 
+use serde::{Deserialize, Serialize};
 use wire::DoseId;
 
 /// How many executed ids are remembered.
 pub const DOSES_REMEMBERED: usize = 32;
 
 /// The executed ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Doses {
     ring: [Option<(DoseId, u64)>; DOSES_REMEMBERED],
     next: usize,
@@ -17,6 +18,17 @@ pub(crate) struct Doses {
 impl Doses {
     pub(crate) const fn new() -> Self {
         Self { ring: [None; DOSES_REMEMBERED], next: 0 }
+    }
+
+    /// Damages the next place, for tests.
+    #[cfg(test)]
+    pub(crate) const fn put_next(&mut self, next: usize) {
+        self.next = next;
+    }
+
+    /// Whether the next place exists.
+    pub(crate) const fn is_possible(&self) -> bool {
+        self.next < DOSES_REMEMBERED
     }
 
     /// When the id was executed, µs.

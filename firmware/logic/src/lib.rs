@@ -31,7 +31,7 @@ pub use battery::BATTERY_SAMPLES;
 pub use config::{Config, ConfigError, LABEL_MAX, Label};
 pub use doses::DOSES_REMEMBERED;
 pub use log::LOG_CAPACITY;
-pub use memory::Memory;
+pub use memory::{Memory, STORED_MAX};
 pub use motor::{MotorRun, RUNS_PER_PULSE_MAX};
 pub use parameters::PARAMETERS_LEN;
 pub use pump::Pump;

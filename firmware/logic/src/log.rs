@@ -3,6 +3,8 @@
 //! It owns the entries and their numbering, which never restarts between resets; a reader that asks for an index too
 //! old sees by the page's oldest index what it missed. It must not know why an event happened.
 
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 use wire::{LOG_PAGE_MAX, LogEntry, LogEvent, LogPage};
 
 /// Entries that the log holds.
@@ -11,8 +13,9 @@ pub const LOG_CAPACITY: u32 = 128;
 const PLACES: usize = LOG_CAPACITY as usize;
 
 /// The log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Log {
+    #[serde(with = "BigArray")]
     ring: [Option<LogEntry>; PLACES],
     next: u32,
 }

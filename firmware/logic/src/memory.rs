@@ -8,6 +8,7 @@
 //! and go on where they were. Times in the event log and of executed doses stay those of their own boot: an entry
 //! belongs to the last `Booted` before it.
 
+use serde::{Deserialize, Serialize};
 use wire::{Alarm, DoseId, LogEvent, ResetCause, Therapy};
 
 use crate::alarms::Alarms;
@@ -23,8 +24,12 @@ use crate::reservoir::Reservoir;
 use crate::sampling::Sampling;
 use crate::{Config, Pump, Senses};
 
+/// Most bytes that a memory is stored in: 128 entries of the log at 39 bytes, 255 times and 32 dose ids at up to 21,
+/// and the parameters.
+pub const STORED_MAX: usize = 9_216;
+
 /// The pump's non-volatile memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     pub(crate) parameters: Parameters,
     pub(crate) log: Log,
@@ -56,6 +61,29 @@ impl Memory {
             rested_us: Some(0),
             powered_us: 0,
         }
+    }
+
+    /// Writes everything as bytes and gives their number; a board keeps them where a reset leaves them.
+    ///
+    /// # Panics
+    ///
+    /// Never: [`STORED_MAX`] bytes hold every memory there is.
+    pub fn store(&self, out: &mut [u8; STORED_MAX]) -> usize {
+        postcard::to_slice(self, out).expect("the greatest memory fits").len()
+    }
+
+    /// The memory that [`store`](Self::store) wrote; `None` if these bytes are no such memory. Whether they are the
+    /// ones that were written is for a check value beside them to say.
+    pub fn restore(bytes: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes::<Self>(bytes) {
+            Ok((memory, [])) => memory.is_possible().then_some(memory),
+            _ => None,
+        }
+    }
+
+    /// Whether every place that it points to exists.
+    fn is_possible(&self) -> bool {
+        self.doses.is_possible() && self.given.is_possible()
     }
 
     /// The parameters' block as [`Pump::parameters_mut`] shows it, for faults while the board is off.
@@ -159,5 +187,70 @@ impl Pump {
             change(&mut programme);
             self.memory.parameters.write(&programme);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, LOG_CAPACITY};
+
+    fn greatest() -> Memory {
+        let mut memory = Memory::factory(&Config::reference());
+        for index in 0..LOG_CAPACITY {
+            memory.log.write(
+                u64::MAX,
+                LogEvent::BolusStarted { dose: DoseId(u64::MAX), volume_nl: u32::MAX - index, duration_ms: u32::MAX },
+            );
+        }
+        (0..=u8::MAX).for_each(|_| memory.given.note(u64::MAX));
+        (0..crate::DOSES_REMEMBERED).for_each(|_| memory.doses.executed(DoseId(u64::MAX), u64::MAX));
+        memory.parameters.bytes_mut().fill(0xFF);
+        Memory {
+            reservoir: Reservoir::new(u32::MAX),
+            account: u128::MAX,
+            owed: Owed { pulses: u64::MAX, begun: true, turned: u16::MAX },
+            bolus: Some((DoseId(u64::MAX), u32::MAX)),
+            alarms: u16::MAX,
+            rested_us: Some(u64::MAX),
+            powered_us: u64::MAX,
+            ..memory
+        }
+    }
+
+    #[test]
+    fn the_greatest_memory_is_stored_and_comes_back() {
+        let mut bytes = [0; STORED_MAX];
+        for memory in [greatest(), Memory::factory(&Config::reference())] {
+            let len = memory.store(&mut bytes);
+            assert_eq!(Memory::restore(&bytes[..len]), Some(memory));
+            assert_eq!(Memory::restore(&bytes[..len - 1]), None);
+            assert_eq!(Memory::restore(&bytes[..=len]), None);
+        }
+    }
+
+    #[test]
+    fn a_pump_comes_up_from_what_was_stored_as_from_what_it_had() {
+        let mut pump = Pump::new(Config::reference(), ResetCause::PowerOn, 0);
+        let start = wire::Request::Start { dose: DoseId(7), rate_nl_per_h: 100_000 };
+        pump.step(1_000, Senses::NOMINAL, Input::Request(start));
+        pump.step(60_000_000, Senses::NOMINAL, Input::Time);
+        let memory = pump.memory();
+        let mut bytes = [0; STORED_MAX];
+        let len = memory.store(&mut bytes);
+        let stored = Memory::restore(&bytes[..len]).expect("it is whole");
+        let restart = |memory| Pump::restart(Config::reference(), memory, ResetCause::Watchdog, 0);
+        assert_eq!(restart(stored), restart(memory));
+    }
+
+    #[test]
+    fn a_place_that_does_not_exist_is_no_memory() {
+        let mut bytes = [0; STORED_MAX];
+        let mut memory = Memory::factory(&Config::reference());
+        memory.doses.put_next(usize::MAX);
+        let len = memory.store(&mut bytes);
+        assert_eq!(Memory::restore(&bytes[..len]), None);
+        assert_eq!(Memory::restore(&[]), None);
+        assert_eq!(Memory::restore(&[0xFF; 64]), None);
     }
 }

@@ -4,6 +4,8 @@
 //! is owed until its rotation was sensed, through retry, stop and stall: nothing is lost, and a retry asks only for
 //! the steps that are missing. It must not know rates, therapy or alarms.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Config;
 
 /// Most runs for one pulse before the motor counts as stalled.
@@ -26,7 +28,7 @@ pub(crate) enum Missing {
 }
 
 /// What a reset leaves of the motor's state. A pulse whose rotation was not sensed is still owed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owed {
     /// Pulses due whose rotation has not been sensed.
     pub(crate) pulses: u64,

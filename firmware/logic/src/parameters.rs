@@ -5,6 +5,8 @@
 //! what is done when the check fails.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 use wire::{FLEX_STEPS_MAX, FlexStep, Therapy};
 
 use crate::Config;
@@ -59,8 +61,9 @@ impl Programme {
 }
 
 /// The block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parameters {
+    #[serde(with = "BigArray")]
     bytes: [u8; PARAMETERS_LEN],
 }
 

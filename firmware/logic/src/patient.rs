@@ -3,6 +3,8 @@
 //! It owns the rules and the times of the boluses given, in powered time (see `memory`). It must not know how a
 //! bolus is delivered, nor the alarms that forbid it.
 
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 use wire::Refusal;
 
 use crate::flex::DAY_US;
@@ -31,8 +33,9 @@ impl Patient {
 }
 
 /// When the last boluses were given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Given {
+    #[serde(with = "BigArray")]
     ring: [u64; GIVEN_MAX],
     next: usize,
     count: usize,
@@ -41,6 +44,11 @@ pub(crate) struct Given {
 impl Given {
     pub(crate) const fn new() -> Self {
         Self { ring: [0; GIVEN_MAX], next: 0, count: 0 }
+    }
+
+    /// Whether the next place exists, and no more were given than are remembered.
+    pub(crate) const fn is_possible(&self) -> bool {
+        self.next < GIVEN_MAX && self.count <= GIVEN_MAX
     }
 
     /// Notes that one begins now.

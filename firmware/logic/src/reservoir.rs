@@ -2,6 +2,8 @@
 //!
 //! It owns the level and how it is judged. It must not know what really is in the reservoir; nobody on the board does.
 
+use serde::{Deserialize, Serialize};
+
 /// What the pump holds the reservoir to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -14,7 +16,7 @@ pub(crate) enum Level {
 }
 
 /// The level.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reservoir {
     volume_nl: u32,
 }

@@ -9,13 +9,15 @@
 mod alarm;
 mod frame;
 mod message;
+mod reset;
 
 pub use alarm::Alarm;
 pub use frame::{FRAME_MAX, FrameBuffer, FrameError, decode_reply, decode_request, encode_reply, encode_request};
 pub use message::{
     BolusProgress, DoseId, FLEX_STEPS_MAX, FlexStep, Identity, LOG_PAGE_MAX, LogEntry, LogEvent, LogPage, Refusal,
-    Reply, Request, ResetCause, Status, Target, Therapy,
+    Reply, Request, Status, Target, Therapy,
 };
+pub use reset::ResetCause;
 
 /// Version of the messages and their encoding; a pump reports it in its [`Identity`].
 pub const PROTOCOL: u8 = 2;

@@ -8,7 +8,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Alarm;
+use crate::{Alarm, ResetCause};
 
 /// Most entries that one reply carries; the longest such page fits one frame.
 pub const LOG_PAGE_MAX: usize = 6;
@@ -384,17 +384,4 @@ pub enum LogEvent {
         /// What it holds, nL.
         volume_nl: u32,
     },
-}
-
-/// Why the pump came up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ResetCause {
-    /// Supply applied.
-    PowerOn,
-    /// The watchdog was not served.
-    Watchdog,
-    /// The firmware reset itself.
-    Software,
-    /// The supply fell below the brown-out level.
-    Brownout,
 }

@@ -239,6 +239,11 @@ fn log_pages() {
         page(&causes.map(LogEvent::Booted)),
         "045210040930012880c8ceb40d0108012980c8ceb40d0901012a80c8ceb40d0902012b80c8ceb40d02030105ed83478900",
     );
+    check_reply(
+        20,
+        page(&[ResetCause::External, ResetCause::Fault].map(LogEvent::Booted)),
+        "045214040930012880c8ceb40d0904012980c8ceb40d020501010105dceb507100",
+    );
     let therapy = [
         LogEvent::TherapyStarted { dose: DOSE, rate_nl_per_h: 20_833 },
         LogEvent::MinimumRateStarted { rate_nl_per_h: 250 },

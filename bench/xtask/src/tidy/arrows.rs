@@ -23,6 +23,7 @@ domain, wire, logic <- sim
 text, drivers, sim <- rig
 scenario, engine, record, rig <- daemon
 daemon, reports <- cli
+wire, vprobe <- probe
 ";
 
 /// Crates whose package is not called as in the list: (list, package).
