@@ -26,7 +26,8 @@ const COMMAND_ATTEMPTS: u32 = 3;
 pub(crate) async fn hold(post: Post, mut commands: mpsc::Receiver<(u32, PumpRequest)>, log_next: Arc<AtomicU32>) {
     let channels =
         ["commanded_rate", "reservoir", "battery"].map(|q| Channel::new(&format!("{}.{q}", post.instrument)));
-    let mut known = Known { log_next, first: true, clock_us: 0, looked: RunTime::ZERO, state: None, channels };
+    let (looked, state) = (RunTime::ZERO, None);
+    let mut known = Known { log_next, first: true, clock_us: 0, looked, state, channels, reset: false };
     let mut pending: Option<Pending> = None;
     loop {
         let (late, fault, frames) = match PumpLink::open(&*post.connect, post.clock, post.setup.settings).await {
@@ -73,6 +74,8 @@ struct Known {
     looked: RunTime,
     state: Option<PumpState>,
     channels: [Channel; 3],
+    /// The pump was reset, and a command that had no answer then has not been given up yet.
+    reset: bool,
 }
 
 impl Known {
@@ -93,9 +96,10 @@ async fn poll_pump(
     pending: &mut Option<Pending>,
 ) -> Result<(), Lost> {
     let identity = link.greet().await.map_err(|fault| (fault, link.frames()))?;
-    let reset = look(post, link, known, false).await?;
+    look(post, link, known, false).await?;
+    let reset = core::mem::take(&mut known.reset);
     if let Some(lost) = pending.take_if(|_| reset) {
-        // The pump's memory of doses went with the reset: sent again, the dose might be given twice.
+        // Not every pump's memory of doses outlives a reset: sent again, the dose might be given twice.
         give_up(post, lost, "the pump was reset while the command was under way".to_owned()).await;
     }
     if !post.tell(EventKind::Attached { instrument: post.instrument.clone(), identity }).await {
@@ -109,7 +113,11 @@ async fn poll_pump(
                 let Some((command, request)) = command else { return Ok(()) };
                 *pending = Some(Pending { command, request, attempts: 0, first_sent: None });
             }
-            () = tokio::time::sleep_until(post.clock.at(post.next_poll())) => drop(look(post, link, known, true).await?),
+            () = tokio::time::sleep_until(post.clock.at(post.next_poll())) => {
+                look(post, link, known, true).await?;
+                // No command is under way here.
+                known.reset = false;
+            }
         }
     }
 }
@@ -143,11 +151,12 @@ async fn give_up(post: &Post, lost: Pending, reason: String) {
     post.tell(EventKind::PumpAnswered { command: lost.command, at_ns, u_ns: 0, outcome }).await;
 }
 
-/// Reads the pump's status, and its log where there is something new. True if the pump was reset since the last look.
-async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool) -> Result<bool, Lost> {
+/// Reads the pump's status, and its log where there is something new; notes whether the pump was reset since the last
+/// look.
+async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool) -> Result<(), Lost> {
     let read = link.status().await.map_err(|f| (f, link.frames()))?;
     let status = &read.status;
-    let reset = !known.first && was_reset(known, status.now_us, status.log_next, read.at);
+    known.reset |= !known.first && was_reset(known, status.now_us, status.log_next, read.at);
     known.clock_us = status.now_us;
     known.looked = read.at;
     if known.first {
@@ -179,7 +188,7 @@ async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool
     while known.log_next.load(Ordering::Relaxed) < next {
         read_log(post, link, known).await?;
     }
-    Ok(reset)
+    Ok(())
 }
 
 /// Whether the pump has booted since the last look: its clock or its log stands earlier than it can otherwise.

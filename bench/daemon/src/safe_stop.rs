@@ -99,22 +99,21 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let until = clock.at(began + order.safe.within);
     let mut actions = Vec::new();
     let mut evidence = Evidence::default();
-    let mut supply_trouble = None;
-    if let (Some(supply), Some(voltage)) = (&order.supply, order.safe.supply_v) {
-        let set = Order::Supply { voltage_v: Some(voltage), output: true };
-        let near = |volts: f64| (volts - voltage.v()).abs() <= supply_tolerance_v(voltage.v());
-        let (done, what) =
-            supplied(supply, clock, &set, until.min(clock.at(began + order.safe.within / 4)), near).await;
-        supply_trouble = (!done).then(|| what.clone());
-        actions.push(what);
-    }
+    let mut supply_trouble = fed(order, clock, clock.at(began + order.safe.within / 4), &mut actions).await;
     let last = order.supply.as_ref().filter(|_| order.safe.supply_off);
     // What is left for the supply if the pump does not confirm.
     let reserve = if last.is_some() { order.safe.within / 5 } else { Duration::ZERO };
     let (mut pump_did, mut valve_did) = (Vec::new(), Vec::new());
     let pump = timeout_at(until - reserve, attempts(order, clock, &mut pump_did, &mut evidence));
     let valve = timeout_at(until - reserve, opened(order.valve.as_ref(), clock, &mut valve_did));
-    let (pump, valve) = tokio::join!(biased; pump, valve);
+    let mut supply_did = Vec::new();
+    // A supply that was not there in time may be later; pump and valve do not wait for it any longer.
+    let supply = async {
+        let late = supply_trouble.is_some();
+        if late { fed(order, clock, until - reserve, &mut supply_did).await } else { None }
+    };
+    let (pump, valve, supply) = tokio::join!(biased; pump, valve, supply);
+    supply_trouble = supply;
     let confirmed = pump.unwrap_or_else(|_| {
         let why = pump_did.last().map_or("the pump did not confirm", String::as_str);
         pump_did.push(format!("gave up after {}: {why}", domain::time::span(order.safe.within - reserve)));
@@ -131,6 +130,7 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     });
     actions.extend(valve_did);
     actions.extend(pump_did);
+    actions.extend(supply_did);
     if let (false, Some(supply)) = (confirmed, last) {
         let off = Order::Supply { voltage_v: None, output: false };
         let (done, what) = supplied(supply, clock, &off, until, |volts| volts <= SUPPLY_DEAD_V).await;
@@ -145,6 +145,16 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let took_ms = u64::try_from(clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
     let (wanted, log_read, confirmed) = (order.safe.pump, evidence.whole, unconfirmed.is_empty());
     (SafeStopReport { wanted, actions, log_read, confirmed, unconfirmed, took_ms }, evidence.entries)
+}
+
+/// Sets the supply so that the board can hear, until that moment at most; what is wrong with it, if it is not there.
+async fn fed(order: &SafeStop, clock: RunClock, until: Instant, actions: &mut Vec<String>) -> Option<String> {
+    let (Some(supply), Some(voltage)) = (&order.supply, order.safe.supply_v) else { return None };
+    let set = Order::Supply { voltage_v: Some(voltage), output: true };
+    let near = |volts: f64| (volts - voltage.v()).abs() <= supply_tolerance_v(voltage.v());
+    let (done, what) = supplied(supply, clock, &set, until, near).await;
+    actions.push(what.clone());
+    (!done).then_some(what)
 }
 
 /// Attaches an instrument and has it carry out one order.
@@ -165,21 +175,27 @@ async fn supplied(
     there: impl Fn(f64) -> bool,
 ) -> (bool, String) {
     let mut read = None;
-    let work = async {
+    let work = async |read: &mut Option<f64>| -> Result<(), String> {
         let mut instrument = obey(supply, clock, order).await?;
         loop {
             let samples = instrument.read().await.map_err(|error| error.to_string())?;
-            read = samples.iter().find(|s| s.quantity == "voltage").and_then(|s| s.value).or(read);
+            *read = samples.iter().find(|s| s.quantity == "voltage").and_then(|s| s.value).or(*read);
             if read.is_some_and(&there) {
                 return Ok(());
             }
             tokio::time::sleep(RETRY).await;
         }
     };
-    let done: Result<(), String> = timeout_at(until, work).await.unwrap_or_else(|_| Err(String::new()));
+    // One answer that is lost says nothing of where the supply is.
+    let mut done = Err("it did not answer in time".to_owned());
+    while let Ok(tried) = timeout_at(until, work(&mut read)).await {
+        done = tried;
+        if done.is_ok() || timeout_at(until, tokio::time::sleep(RETRY)).await.is_err() {
+            break;
+        }
+    }
     let done = done.map_err(|why| match read {
         Some(volts) => format!("it reads {} V", domain::quantity::significant(volts)),
-        None if why.is_empty() => "it did not answer in time".to_owned(),
         None => why,
     });
     told("supply", order, done)

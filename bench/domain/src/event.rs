@@ -202,7 +202,7 @@ pub struct SafeStopReport {
     pub actions: Vec<String>,
     /// Whether the pump's log was read to its end: before the first command, and again after the last if that came through.
     pub log_read: bool,
-    /// Whether the station confirmed it: the pump, and the valve where there is one.
+    /// Whether the station confirmed it: the pump, and valve and supply where there are such.
     pub confirmed: bool,
     /// What did not confirm, and why, a sentence each; empty if the station is safe.
     pub unconfirmed: Vec<String>,

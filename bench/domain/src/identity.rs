@@ -19,6 +19,34 @@ pub struct Identity {
     pub nature: Nature,
 }
 
+impl Identity {
+    /// Whether the two cannot be the same thing: something that both tell differs. A text that one of them did not tell,
+    /// as a balance that adjusts itself may refuse to, decides nothing.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let differ = |ours: &Option<String>, theirs: &Option<String>| {
+            ours.as_ref().zip(theirs.as_ref()).is_some_and(|(ours, theirs)| ours != theirs)
+        };
+        self.nature != other.nature
+            || differ(&self.model, &other.model)
+            || differ(&self.serial, &other.serial)
+            || differ(&self.hardware, &other.hardware)
+            || differ(&self.firmware, &other.firmware)
+    }
+
+    /// What this one tells, and where it is silent what the other told.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            model: self.model.or(other.model),
+            serial: self.serial.or(other.serial),
+            hardware: self.hardware.or(other.hardware),
+            firmware: self.firmware.or(other.firmware),
+            nature: self.nature,
+        }
+    }
+}
+
 impl core::fmt::Display for Identity {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let or = |text: &Option<String>, unknown: &str| text.clone().unwrap_or_else(|| unknown.to_owned());

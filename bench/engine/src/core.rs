@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use domain::event::Phase;
 use domain::order::Order;
-use domain::pump::{PumpLogEntry, PumpRequest};
+use domain::pump::{PumpLogEntry, PumpLogged, PumpOutcome, PumpRequest};
 use domain::{Event, EventKind, RigProfile, RunTime};
 use measure::Ledger;
 use scenario::{Plan, StepKind};
+
+/// A pump's clock may be off by one part in this many.
+const CLOCK_DRIFT: i128 = 10_000;
 
 /// The engine's common state.
 #[derive(Debug, Clone)]
@@ -24,8 +27,13 @@ pub(crate) struct Core {
     pub(crate) dose_base: u64,
     /// When the pump's link was last away or came back.
     pub(crate) pump_deaf_at: Option<RunTime>,
-    /// The index of the step under way.
+    /// The index of the step under way, or of the last one.
     pub(crate) step: usize,
+    /// When it began.
+    pub(crate) entered: RunTime,
+    /// A moment of this boot at which the pump's clock was told: run time, that clock in us, and how well the two are
+    /// known to be the same, in ns.
+    pump_clock: Option<(RunTime, u64, u64)>,
     /// Until when a step allows the pump to be silent.
     pub(crate) silent_until: RunTime,
     /// What came while a step before the one that expects it was acting: that step's index, and the log entry.
@@ -46,6 +54,8 @@ impl Core {
             dose_base: 0,
             pump_deaf_at: None,
             step: 0,
+            entered: RunTime::ZERO,
+            pump_clock: None,
             silent_until: RunTime::ZERO,
             early: Vec::new(),
             commands: 0,
@@ -92,12 +102,37 @@ impl Core {
         self.dose_base.wrapping_add(self.doses)
     }
 
-    /// An alarm or a reset that comes while a step acts, and that an `expect` right behind it waits for: it is kept for
-    /// that one. Another stimulus in between would be its cause instead, so nothing is looked at beyond.
+    /// The pump's clock is told, or begins anew.
+    pub(crate) fn hear_clock(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::PumpAnswered { at_ns, u_ns, outcome: PumpOutcome::Accepted { pump_us, .. }, .. } => {
+                self.pump_clock = Some((*at_ns, *pump_us, *u_ns));
+            }
+            EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => self.pump_clock = None,
+            _ => {}
+        }
+    }
+
+    /// Whether an entry of the pump's log can have happened since the step under way began. What the pump's clock does
+    /// not tell, such as a reset, may have.
+    fn is_since_entered(&self, entry: &PumpLogEntry) -> bool {
+        let booted = matches!(entry.what, PumpLogged::Booted { .. });
+        let Some((at, clock_us, u_ns)) = self.pump_clock.filter(|_| !booted) else { return true };
+        let us = |us: u64| i128::from(us) * 1000;
+        let happened_ns = i128::from(at.ns()) + us(entry.pump_us) - us(clock_us);
+        let drift_ns = (happened_ns - i128::from(at.ns())).abs() / CLOCK_DRIFT;
+        happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.entered.ns())
+    }
+
+    /// An alarm or a reset that happens while a step may cause it, and that an `expect` from `index` on waits for: it is
+    /// kept for that one. Another stimulus in between would be its cause instead, so nothing is looked at beyond.
     pub(crate) fn expected_soon(&mut self, index: usize, event: &Event) -> bool {
         let EventKind::PumpLogged(entry) = &event.kind else { return false };
+        if !self.is_since_entered(entry) {
+            return false;
+        }
         let plan = Arc::clone(&self.plan);
-        for (number, step) in plan.steps.iter().enumerate().skip(index + 1) {
+        for (number, step) in plan.steps.iter().enumerate().skip(index) {
             let StepKind::Expect(expect) = &step.kind else { break };
             if expect.what.meets(entry) && !self.early.iter().any(|(taken, _)| *taken == number) {
                 self.early.push((number, entry.clone()));
@@ -105,5 +140,17 @@ impl Core {
             }
         }
         false
+    }
+
+    /// The same while the station is made safe, after a run that broke in the middle of a step: what that step waited
+    /// for, or was about to bring about, is no surprise.
+    pub(crate) fn was_expected(&mut self, event: &Event) -> bool {
+        let plan = Arc::clone(&self.plan);
+        let Some(step) = plan.steps.get(self.step) else { return false };
+        match step.kind {
+            StepKind::Expect(_) => self.expected_soon(self.step, event),
+            StepKind::Hold(_) | StepKind::Operator(_) | StepKind::Check(_) => false,
+            _ => self.expected_soon(self.step + 1, event),
+        }
     }
 }

@@ -38,6 +38,8 @@ impl Ending {
 pub(crate) struct Outcome {
     ending: Option<Ending>,
     fault: Option<Fault>,
+    /// The station could not be confirmed safe.
+    not_safe: Option<Fault>,
     failed: Option<String>,
     inconclusive: Option<String>,
 }
@@ -57,7 +59,7 @@ impl Outcome {
     /// The run ends for this reason; of several, the first counts, but a stop that is asked for always does.
     pub(crate) fn end(&mut self, ending: Ending) {
         if let Ending::Broken(fault) = &ending {
-            self.fault.get_or_insert_with(|| fault.clone());
+            self.broke(fault.clone());
         }
         let asked = matches!(ending, Ending::Asked(_)) && !matches!(self.ending, Some(Ending::Asked(_)));
         if self.ending.is_none() || asked {
@@ -67,7 +69,9 @@ impl Outcome {
 
     /// The bench broke while the run was ending already.
     pub(crate) fn broke(&mut self, fault: Fault) {
-        self.fault.get_or_insert(fault);
+        // What is unsafe now is told whatever broke before it.
+        let place = if matches!(fault, Fault::NotSafe { .. }) { &mut self.not_safe } else { &mut self.fault };
+        place.get_or_insert(fault);
     }
 
     /// Whether the plan came to its end and nothing else ended the run.
@@ -77,20 +81,22 @@ impl Outcome {
 
     /// The verdict, its reason, and the bench's fault beside it.
     pub(crate) fn verdict(&self) -> (RunVerdict, Option<String>, Option<Fault>) {
-        let fault = self.fault.clone();
-        let beside = |reason: &String| match &fault {
-            Some(fault) if !reason.contains(&fault.to_string()) => format!("{reason}; beside that: {fault}"),
-            _ => reason.clone(),
+        let faults = || self.fault.iter().chain(&self.not_safe);
+        let beside = |reason: &str| {
+            faults().fold(reason.to_owned(), |reason, fault| match fault.to_string() {
+                told if reason.contains(&told) => reason,
+                told => format!("{reason}; beside that: {told}"),
+            })
         };
-        let (verdict, reason) = if let Some(Ending::Asked(cause)) = &self.ending {
-            // An abort promises a station that is safe; where that is not so, it is an error to act upon.
-            let unsafe_station = matches!(fault, Some(Fault::NotSafe { .. }));
-            let verdict = if unsafe_station { RunVerdict::Error } else { RunVerdict::Aborted };
-            (verdict, Some(beside(cause)))
+        let asked = if let Some(Ending::Asked(cause)) = &self.ending { Some(cause) } else { None };
+        let (verdict, reason) = if let (Some(cause), None) = (asked, &self.not_safe) {
+            (RunVerdict::Aborted, Some(beside(cause)))
         } else if let Some(reason) = &self.failed {
             (RunVerdict::Fail, Some(beside(reason)))
-        } else if let Some(fault) = &self.fault {
-            (RunVerdict::Error, Some(fault.to_string()))
+        } else if let Some(fault) = faults().next() {
+            // An abort promises a station that is safe; where that is not so, it is an error to act upon.
+            let reason = asked.map_or_else(|| fault.to_string(), Clone::clone);
+            (RunVerdict::Error, Some(beside(&reason)))
         } else if let Some(Ending::NotRun(why)) = &self.ending {
             (RunVerdict::NotRun, Some(why.clone()))
         } else if let Some(reason) = &self.inconclusive {
@@ -98,7 +104,7 @@ impl Outcome {
         } else {
             (RunVerdict::Pass, None)
         };
-        (verdict, reason, fault)
+        (verdict, reason, self.not_safe.clone().or_else(|| self.fault.clone()))
     }
 }
 
@@ -131,6 +137,23 @@ mod tests {
         let (verdict, _, fault) = outcome.verdict();
         assert_eq!(verdict, RunVerdict::Fail);
         assert!(fault.is_some());
+    }
+
+    #[test]
+    fn a_station_that_is_not_safe_is_told_whatever_broke_before() {
+        let broken = || Fault::Instrument { instrument: "valve".into(), what: "away".into() };
+        let mut outcome = Outcome::default();
+        outcome.end(Ending::Asked("a signal".into()));
+        outcome.broke(broken());
+        assert_eq!(outcome.verdict().0, RunVerdict::Aborted);
+        outcome.broke(Fault::NotSafe { why: "the pump".into() });
+        let (verdict, reason, fault) = outcome.verdict();
+        assert_eq!(verdict, RunVerdict::Error);
+        let reason = reason.unwrap_or_default();
+        assert!(reason.starts_with("a signal") && reason.contains("away") && reason.contains("the pump"), "{reason}");
+        assert!(matches!(fault, Some(Fault::NotSafe { .. })));
+        outcome.decided(&check(CheckVerdict::Fail));
+        assert_eq!(outcome.verdict().0, RunVerdict::Fail, "a fail stays a fail");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use domain::check::CheckRecord;
 use domain::event::{Opened, Phase};
 use domain::fault::Fault;
 use domain::profile::{InstrumentProfile, Role};
@@ -23,6 +24,8 @@ use crate::preconditions::{self, Wanted};
 use crate::silence::Silence;
 use crate::steps::{self, Active, Answer, Command, Flow};
 use crate::valve::ValveWatch;
+
+mod attribution;
 
 #[derive(Debug, Clone)]
 enum State {
@@ -55,6 +58,10 @@ pub struct Engine {
     ends_on: String,
     active_alarms: Vec<String>,
     ready: bool,
+    /// A guard's fail that waits for the valve's next reading.
+    held: Option<(Ending, CheckRecord)>,
+    /// Whether a step is under way, or was when the station began to be made safe.
+    stepping: bool,
 }
 
 impl Engine {
@@ -75,6 +82,8 @@ impl Engine {
             ends_on: String::new(),
             active_alarms: Vec::new(),
             ready: false,
+            held: None,
+            stepping: false,
         }
     }
 
@@ -86,6 +95,7 @@ impl Engine {
         assert!(event.kind.is_input(), "expected an input, but found the decision {:?}", event.kind);
         self.core.now = self.core.now.max(event.t_ns);
         self.core.ledger.apply(event);
+        self.core.hear_clock(&event.kind);
         self.note(event);
         self.lead(event);
         for kind in &self.core.decisions {
@@ -140,7 +150,7 @@ impl Engine {
             EventKind::Opened(opened) => self.open(opened),
             EventKind::Attached { instrument, identity } => {
                 if self.deaf(instrument) {
-                    self.silence.answered(self.core.now);
+                    self.silence.answered(self.core.silent_until, self.core.now);
                 }
                 let reads = |i: &InstrumentProfile| i.role != Role::Pump && !i.channels.is_empty();
                 let gives_readings = self.core.profile.by_name(instrument).is_some_and(reads);
@@ -155,6 +165,10 @@ impl Engine {
                 if self.core.profile.fills(instrument, Role::Supply) {
                     self.silence.supply_lost(self.core.now, &fault.to_string());
                 }
+                if self.core.profile.fills(instrument, Role::Valve) {
+                    self.valve.lost(self.core.now, &fault.to_string());
+                    self.valve_known();
+                }
                 self.guards.lost(instrument);
                 // A board that is just being powered may be silent, but its port is there.
                 let pump = self.core.profile.fills(instrument, Role::Pump);
@@ -168,14 +182,14 @@ impl Engine {
             EventKind::Reading(reading) if !stopping => {
                 self.instruments.read(reading.channel.instrument());
                 self.silence.reading(reading, &self.core.profile);
-                if let Some((ending, check)) = self.guards.reading(reading) {
-                    if let Some(check) = check {
-                        self.core.decide(EventKind::CheckDecided(Box::new(check)));
-                    }
-                    self.end(ending);
-                }
+                // The valve first: what it does by itself is no device's doing.
                 if let Some(fault) = self.valve.reading(reading, &self.core.profile) {
+                    self.held = None;
                     self.end(Ending::Broken(fault));
+                } else if self.core.profile.fills(reading.channel.instrument(), Role::Valve) {
+                    self.valve_known();
+                } else if let Some((ending, check)) = self.guards.reading(reading) {
+                    self.guarded(ending, check);
                 }
             }
             EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
@@ -187,28 +201,6 @@ impl Engine {
         if self.ready && !stopping {
             self.overdue();
         }
-    }
-
-    /// An instrument that was away for too long ends the run; if it is the pump, the fault may be the device's.
-    fn overdue(&mut self) {
-        let (now, silent_until) = (self.core.now, self.core.silent_until);
-        let Some((name, fault)) = self.instruments.overdue(&self.core.profile, now, silent_until) else { return };
-        let pump = self.core.profile.fills(&name, Role::Pump);
-        let check = if pump { self.silence.verdict(&self.core.profile, silent_until, now) } else { None };
-        let Some(check) = check else { return self.end(Ending::Broken(fault)) };
-        let reason = check.reason.clone().unwrap_or_default();
-        self.core.decide(EventKind::CheckDecided(Box::new(check)));
-        self.end(Ending::Failed(reason));
-    }
-
-    /// The pump's link is away, or has just come back: what its log holds from meanwhile comes late or not at all.
-    /// False if the instrument is another one.
-    fn deaf(&mut self, instrument: &str) -> bool {
-        let pump = self.core.profile.fills(instrument, Role::Pump);
-        if pump {
-            self.core.pump_deaf_at = Some(self.core.now);
-        }
-        pump
     }
 
     fn open(&mut self, opened: &Opened) {
@@ -239,9 +231,9 @@ impl Engine {
                 self.next(0)
             }
             State::Stepping { index, active } => {
-                let acts = steps::acts(&active);
+                let may_cause = steps::may_cause(&active);
                 let (flow, claims) = steps::apply(active, event, &mut self.core);
-                claimed = claims || (acts && self.core.expected_soon(index, event));
+                claimed = claims || (may_cause && self.core.expected_soon(index + 1, event));
                 self.follow(index, flow)
             }
             State::Stopping => match &event.kind {
@@ -252,38 +244,14 @@ impl Engine {
                     }
                     self.finish(report.log_read)
                 }
-                _ => State::Stopping,
+                _ => {
+                    claimed = self.stepping && self.core.was_expected(event);
+                    State::Stopping
+                }
             },
             State::Ended => State::Ended,
         };
         self.state = self.unclaimed(event, claimed, state);
-    }
-
-    /// An alarm or a reset that no step has claimed ends the run, wherever it stands.
-    fn unclaimed(&mut self, event: &Event, claimed: bool, state: State) -> State {
-        let EventKind::PumpLogged(entry) = &event.kind else { return state };
-        if claimed || !self.ready || matches!(state, State::Ended) {
-            return state;
-        }
-        let power = self.silence.supply_fault(entry, &self.core.profile, self.core.now);
-        if let Some(fault) = power.or_else(|| self.valve.explains(entry, &self.core.profile)) {
-            // A bench that lets the board brown out, or shuts its line, has no device to blame.
-            return if matches!(state, State::Stopping) {
-                self.outcome.broke(fault);
-                state
-            } else {
-                self.stop(Ending::Broken(fault))
-            };
-        }
-        match self.alarms.unclaimed(entry) {
-            Some(check) => {
-                let reason = check.reason.clone().unwrap_or_default();
-                self.core.decide(EventKind::CheckDecided(Box::new(check)));
-                // What the safe stop finds in the log fails the device as well; the run is ending already.
-                if matches!(state, State::Stopping) { state } else { self.stop(Ending::Failed(reason)) }
-            }
-            None => state,
-        }
     }
 
     /// The station is ready: preconditions, then the opening weighing.
@@ -316,13 +284,15 @@ impl Engine {
             let number = u32::try_from(index).unwrap_or(u32::MAX);
             let entered = EventKind::StepEntered { index: number, name: step.name.clone(), what: step.what.clone() };
             self.core.decide(entered);
-            self.core.step = index;
+            (self.core.step, self.core.entered) = (index, self.core.now);
+            self.stepping = true;
             match steps::enter(step, &mut self.core) {
                 Flow::Stay(active) => return State::Stepping { index, active },
                 Flow::Done => index += 1,
                 Flow::End(ending) => return self.stop(ending),
             }
         }
+        self.stepping = false;
         self.halt(Phase::ClosingWeighing)
     }
 
@@ -356,6 +326,11 @@ impl Engine {
     }
 
     fn stop(&mut self, ending: Ending) -> State {
+        if let Some((failed, check)) = self.held.take() {
+            // The run ends before the valve was read once more: what was found stands.
+            self.core.decide(EventKind::CheckDecided(Box::new(check)));
+            self.outcome.end(failed);
+        }
         self.core.decide(EventKind::SafeStopBegan { cause: ending.cause() });
         self.outcome.end(ending);
         State::Stopping

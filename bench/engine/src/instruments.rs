@@ -44,10 +44,13 @@ impl Instruments {
         gives_readings: bool,
     ) -> Option<Fault> {
         let known = self.known.entry(name.to_owned()).or_default();
-        let before = known.identity.replace(identity.clone());
-        let other = before.filter(|before| before != identity).map(|before| {
+        let other = known.identity.as_ref().filter(|before| before.contradicts(identity)).map(|before| {
             let what = format!("expected {before} again, but found {identity}; put the first one back");
             Fault::Instrument { instrument: name.to_owned(), what }
+        });
+        known.identity = Some(match known.identity.take() {
+            Some(before) => identity.clone().or(before),
+            None => identity.clone(),
         });
         if gives_readings {
             if known.away.is_none() {
@@ -142,8 +145,8 @@ mod tests {
     fn one_that_may_not_be_away_at_all_still_has_some_polls_for_its_first_reading() {
         let mut profile = crate::testing::profile();
         profile.instruments[1].away_at_most = Duration::ZERO;
-        let identity =
-            Identity { model: None, serial: None, hardware: None, firmware: None, nature: Nature::Simulated };
+        let serial = Some("1".to_owned());
+        let identity = Identity { model: None, serial, hardware: None, firmware: None, nature: Nature::Simulated };
         let s = |seconds: u64| RunTime::from_ns(seconds * 1_000_000_000);
         let mut instruments = Instruments::default();
         assert_eq!(instruments.attached("balance", &identity, s(0), true), None);
@@ -157,5 +160,9 @@ mod tests {
         assert_eq!(instruments.attached("balance", &identity, s(11), true), None);
         let other = Identity { serial: Some("4711".to_owned()), ..identity };
         assert!(instruments.attached("balance", &other, s(12), true).is_some(), "another one in its place");
+        let mute = Identity { serial: None, ..other.clone() };
+        assert!(instruments.attached("balance", &mute, s(13), true).is_none(), "what it does not tell decides nothing");
+        let first = Identity { serial: Some("1".to_owned()), ..other };
+        assert!(instruments.attached("balance", &first, s(14), true).is_some(), "what it told before is not forgotten");
     }
 }

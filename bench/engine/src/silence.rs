@@ -43,7 +43,7 @@ pub(crate) struct Silence {
     set_v: Option<f64>,
     /// What steps have done to the plant that may silence the board, and is not taken back yet.
     provoked: Vec<String>,
-    /// The longest silence that ended.
+    /// The longest silence that ended, without what a step allowed.
     longest: Duration,
 }
 
@@ -55,10 +55,10 @@ fn range(profile: &RigProfile) -> Option<(String, Declared<Voltage>, Duration)> 
 }
 
 impl Silence {
-    /// The pump answered.
-    pub(crate) fn answered(&mut self, now: RunTime) {
+    /// The pump answered. Until `silent_until` a step allowed it to be silent.
+    pub(crate) fn answered(&mut self, silent_until: RunTime, now: RunTime) {
         if let Some(since) = self.since.take() {
-            self.longest = self.longest.max(now.since(since));
+            self.longest = self.longest.max(now.since(since.max(silent_until)));
         }
         self.failures.clear();
         self.other = false;
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(case(|silence, rig| silence.reading(&supply(58, 1.2), rig)), None, "the supply sagged");
         assert_eq!(case(|silence, _| silence.supply_lost(s(58), "silent")), None, "the supply was away");
         assert_eq!(case(|silence, _| silence.failures.truncate(2)), None, "attaching was not tried often enough");
-        assert_eq!(case(|silence, _| silence.answered(s(50))), None, "it answered");
+        assert_eq!(case(|silence, _| silence.answered(RunTime::ZERO, s(50))), None, "it answered");
         assert_eq!(Silence::default().verdict(&crate::testing::profile(), RunTime::ZERO, s(60)), None, "no supply");
     }
 

@@ -32,6 +32,8 @@ struct Watched {
     count: u32,
     /// The first mean outside, and when, in s of run time.
     outside: Option<(f64, f64)>,
+    /// Readings that say something, and readings beyond the sensor's range.
+    read: (u32, u32),
 }
 
 /// What is known of the room so far.
@@ -43,11 +45,10 @@ impl Conditions {
     pub(crate) fn of(profile: &RigProfile) -> Self {
         let Some(climate) = profile.by_role(Role::Climate) else { return Self::default() };
         let declared = declared(&profile.method);
-        let watched = declared.into_iter().filter_map(|(quantity, unit, sensor, value, half)| {
+        let watched = declared.into_iter().map(|(quantity, unit, sensor, value, half)| {
             let channel = format!("{}.{quantity}", climate.name);
-            climate.channels.iter().any(|c| c.channel == channel && c.unit == unit).then_some(())?;
             let (low, high) = (value - half, value + half);
-            Some(Watched { channel, unit, low, high, sensor, sum: 0.0, count: 0, outside: None })
+            Watched { channel, unit, low, high, sensor, sum: 0.0, count: 0, outside: None, read: (0, 0) }
         });
         Self(watched.collect())
     }
@@ -55,8 +56,10 @@ impl Conditions {
     pub(crate) fn push(&mut self, reading: &Reading) {
         let Some(watched) = self.0.iter_mut().find(|w| w.channel == reading.channel.as_str()) else { return };
         if reading.status == Status::Overload {
+            watched.read.1 += 1;
             return;
         }
+        watched.read.0 += 1;
         watched.sum += reading.value;
         watched.count += 1;
         if watched.count == BLOCK {
@@ -65,24 +68,40 @@ impl Conditions {
         }
     }
 
-    /// The first quantity that was not as declared, as a sentence.
+    /// The first quantity that was not as declared, or that nobody knows, as a sentence.
     pub(crate) fn objection(&self) -> Option<String> {
-        self.0.iter().find_map(|w| {
-            let shown = significant;
-            let last = || w.mean_outside().filter(|_| w.count >= BLOCK_MIN).map(|mean| (mean, None));
-            let (mean, at_s) = w.outside.map(|(mean, at_s)| (mean, Some(at_s))).or_else(last)?;
-            let when = at_s.map_or_else(|| "at the end".to_owned(), |s| format!("at {s:.0} s of run time"));
-            let (low, high, unit) = (shown(w.low), shown(w.high), w.unit);
-            Some(format!(
-                "expected {} from {low} to {high} {unit} as the rig file declares, but found {} {unit} {when}",
-                w.channel,
-                domain::quantity::to_decimal(mean, 2)
-            ))
-        })
+        self.0.iter().find_map(|w| w.unknown().or_else(|| w.objection()))
     }
 }
 
 impl Watched {
+    /// Why nobody knows the quantity: never read, or for more than half of the time beyond its sensor's range.
+    fn unknown(&self) -> Option<String> {
+        let (read, beyond) = self.read;
+        (read <= beyond).then(|| {
+            format!(
+                "expected {} to be read within its sensor's range, but found {read} such readings and {beyond} beyond it; \
+                 look at the sensor, or leave it out of the rig file",
+                self.channel
+            )
+        })
+    }
+
+    fn objection(&self) -> Option<String> {
+        let shown = significant;
+        let last = || self.mean_outside().filter(|_| self.count >= BLOCK_MIN).map(|mean| (mean, None));
+        let (mean, at_s) = self.outside.map(|(mean, at_s)| (mean, Some(at_s))).or_else(last)?;
+        let when = at_s.map_or_else(|| "at the end".to_owned(), |s| format!("at {s:.0} s of run time"));
+        let (low, high, unit) = (shown(self.low), shown(self.high), self.unit);
+        Some(format!(
+            "expected {} from {low} to {high} {unit} as the rig file declares, give or take the sensor's {} {unit}, but \
+             found {} {unit} {when}; bring the room back, or declare the wider range",
+            self.channel,
+            shown(self.sensor),
+            domain::quantity::to_decimal(mean, 2)
+        ))
+    }
+
     fn mean_outside(&self) -> Option<f64> {
         let mean = self.sum / f64::from(self.count.max(1));
         let range = self.low - self.sensor..=self.high + self.sensor;
@@ -118,8 +137,9 @@ mod tests {
             sum: 0.0,
             count: 0,
             outside: None,
+            read: (0, 0),
         };
-        Conditions(vec![watched("temperature", "°C", 22.0, 24.0), watched("humidity", "%", 40.0, 60.0)])
+        Conditions(vec![watched("temperature", "°C", 22.0, 24.0)])
     }
 
     fn check(values: impl IntoIterator<Item = f64>, expect: Option<&str>) {
@@ -138,8 +158,8 @@ mod tests {
         check(
             (0..90).map(|n| if n < 30 { 24.4 } else { 24.6 }),
             Some(
-                "expected climate.temperature from 22 to 24 °C as the rig file declares, but found 24.60 °C at 590 s of \
-                 run time",
+                "expected climate.temperature from 22 to 24 °C as the rig file declares, give or take the sensor's 0.5 °C, \
+                 but found 24.60 °C at 590 s of run time; bring the room back, or declare the wider range",
             ),
         );
     }
@@ -151,9 +171,20 @@ mod tests {
         check(
             [25.0; 4],
             Some(
-                "expected climate.temperature from 22 to 24 °C as the rig file declares, but found 25.00 °C at the end",
+                "expected climate.temperature from 22 to 24 °C as the rig file declares, give or take the sensor's 0.5 °C, \
+                 but found 25.00 °C at the end; bring the room back, or declare the wider range",
             ),
         );
-        check([], None);
+    }
+
+    #[test]
+    fn a_room_that_nobody_knows_is_no_room_as_declared() {
+        let mut conditions = watched();
+        assert!(conditions.objection().is_some_and(|why| why.contains("found 0 such readings")));
+        for (t, status) in [(1, Status::Ok), (2, Status::Overload), (3, Status::Overload)] {
+            let (at_ns, channel) = (RunTime::from_ns(t * 10_000_000_000), Channel::new("climate.temperature"));
+            conditions.push(&Reading { channel, at_ns, u_ns: 0, value: 23.0, status });
+        }
+        assert!(conditions.objection().is_some_and(|why| why.contains("1 such readings and 2 beyond")));
     }
 }

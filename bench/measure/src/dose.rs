@@ -82,6 +82,20 @@ fn within_day_ul(steps: &[(f64, f64)], until_s: f64) -> f64 {
     before + after
 }
 
+/// Whether a request changes what is commanded.
+const fn changes(request: &PumpRequest) -> bool {
+    match request {
+        PumpRequest::Start { .. }
+        | PumpRequest::StartFlex { .. }
+        | PumpRequest::MinimumRate
+        | PumpRequest::Stop
+        | PumpRequest::Bolus { .. }
+        | PumpRequest::SetPatient { .. }
+        | PumpRequest::PatientBolus { .. } => true,
+        PumpRequest::TelemetryOpen | PumpRequest::TelemetryClose | PumpRequest::SetReservoir { .. } => false,
+    }
+}
+
 /// What was commanded, as a function of time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dose {
@@ -131,16 +145,16 @@ impl Dose {
         self.boluses.push(Bolus { from_s, to_s: from_s + lasts_s, ul_per_s: volume_ul / lasts_s });
     }
 
-    /// An alarm ended whatever was running, as the pump's status shows at that moment.
-    pub fn halted(&mut self, at: RunTime) {
-        let at_s = at.seconds();
-        if self.flows(at_s) {
+    /// An alarm ended whatever was running; at `looked` the pump still ran, at `at` its status shows that it does not.
+    pub fn halted(&mut self, looked: RunTime, at: RunTime) {
+        let (from_s, at_s) = (looked.min(at).seconds(), at.seconds());
+        if self.flows(from_s) || self.flows(at_s) {
             let why = format!(
-                "an alarm ended therapy at {at_s:.0} s of run time, and what is commanded from then on is not said; end \
+                "an alarm ended therapy by {at_s:.0} s of run time, and what is commanded from then on is not said; end \
                  the span before the alarm, or put a stop behind it"
             );
             self.end(at_s);
-            self.doubts.push((at_s, f64::INFINITY, why));
+            self.doubts.push((from_s, f64::INFINITY, why));
         }
     }
 
@@ -154,7 +168,7 @@ impl Dose {
 
     /// The pump did it, but when is known no better than by that much, in ns, before or after.
     pub fn vague(&mut self, request: &PumpRequest, at: RunTime, u_ns: u64) {
-        if u_ns > VAGUE_NS {
+        if u_ns > VAGUE_NS && changes(request) {
             let (at_s, u_s) = (at.seconds(), u_ns as f64 * 1e-9);
             let why = format!("when the pump did {request} is known to ± {u_s:.0} s alone, at {at_s:.0} s of run time");
             self.doubts.push((at_s - u_s, at_s + u_s, why));
@@ -164,13 +178,16 @@ impl Dose {
     /// Why what was commanded over a span is in doubt, if it is.
     #[must_use]
     pub fn doubt(&self, from_s: f64, to_s: f64) -> Option<&str> {
-        let within = |(from, to, _): &&(f64, f64, String)| *from <= to_s && from_s <= *to;
+        // What begins where the span ends, or ends where it begins, is none of the span's.
+        let within = |(from, to, _): &&(f64, f64, String)| *from < to_s && from_s < *to;
         self.doubts.iter().find(within).map(|(_, _, why)| why.as_str())
     }
 
     /// Nobody knows what became of a request. If it delivers, no volume can be called commanded any more.
     pub fn unknown(&mut self, request: &PumpRequest) {
-        self.uncertain.get_or_insert_with(|| format!("the pump did not say whether it would {request}"));
+        if changes(request) {
+            self.uncertain.get_or_insert_with(|| format!("the pump did not say whether it would {request}"));
+        }
     }
 
     /// Why the commanded dose is not known, if it is not.
@@ -283,14 +300,15 @@ mod tests {
     fn an_alarm_leaves_a_doubt_until_the_next_command() {
         let mut dose = Dose::default();
         dose.accepted(&PumpRequest::Start { dose: 1, rate_nl_per_h: 36_000 }, s(100), 0.0);
-        dose.halted(s(200));
+        dose.halted(s(190), s(200));
         assert_eq!(dose.commanded_ul(100.0, 400.0), 1.0);
         assert!(dose.doubt(150.0, 250.0).is_some() && dose.doubt(300.0, 400.0).is_some());
-        assert_eq!(dose.doubt(100.0, 199.0), None);
+        assert_eq!(dose.doubt(100.0, 190.0), None, "it still ran when it was last looked at");
+        assert!(dose.doubt(100.0, 195.0).is_some(), "it may have ended before it was looked at again");
         dose.accepted(&PumpRequest::Stop, s(500), 0.0);
         assert!(dose.doubt(400.0, 600.0).is_some());
         assert_eq!(dose.doubt(501.0, 600.0), None);
-        dose.halted(s(700));
+        dose.halted(s(690), s(700));
         assert_eq!(dose.doubt(600.0, 800.0), None, "nothing was running");
     }
 

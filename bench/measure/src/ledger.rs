@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) method: Method,
     pub(crate) calibration: Option<Calibration>,
     pub(crate) channel: String,
+    /// The pump's name.
+    pump: String,
     pub(crate) poll_s: f64,
     pub(crate) pulse_ul: f64,
     /// Standard deviation of a reading and one digit, whichever is greater, in g.
@@ -49,6 +51,8 @@ pub struct Ledger {
     pending: BTreeMap<u32, PumpRequest>,
     jumps: Jumps,
     pub(crate) conditions: Conditions,
+    /// The last look at the pump but the one that is under way, and the last one.
+    looked: (RunTime, RunTime),
 }
 
 impl Ledger {
@@ -80,7 +84,7 @@ impl Ledger {
                 self.pending.insert(*command, request.clone());
             }
             // A pump that stops without an alarm has been told to, or is at fault: what was commanded stands.
-            EventKind::PumpChanged(state) if ended_by_alarm(state) => self.dose.halted(at),
+            EventKind::PumpChanged(state) if ended_by_alarm(state) => self.dose.halted(self.looked.0, at),
             EventKind::PumpAnswered { command, at_ns, u_ns, outcome } => {
                 self.answered(*command, *at_ns, *u_ns, outcome);
             }
@@ -110,6 +114,9 @@ impl Ledger {
 
     fn reading(&mut self, reading: &Reading) {
         let Some(setup) = &self.setup else { return };
+        if reading.channel.instrument() == setup.pump && reading.at_ns > self.looked.1 {
+            self.looked = (self.looked.1, reading.at_ns);
+        }
         if reading.channel.as_str() != setup.channel {
             return self.conditions.push(reading);
         }
@@ -210,6 +217,7 @@ fn setup(opened: &Opened) -> Option<Setup> {
         method: profile.method.clone(),
         calibration: balance.calibration.clone(),
         channel: balance.channels.first()?.channel.clone(),
+        pump: profile.by_role(Role::Pump).map_or_else(String::new, |pump| pump.name.clone()),
         poll_s: balance.poll.as_secs_f64(),
         pulse_ul: profile.pump.pulse_ul.ul(),
         noise_g: balance.calibration.as_ref().map_or(0.0, |c| c.repeatability_g.g().max(c.resolution_g.g())),

@@ -121,26 +121,6 @@ pub enum StepKind {
     Valve(Valve),
 }
 
-impl StepKind {
-    /// Whether the step only acts: what it brings about may be expected by a step after it.
-    #[must_use]
-    pub const fn acts(&self) -> bool {
-        match self {
-            Self::Start(_)
-            | Self::ChangeDose(_)
-            | Self::Patient(_)
-            | Self::Refill(_)
-            | Self::Stimulate(_)
-            | Self::Stop
-            | Self::Supply(_)
-            | Self::Valve(_) => true,
-            Self::Hold(_) | Self::Bolus(_) | Self::Check(_) | Self::Expect(_) | Self::Operator(_) | Self::Press(_) => {
-                false
-            }
-        }
-    }
-}
-
 /// A therapy.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Therapy {

@@ -313,7 +313,7 @@ fn an_alarm_that_comes_before_its_stimulus_fails_the_device() {
     assert_eq!(done.check("no unexpected alarm or reset")["verdict"], "fail", "{}", done.summary);
 }
 
-/// When a run commanded the pump for the last time before its closing weighing but once, in s.
+/// When a run commanded the third bolus, in s.
 fn third_bolus(done: &Done) -> f64 {
     let boluses = events(&done.folder())
         .0
@@ -367,4 +367,6 @@ fn what_an_alarm_has_ended_is_not_held_against_the_device() {
     );
     let done = bench.run(&scenario, &[]);
     assert_eq!((done.code, done.summary["verdict"].as_str()), (3, Some("inconclusive")), "{}", done.summary);
+    let reason = done.summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("an alarm ended therapy"), "{reason}");
 }

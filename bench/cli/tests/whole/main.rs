@@ -3,6 +3,7 @@
 mod command_line;
 mod common;
 mod faults;
+mod glitches;
 mod library;
 mod occluded;
 mod replay;

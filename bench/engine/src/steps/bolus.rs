@@ -12,7 +12,7 @@ use scenario::Bolus;
 use scenario::steps::bolus_windows;
 
 use crate::core::Core;
-use crate::steps::command::{Answer, Pending};
+use crate::steps::command::{Answer, Pending, next_in_row};
 use crate::steps::pump::beyond;
 use crate::steps::{Active, Flow};
 
@@ -31,11 +31,6 @@ pub(crate) struct State {
 impl State {
     pub(super) fn due(&self) -> Option<RunTime> {
         self.pending.is_none().then_some(self.next)
-    }
-
-    /// Whether the pump has taken the one that is under way.
-    pub(super) const fn gives(&self) -> bool {
-        self.pending.is_none()
     }
 }
 
@@ -63,7 +58,6 @@ fn give(mut state: State, core: &mut Core) -> Flow {
     let (volume_nl, duration_ms) = state.request;
     let request = PumpRequest::Bolus { dose: core.dose(), volume_nl, duration_ms };
     state.pending = Some(Pending::send(request, core));
-    state.next = state.next + state.every;
     Flow::Stay(Active::Bolus(state))
 }
 
@@ -71,7 +65,10 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
     if let Some(pending) = &state.pending {
         match pending.answer(event) {
             Answer::Pending => return Flow::Stay(Active::Bolus(state)),
-            Answer::Accepted => state.pending = None,
+            Answer::Accepted => {
+                state.pending = None;
+                state.next = next_in_row(state.next, state.every, core.now);
+            }
             Answer::Failed(ending) => return Flow::End(ending),
         }
     }

@@ -3,9 +3,11 @@
 //! A refusal is the bench's fault, since the plan was within the limits that the rig file gives the pump; a step to which
 //! a refusal is an answer looks at the outcome itself.
 
+use core::time::Duration;
+
 use domain::fault::Fault;
 use domain::pump::{PumpOutcome, PumpRequest};
-use domain::{Event, EventKind};
+use domain::{Event, EventKind, RunTime};
 
 use crate::core::Core;
 use crate::ending::Ending;
@@ -15,6 +17,15 @@ use crate::ending::Ending;
 pub(crate) struct Pending {
     number: u32,
     request: PumpRequest,
+}
+
+/// An answer that comes so long after its command was due is that of a link which was away.
+const LATE: Duration = Duration::from_secs(1);
+
+/// When the next of a row is due, after one that was due at `due` and is answered now: the row keeps its grid, unless an
+/// answer came late; then what is left of it moves, so that nothing is given in a burst.
+pub(crate) fn next_in_row(due: RunTime, every: Duration, now: RunTime) -> RunTime {
+    if now.since(due) > LATE { now + every } else { due + every }
 }
 
 /// What an event means for a command under way.

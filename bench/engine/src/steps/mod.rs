@@ -85,16 +85,20 @@ pub(crate) fn apply(active: Active, event: &Event, core: &mut Core) -> (Flow, bo
     }
 }
 
-/// Whether a step's stimulus is at work and an alarm may come of it: what it orders or commands has been answered. While
-/// `expect` waits, the stimulus before it still is; what is merely collected after a valve has moved is none.
-pub(crate) fn acts(active: &Active) -> bool {
+/// Whether an alarm that happens from the step's beginning on may come of it: it orders or commands something, or waits
+/// for what the step before has brought about. A plant acts before it answers, and an answer may be lost; so the sending
+/// counts, not the answer. What is merely collected after a valve has moved is no cause.
+pub(crate) fn may_cause(active: &Active) -> bool {
     match active {
-        Active::Expect(_) => true,
         Active::Valve(state) => state.moves(),
-        Active::Supply(state) => state.changes(),
-        Active::Bolus(state) => state.gives(),
-        Active::Press(state) => state.pressed(),
-        Active::Pump(_) | Active::Stimulate(_) | Active::ChangeDose(_) | Active::Hold(_) | Active::Operator(_) => false,
+        Active::Hold(_) | Active::Operator(_) => false,
+        Active::Expect(_)
+        | Active::Supply(_)
+        | Active::Bolus(_)
+        | Active::Press(_)
+        | Active::Pump(_)
+        | Active::Stimulate(_)
+        | Active::ChangeDose(_) => true,
     }
 }
 

@@ -11,7 +11,7 @@ use scenario::Press;
 
 use crate::core::Core;
 use crate::ending::Ending;
-use crate::steps::command::Pending;
+use crate::steps::command::{Pending, next_in_row};
 use crate::steps::{Active, Flow};
 
 /// Presses under way.
@@ -34,11 +34,6 @@ pub(crate) struct State {
 impl State {
     pub(super) fn due(&self) -> Option<RunTime> {
         self.pending.is_none().then_some(self.next)
-    }
-
-    /// Whether the last press has been answered.
-    pub(super) const fn pressed(&self) -> bool {
-        self.pending.is_none()
     }
 }
 
@@ -69,7 +64,6 @@ fn go_on(mut state: State, core: &mut Core) -> Flow {
     let request = PumpRequest::PatientBolus { dose: core.dose() };
     state.pressed += 1;
     state.pending = Some(Pending::send(request, core));
-    state.next = state.next + state.every;
     Flow::Stay(Active::Press(Box::new(state)))
 }
 
@@ -97,6 +91,7 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
             }
         }
         state.pending = None;
+        state.next = next_in_row(state.next, state.every, core.now);
     }
     if core.now < state.next { Flow::Stay(Active::Press(Box::new(state))) } else { go_on(state, core) }
 }
@@ -145,9 +140,14 @@ mod tests {
         let mut flow = enter(&press, "the button", &mut core);
         for (command, outcome) in (0_u32..).zip(answers) {
             let Flow::Stay(Active::Press(state)) = flow else { break };
-            core.now = RunTime::from_ns(u64::from(command + 1) * 600_000_000_000);
+            let station: Arc<str> = Arc::from("1");
             let kind = EventKind::PumpAnswered { command, at_ns: core.now, u_ns: 0, outcome };
-            flow = apply(*state, &Event { seq: 0, t_ns: core.now, station: Arc::from("1"), kind }, &mut core);
+            let event = Event { seq: 0, t_ns: core.now, station: Arc::clone(&station), kind };
+            let Flow::Stay(Active::Press(state)) = apply(*state, &event, &mut core) else {
+                panic!("ten minutes to go")
+            };
+            core.now = RunTime::from_ns(u64::from(command + 1) * 600_000_000_000);
+            flow = apply(*state, &Event { seq: 0, t_ns: core.now, station, kind: EventKind::Tick }, &mut core);
         }
         let decided = core.decisions.into_iter().find_map(|kind| match kind {
             EventKind::CheckDecided(check) => Some((check.verdict, check.notes)),

@@ -28,13 +28,6 @@ pub(crate) struct State {
     pub(super) until: RunTime,
 }
 
-impl State {
-    /// Whether it has been told, and its terminals follow.
-    pub(super) const fn changes(&self) -> bool {
-        self.pending.is_none()
-    }
-}
-
 pub(crate) fn enter(supply: &Supply, core: &mut Core) -> Flow {
     core.silent_until = core.silent_until.max(core.now + supply.silent);
     let order = Order::Supply { voltage_v: supply.voltage, output: supply.output };

@@ -40,9 +40,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Whether it has been told to move and has not arrived.
+    /// Whether it is told to move and has not arrived.
     pub(super) const fn moves(&self) -> bool {
-        matches!(self.wait, Wait::Position(_))
+        !matches!(self.wait, Wait::Collecting)
     }
 }
 

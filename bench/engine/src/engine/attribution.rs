@@ -1,0 +1,91 @@
+//! Whose doing is it? What the engine makes of an instrument that was away, a guard that was broken and an alarm that
+//! nobody waited for.
+//!
+//! It owns the order in which the bench's own faults are looked for before the device is blamed. It must not know how
+//! each of them shows (`silence` and `valve` do).
+
+use domain::check::CheckRecord;
+use domain::profile::Role;
+use domain::{Event, EventKind};
+
+use super::{Engine, State};
+use crate::ending::Ending;
+
+impl Engine {
+    /// A guard was broken. What fails the device waits until the valve has been read as well: one that moves by itself
+    /// shows there a poll later than it shows in the line.
+    pub(super) fn guarded(&mut self, ending: Ending, check: Option<CheckRecord>) {
+        match check {
+            Some(check) if matches!(ending, Ending::Failed(_)) && self.valve.is_watched() => {
+                self.held.get_or_insert((ending, check));
+            }
+            check => {
+                if let Some(check) = check {
+                    self.core.decide(EventKind::CheckDecided(Box::new(check)));
+                }
+                self.end(ending);
+            }
+        }
+    }
+
+    /// The valve was read, or was lost: what a guard has held back is the valve's doing or not.
+    pub(super) fn valve_known(&mut self) {
+        let Some((ending, check)) = self.held.take() else { return };
+        match self.valve.excuse(&self.core.profile, self.core.now) {
+            Some(fault) => self.end(Ending::Broken(fault)),
+            None => {
+                self.core.decide(EventKind::CheckDecided(Box::new(check)));
+                self.end(ending);
+            }
+        }
+    }
+
+    /// An instrument that was away for too long ends the run; if it is the pump, the fault may be the device's.
+    pub(super) fn overdue(&mut self) {
+        let (now, silent_until) = (self.core.now, self.core.silent_until);
+        let Some((name, fault)) = self.instruments.overdue(&self.core.profile, now, silent_until) else { return };
+        let pump = self.core.profile.fills(&name, Role::Pump);
+        let check = if pump { self.silence.verdict(&self.core.profile, silent_until, now) } else { None };
+        let Some(check) = check else { return self.end(Ending::Broken(fault)) };
+        let reason = check.reason.clone().unwrap_or_default();
+        self.core.decide(EventKind::CheckDecided(Box::new(check)));
+        self.end(Ending::Failed(reason));
+    }
+
+    /// The pump's link is away, or has just come back: what its log holds from meanwhile comes late or not at all.
+    /// False if the instrument is another one.
+    pub(super) fn deaf(&mut self, instrument: &str) -> bool {
+        let pump = self.core.profile.fills(instrument, Role::Pump);
+        if pump {
+            self.core.pump_deaf_at = Some(self.core.now);
+        }
+        pump
+    }
+
+    /// An alarm or a reset that no step has claimed ends the run, wherever it stands.
+    pub(super) fn unclaimed(&mut self, event: &Event, claimed: bool, state: State) -> State {
+        let EventKind::PumpLogged(entry) = &event.kind else { return state };
+        if claimed || !self.ready || matches!(state, State::Ended) {
+            return state;
+        }
+        let power = self.silence.supply_fault(entry, &self.core.profile, self.core.now);
+        if let Some(fault) = power.or_else(|| self.valve.explains(entry, &self.core.profile, self.core.now)) {
+            // A bench that lets the board brown out, or shuts its line, has no device to blame.
+            return if matches!(state, State::Stopping) {
+                self.outcome.broke(fault);
+                state
+            } else {
+                self.stop(Ending::Broken(fault))
+            };
+        }
+        match self.alarms.unclaimed(entry) {
+            Some(check) => {
+                let reason = check.reason.clone().unwrap_or_default();
+                self.core.decide(EventKind::CheckDecided(Box::new(check)));
+                // What the safe stop finds in the log fails the device as well; the run is ending already.
+                if matches!(state, State::Stopping) { state } else { self.stop(Ending::Failed(reason)) }
+            }
+            None => state,
+        }
+    }
+}
