@@ -76,9 +76,7 @@ impl ValveWatch {
     /// The fault of a valve that was not known to be in its place, a while ago at most, and so explains an occlusion.
     pub(crate) fn explains(&self, entry: &PumpLogEntry, profile: &RigProfile, now: RunTime) -> Option<Fault> {
         let occlusion = matches!(&entry.what, PumpLogged::AlarmRaised { alarm } if alarm == OCCLUSION_ALARM);
-        let fault = self.excuse(profile, now).filter(|_| occlusion)?;
-        let Fault::Instrument { instrument, what } = fault else { return Some(fault) };
-        Some(Fault::Instrument { instrument, what: format!("{what}; beside it the pump told of an occlusion") })
+        if occlusion { self.excuse(profile, now) } else { None }
     }
 
     /// The fault of a valve that was not known to be in its place, a while ago at most.

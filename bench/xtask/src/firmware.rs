@@ -37,7 +37,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
 }
 
 /// Builds the image and gives where it is.
-pub(crate) fn build(root: &Path) -> Result<PathBuf, Failure> {
+fn build(root: &Path) -> Result<PathBuf, Failure> {
     let folder = process::target_folder(root).join("firmware");
     let toolchain = toolchain(root)?;
     let flags = flags(root, &toolchain)?;
@@ -112,7 +112,8 @@ fn toolchain(root: &Path) -> Result<Toolchain, Failure> {
     }
     Err(Failure::new(format!(
         "expected a toolchain for {TARGET}, but found none; install one with `rustup target add {TARGET}`, or on Debian \
-         with `apt-get install rustc-web cargo-web rust-web-src binutils-arm-none-eabi`"
+         with `apt-get install {}`",
+        DEBIAN_PACKAGES.join(" ")
     )))
 }
 

@@ -1,8 +1,8 @@
 //! The board's serial ports.
 //!
 //! The host link, the motor driver and the analogue front end hang on one port each: the emulator's GPIO and ADC are
-//! stubs, so nothing of this board is wired to them. It owns which
-//! port is whose, and the sleep until bytes come. It must not know what is said on them.
+//! stubs, so nothing of this board is wired to them. It owns which port is whose, and the sleep until bytes come. It must not
+//! know what is said on them.
 
 use crate::clock;
 use crate::interrupts::Line;

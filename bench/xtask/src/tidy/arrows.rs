@@ -11,7 +11,8 @@ use super::tree::Tree;
 use crate::failure::Failure;
 use crate::process;
 
-/// `a <- b`: b may depend on a. Arrows are transitive; where several stand on one side, each does.
+/// `a <- b`: b may depend on a. Arrows are transitive; where several stand on one side, each does. Who
+/// stands in a line without an arrow uses none of the others.
 const ARROWS: &str = "
 wire <- logic
 domain <- text <- scenario <- engine
@@ -23,7 +24,7 @@ domain, wire, logic <- sim
 text, drivers, sim <- rig
 scenario, engine, record, rig <- daemon
 daemon, reports <- cli
-wire, vprobe <- probe
+probe, vprobe
 ";
 
 /// Crates whose package is not called as in the list: (list, package).
