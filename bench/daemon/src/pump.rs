@@ -129,21 +129,33 @@ async fn execute(post: &Post, link: &mut PumpLink, known: &Known, pending: &mut 
     waiting.attempts += 1;
     let first_sent = *waiting.first_sent.get_or_insert(post.clock.now());
     let answered = link.command(&waiting.request).await.map_err(|fault| (fault, link.frames()))?;
+    let repeated_by_us = waiting.attempts > 1 && !waiting.request.delivers();
+    let first_sent = repeated_by_us.then_some(first_sent);
     let (command, outcome) = (waiting.command, answered.outcome);
-    let (tried_before, delivers) = (waiting.attempts > 1, waiting.request.delivers());
+    let (at_ns, u_ns) = executed_at(known, &outcome, first_sent, (answered.at, answered.u_ns));
     *pending = None;
-    let (at_ns, u_ns) = match outcome {
-        // It was executed when it was sent for the first time; the pump says when, by a clock that was just read.
-        PumpOutcome::Accepted { pump_us, repeated: true } => (known.run_time(pump_us), answered.u_ns),
-        // Without an id the pump does not know that it has done it before: it was one of the times.
-        PumpOutcome::Accepted { .. } if tried_before && !delivers => {
-            let (first, last) = (first_sent.ns(), answered.at.ns() + answered.u_ns);
-            (RunTime::from_ns(first + (last - first) / 2), (last - first) / 2)
-        }
-        _ => (answered.at, answered.u_ns),
-    };
     post.tell(EventKind::PumpAnswered { command, at_ns, u_ns, outcome }).await;
     Ok(())
+}
+
+/// When a command was executed, give or take so many ns: at its answer, unless it was sent more than once. `first_sent` is
+/// when that was, of a command that has no id by which the pump knows that it has done it before.
+fn executed_at(
+    known: &Known,
+    outcome: &PumpOutcome,
+    first_sent: Option<RunTime>,
+    (answered, u_ns): (RunTime, u64),
+) -> (RunTime, u64) {
+    match (outcome, first_sent) {
+        // It was executed when it was sent for the first time; the pump says when, by a clock that was just read.
+        (PumpOutcome::Accepted { pump_us, repeated: true }, _) => (known.run_time(*pump_us), u_ns),
+        // It was one of the times.
+        (PumpOutcome::Accepted { .. }, Some(first)) => {
+            let half_ns = (answered.ns() + u_ns - first.ns()) / 2;
+            (RunTime::from_ns(first.ns() + half_ns), half_ns)
+        }
+        _ => (answered, u_ns),
+    }
 }
 
 async fn give_up(post: &Post, lost: Pending, reason: String) {

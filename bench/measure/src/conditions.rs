@@ -12,6 +12,8 @@ use domain::{Reading, RigProfile, Status};
 const BLOCK: u32 = 30;
 /// So many must there be at least, in a run that is shorter.
 const BLOCK_MIN: u32 = 3;
+/// So many spans outside are told apart; a room that leaves its range more often is outside from the last one on.
+const SPANS_MAX: usize = 64;
 
 /// What a room's sensor without a certificate may be off, in its channel's unit: the accuracy that data sheets of such
 /// sensors give. A mean beyond the declared range by less may be the sensor's.
@@ -20,7 +22,7 @@ const SENSOR_HPA: f64 = 2.0;
 const SENSOR_PERCENT: f64 = 3.0;
 
 /// A quantity of the room and the range in which it must be, in its channel's unit.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 struct Watched {
     channel: String,
     unit: &'static str,
@@ -30,10 +32,26 @@ struct Watched {
     sensor: f64,
     sum: f64,
     count: u32,
-    /// The first mean outside, and when, in s of run time.
-    outside: Option<(f64, f64)>,
+    /// When the block under way began, in s of run time.
+    since_s: Option<f64>,
+    outside: Vec<Outside>,
     /// Readings that say something, and readings beyond the sensor's range.
     read: (u32, u32),
+}
+
+/// A span of run time whose blocks had their mean outside, one behind the other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Outside {
+    from_s: f64,
+    to_s: f64,
+    /// The first block's mean.
+    mean: f64,
+}
+
+impl Outside {
+    fn touches(&self, (from_s, to_s): (f64, f64)) -> bool {
+        self.from_s < to_s && from_s < self.to_s
+    }
 }
 
 /// What is known of the room so far.
@@ -48,7 +66,7 @@ impl Conditions {
         let watched = declared.into_iter().map(|(quantity, unit, sensor, value, half)| {
             let channel = format!("{}.{quantity}", climate.name);
             let (low, high) = (value - half, value + half);
-            Watched { channel, unit, low, high, sensor, sum: 0.0, count: 0, outside: None, read: (0, 0) }
+            Watched { channel, unit, low, high, sensor, ..Watched::default() }
         });
         Self(watched.collect())
     }
@@ -59,18 +77,13 @@ impl Conditions {
             watched.read.1 += 1;
             return;
         }
-        watched.read.0 += 1;
-        watched.sum += reading.value;
-        watched.count += 1;
-        if watched.count == BLOCK {
-            watched.outside = watched.outside.or(watched.mean_outside().map(|mean| (mean, reading.at_ns.seconds())));
-            (watched.sum, watched.count) = (0.0, 0);
-        }
+        watched.push(reading);
     }
 
-    /// The first quantity that was not as declared, or that nobody knows, as a sentence.
-    pub(crate) fn objection(&self) -> Option<String> {
-        self.0.iter().find_map(|w| w.unknown().or_else(|| w.objection()))
+    /// The first quantity that was not as declared within one of the spans, in s of run time, or that nobody knows, as a
+    /// sentence.
+    pub(crate) fn objection(&self, spans: &[(f64, f64)]) -> Option<String> {
+        self.0.iter().find_map(|w| w.unknown().or_else(|| w.objection(spans)))
     }
 }
 
@@ -87,15 +100,41 @@ impl Watched {
         })
     }
 
-    fn objection(&self) -> Option<String> {
+    fn push(&mut self, reading: &Reading) {
+        let at_s = reading.at_ns.seconds();
+        self.read.0 += 1;
+        self.sum += reading.value;
+        self.count += 1;
+        let from_s = *self.since_s.get_or_insert(at_s);
+        if self.count == BLOCK {
+            if let Some(mean) = self.mean_outside() {
+                self.left(Outside { from_s, to_s: at_s, mean });
+            }
+            // The next block begins where this one ends: no moment is between them.
+            (self.sum, self.count, self.since_s) = (0.0, 0, Some(at_s));
+        }
+    }
+
+    fn left(&mut self, block: Outside) {
+        let full = self.outside.len() >= SPANS_MAX;
+        match self.outside.last_mut().filter(|last| full || last.to_s >= block.from_s) {
+            Some(last) => last.to_s = block.to_s,
+            None => self.outside.push(block),
+        }
+    }
+
+    fn objection(&self, spans: &[(f64, f64)]) -> Option<String> {
         let shown = significant;
-        let last = || self.mean_outside().filter(|_| self.count >= BLOCK_MIN).map(|mean| (mean, None));
-        let (mean, at_s) = self.outside.map(|(mean, at_s)| (mean, Some(at_s))).or_else(last)?;
-        let when = at_s.map_or_else(|| "at the end".to_owned(), |s| format!("at {s:.0} s of run time"));
+        let under_way = || {
+            let mean = self.mean_outside().filter(|_| self.count >= BLOCK_MIN)?;
+            Some(Outside { from_s: self.since_s?, to_s: f64::INFINITY, mean })
+        };
+        let touches = |o: &Outside| spans.iter().any(|span| o.touches(*span));
+        let Outside { from_s, mean, .. } = self.outside.iter().copied().chain(under_way()).find(touches)?;
         let (low, high, unit) = (shown(self.low), shown(self.high), self.unit);
         Some(format!(
             "expected {} from {low} to {high} {unit} as the rig file declares, give or take the sensor's {} {unit}, but \
-             found {} {unit} {when}; bring the room back, or declare the wider range",
+             found {} {unit} from {from_s:.0} s of run time on; bring the room back, or declare the wider range",
             self.channel,
             shown(self.sensor),
             domain::quantity::to_decimal(mean, 2)
@@ -127,6 +166,8 @@ mod tests {
     use super::*;
     use domain::{Channel, RunTime};
 
+    const ALWAYS: (f64, f64) = (0.0, f64::INFINITY);
+
     fn watched() -> Conditions {
         let watched = |quantity: &str, unit, low, high| Watched {
             channel: format!("climate.{quantity}"),
@@ -134,22 +175,24 @@ mod tests {
             low,
             high,
             sensor: 0.5,
-            sum: 0.0,
-            count: 0,
-            outside: None,
-            read: (0, 0),
+            ..Watched::default()
         };
         Conditions(vec![watched("temperature", "°C", 22.0, 24.0)])
     }
 
-    fn check(values: impl IntoIterator<Item = f64>, expect: Option<&str>) {
+    /// A room that was read every 10 s.
+    fn read(values: impl IntoIterator<Item = f64>) -> Conditions {
         let mut conditions = watched();
         for (t, value) in (0_u64..).zip(values) {
             let at_ns = RunTime::from_ns(t * 10_000_000_000);
             let channel = Channel::new("climate.temperature");
             conditions.push(&Reading { channel, at_ns, u_ns: 0, value, status: Status::Ok });
         }
-        assert_eq!(conditions.objection().as_deref(), expect);
+        conditions
+    }
+
+    fn check(values: impl IntoIterator<Item = f64>, expect: Option<&str>) {
+        assert_eq!(read(values).objection(&[ALWAYS]).as_deref(), expect);
     }
 
     #[test]
@@ -159,9 +202,24 @@ mod tests {
             (0..90).map(|n| if n < 30 { 24.4 } else { 24.6 }),
             Some(
                 "expected climate.temperature from 22 to 24 °C as the rig file declares, give or take the sensor's 0.5 °C, \
-                 but found 24.60 °C at 590 s of run time; bring the room back, or declare the wider range",
+                 but found 24.60 °C from 290 s of run time on; bring the room back, or declare the wider range",
             ),
         );
+    }
+
+    #[test]
+    fn a_room_speaks_against_the_spans_in_which_it_was_outside() {
+        let hour = |n: i32| n / 360;
+        let room = read((0..5 * 360).map(|n| if hour(n) % 2 == 1 { 26.0 } else { 23.0 }));
+        let against = |from_h: f64, to_h: f64| room.objection(&[(from_h * 3600.0, to_h * 3600.0)]).is_some();
+        assert!(!against(0.0, 0.9) && !against(2.2, 2.8) && !against(4.2, 5.0));
+        assert!(against(0.0, 1.5) && against(1.2, 1.8) && against(2.9, 3.1));
+        let both = [(0.0, 1000.0), (3.5 * 3600.0, 3.6 * 3600.0)];
+        assert!(room.objection(&both).is_some(), "one span in which it was outside is enough");
+        let flapping = read((0..400 * 30).map(|n| if n / 30 % 2 == 1 { 26.0 } else { 23.0 }));
+        let outside = flapping.0.first().map(|w| w.outside.len());
+        assert_eq!(outside, Some(SPANS_MAX), "what is remembered is bounded");
+        assert!(flapping.objection(&[(119_000.0, 119_100.0)]).is_some());
     }
 
     #[test]
@@ -172,7 +230,7 @@ mod tests {
             [25.0; 4],
             Some(
                 "expected climate.temperature from 22 to 24 °C as the rig file declares, give or take the sensor's 0.5 °C, \
-                 but found 25.00 °C at the end; bring the room back, or declare the wider range",
+                 but found 25.00 °C from 0 s of run time on; bring the room back, or declare the wider range",
             ),
         );
     }
@@ -180,11 +238,11 @@ mod tests {
     #[test]
     fn a_room_that_nobody_knows_is_no_room_as_declared() {
         let mut conditions = watched();
-        assert!(conditions.objection().is_some_and(|why| why.contains("found 0 such readings")));
+        assert!(conditions.objection(&[ALWAYS]).is_some_and(|why| why.contains("found 0 such readings")));
         for (t, status) in [(1, Status::Ok), (2, Status::Overload), (3, Status::Overload)] {
             let (at_ns, channel) = (RunTime::from_ns(t * 10_000_000_000), Channel::new("climate.temperature"));
             conditions.push(&Reading { channel, at_ns, u_ns: 0, value: 23.0, status });
         }
-        assert!(conditions.objection().is_some_and(|why| why.contains("1 such readings and 2 beyond")));
+        assert!(conditions.objection(&[ALWAYS]).is_some_and(|why| why.contains("1 such readings and 2 beyond")));
     }
 }

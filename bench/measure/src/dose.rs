@@ -103,9 +103,34 @@ pub struct Dose {
     boluses: Vec<Bolus>,
     /// A patient's bolus as it was last set: its volume in uL and its duration in s.
     patient: (f64, f64),
-    uncertain: Option<String>,
-    /// Spans within which it is not known, or not said, what was commanded, in s, and why.
-    doubts: Vec<(f64, f64, String)>,
+    doubts: Vec<Doubt>,
+}
+
+/// A span within which it is not known, or not said, what was commanded.
+#[derive(Debug, Clone, PartialEq)]
+struct Doubt {
+    from_s: f64,
+    until: Until,
+    why: String,
+}
+
+/// How long a doubt lasts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Until {
+    /// To that moment, in s of run time.
+    At(f64),
+    /// Until therapy is commanded anew.
+    Commanded,
+    /// For good: what became of a request cannot be learnt later.
+    Ever,
+}
+
+impl Doubt {
+    /// What begins where a span ends, or ends where it begins, is none of the span's.
+    fn touches(&self, from_s: f64, to_s: f64) -> bool {
+        let ended = matches!(self.until, Until::At(until_s) if until_s <= from_s);
+        self.from_s < to_s && !ended
+    }
 }
 
 impl Dose {
@@ -134,8 +159,8 @@ impl Dose {
 
     fn therapy(&mut self, from_s: f64, rate: Rate) {
         // From here on it is said again.
-        for (_, to_s, _) in self.doubts.iter_mut().filter(|(_, to_s, _)| to_s.is_infinite()) {
-            *to_s = from_s;
+        for doubt in self.doubts.iter_mut().filter(|d| d.until == Until::Commanded) {
+            doubt.until = Until::At(from_s);
         }
         self.basal.push(Basal { from_s, rate });
     }
@@ -154,7 +179,7 @@ impl Dose {
                  the span before the alarm, or put a stop behind it"
             );
             self.end(at_s);
-            self.doubts.push((from_s, f64::INFINITY, why));
+            self.doubts.push(Doubt { from_s, until: Until::Commanded, why });
         }
     }
 
@@ -171,29 +196,23 @@ impl Dose {
         if u_ns > VAGUE_NS && changes(request) {
             let (at_s, u_s) = (at.seconds(), u_ns as f64 * 1e-9);
             let why = format!("when the pump did {request} is known to ± {u_s:.0} s alone, at {at_s:.0} s of run time");
-            self.doubts.push((at_s - u_s, at_s + u_s, why));
+            self.doubts.push(Doubt { from_s: at_s - u_s, until: Until::At(at_s + u_s), why });
         }
     }
 
     /// Why what was commanded over a span is in doubt, if it is.
     #[must_use]
     pub fn doubt(&self, from_s: f64, to_s: f64) -> Option<&str> {
-        // What begins where the span ends, or ends where it begins, is none of the span's.
-        let within = |(from, to, _): &&(f64, f64, String)| *from < to_s && from_s < *to;
-        self.doubts.iter().find(within).map(|(_, _, why)| why.as_str())
+        self.doubts.iter().find(|doubt| doubt.touches(from_s, to_s)).map(|doubt| doubt.why.as_str())
     }
 
-    /// Nobody knows what became of a request. If it delivers, no volume can be called commanded any more.
-    pub fn unknown(&mut self, request: &PumpRequest) {
+    /// Nobody knows what became of a request. If it changes what is commanded, no volume from `since` on, the last moment
+    /// before it was sent, can be called commanded.
+    pub fn unknown(&mut self, request: &PumpRequest, since: RunTime) {
         if changes(request) {
-            self.uncertain.get_or_insert_with(|| format!("the pump did not say whether it would {request}"));
+            let why = format!("the pump did not say whether it would {request}");
+            self.doubts.push(Doubt { from_s: since.seconds(), until: Until::Ever, why });
         }
-    }
-
-    /// Why the commanded dose is not known, if it is not.
-    #[must_use]
-    pub fn uncertain(&self) -> Option<&str> {
-        self.uncertain.as_deref()
     }
 
     /// The continuous rate that holds at a moment, in uL/h.
@@ -310,6 +329,17 @@ mod tests {
         assert_eq!(dose.doubt(501.0, 600.0), None);
         dose.halted(s(690), s(700));
         assert_eq!(dose.doubt(600.0, 800.0), None, "nothing was running");
+    }
+
+    #[test]
+    fn a_request_without_an_answer_is_a_doubt_from_its_sending_on_and_for_good() {
+        let mut dose = Dose::default();
+        dose.unknown(&PumpRequest::TelemetryOpen, s(50));
+        assert_eq!(dose.doubt(0.0, 1000.0), None, "it changes nothing that is commanded");
+        dose.unknown(&PumpRequest::Stop, s(100));
+        dose.accepted(&PumpRequest::Start { dose: 1, rate_nl_per_h: 1_000 }, s(200), 0.0);
+        assert_eq!(dose.doubt(0.0, 100.0), None);
+        assert!(dose.doubt(0.0, 101.0).is_some() && dose.doubt(300.0, 400.0).is_some());
     }
 
     #[test]

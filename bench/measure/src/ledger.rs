@@ -45,10 +45,13 @@ pub struct Ledger {
     recent: Recent,
     weighings: BTreeMap<String, Option<Weighing>>,
     phase: Option<(Phase, RunTime)>,
+    /// When the steps began.
+    steps_from: Option<RunTime>,
     before: LineFit,
     after: LineFit,
     zero: Option<(f64, f64)>,
-    pending: BTreeMap<u32, PumpRequest>,
+    /// Commands without an answer yet, and when they were decided.
+    pending: BTreeMap<u32, (PumpRequest, RunTime)>,
     jumps: Jumps,
     pub(crate) conditions: Conditions,
     /// The last look at the pump but the one that is under way, and the last one.
@@ -81,7 +84,7 @@ impl Ledger {
                 self.weighings.insert(mark.clone(), weighing);
             }
             EventKind::Commanded { command, request } => {
-                self.pending.insert(*command, request.clone());
+                self.pending.insert(*command, (request.clone(), at));
             }
             // A pump that stops without an alarm has been told to, or is at fault: what was commanded stands.
             EventKind::PumpChanged(state) if ended_by_alarm(state) => self.dose.halted(self.looked.0, at),
@@ -93,7 +96,7 @@ impl Ledger {
     }
 
     fn answered(&mut self, command: u32, at: RunTime, u_ns: u64, outcome: &PumpOutcome) {
-        let Some(request) = self.pending.remove(&command) else { return };
+        let Some((request, sent)) = self.pending.remove(&command) else { return };
         let minimum = self.setup.as_ref().map_or(0.0, |s| s.minimum_ul_per_h);
         match outcome {
             PumpOutcome::Accepted { .. } => {
@@ -101,13 +104,14 @@ impl Ledger {
                 self.dose.vague(&request, at, u_ns);
             }
             PumpOutcome::Refused { .. } => {}
-            PumpOutcome::Unanswered { .. } => self.dose.unknown(&request),
+            PumpOutcome::Unanswered { .. } => self.dose.unknown(&request, sent),
         }
     }
 
     fn enter(&mut self, phase: Phase, at: RunTime) {
         if phase == Phase::Steps {
             self.zero = self.weigh(at).map(|w| (w.t_s, w.mass_g));
+            self.steps_from = Some(at);
         }
         self.phase = Some((phase, at));
     }
@@ -159,6 +163,13 @@ impl Ledger {
     #[must_use]
     pub fn loss(&self, from_s: f64, to_s: f64) -> Option<Jump> {
         self.jumps.loss_within(from_s, to_s)
+    }
+
+    /// When evaporation is measured, in s of run time: before the steps, and in the closing weighing.
+    pub(crate) fn evaporation_spans(&self) -> Vec<(f64, f64)> {
+        let before = self.steps_from.map(|steps| (0.0, steps.seconds()));
+        let closing = self.phase.filter(|(phase, _)| *phase == Phase::ClosingWeighing);
+        before.into_iter().chain(closing.map(|(_, since)| (since.seconds(), f64::INFINITY))).collect()
     }
 
     /// Evaporation, as soon as the opening weighing has shown it.

@@ -140,7 +140,18 @@ fn implausible(figure: &Figure, value: f64, expanded: f64) -> Option<String> {
 
 /// What speaks against a pass although the value is within its limits.
 fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
-    jumped(ledger, figure).or_else(|| evaporated(ledger)).or_else(|| ledger.conditions.objection())
+    jumped(ledger, figure)
+        .or_else(|| evaporated(ledger))
+        .or_else(|| ledger.conditions.objection(&weighed_spans(ledger, figure)))
+}
+
+/// When the room bears upon a figure, in s of run time: while its volume gathers, and while evaporation is measured.
+fn weighed_spans(ledger: &Ledger, figure: &Figure) -> Vec<(f64, f64)> {
+    let gathered = windows(figure).iter().filter_map(|window| {
+        let (from, to) = (ledger.weighing(&window.from)??, ledger.weighing(&window.to)??);
+        Some((from.t_s.min(from.mark_s), to.t_s.max(to.mark_s)))
+    });
+    ledger.evaporation_spans().into_iter().chain(gathered).collect()
 }
 
 fn windows(figure: &Figure) -> &[Window] {
@@ -241,9 +252,6 @@ fn excess(ledger: &Ledger, window: &Window, valve_opened: bool) -> Result<Measur
 }
 
 fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), String> {
-    if let Some(why) = ledger.dose.uncertain() {
-        return Err(format!("the commanded volume is not known: {why}"));
-    }
     let weighing = |mark: &str| match ledger.weighing(mark) {
         None => Err(format!("the run never came to the weighing '{mark}'")),
         Some(None) => {
