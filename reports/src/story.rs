@@ -52,6 +52,8 @@ pub(crate) struct Story {
     pub(crate) opened: Option<Opened>,
     /// What each instrument said of itself, the last time it was attached.
     pub(crate) identities: BTreeMap<String, Identity>,
+    /// SHA-256 of the image that the board held when it was last read.
+    pub(crate) board_sha256: Option<String>,
     /// What stood behind the wires, each time an instrument was attached.
     pub(crate) natures: Vec<Nature>,
     /// When every instrument had answered.
@@ -91,6 +93,7 @@ impl Story {
             EventKind::Attached { instrument, identity } => self.attached(at, instrument, identity),
             EventKind::Lost { instrument, .. } => self.lost(at, instrument),
             EventKind::RigReady => self.ready = self.ready.or(Some(at)),
+            EventKind::ImagesCompared { images, .. } => self.board_sha256 = Some(images.board_sha256.clone()),
             EventKind::Reading(reading) => self.series.push(reading),
             EventKind::Answered(answer) => self.scripted_answers |= answer.simulated,
             EventKind::StopAsked { cause } => {

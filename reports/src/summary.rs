@@ -90,7 +90,7 @@ pub struct DeviceSummary {
     pub hardware: Option<String>,
     /// Firmware version.
     pub firmware: Option<String>,
-    /// SHA-256 of the firmware image.
+    /// SHA-256 of the image that the board held at the end, as [`domain::Images`] has it.
     pub image_sha256: Option<String>,
 }
 
@@ -209,7 +209,7 @@ fn device(opened: &Opened, story: &Story) -> DeviceSummary {
         lot: None,
         hardware: identity.hardware.clone(),
         firmware: identity.firmware.clone(),
-        image_sha256: None,
+        image_sha256: story.board_sha256.clone(),
     })
 }
 

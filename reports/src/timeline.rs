@@ -2,11 +2,11 @@
 //!
 //! Readings, ticks, marks and accepted commands are left to the record; there are thousands of them.
 
-use domain::RunTime;
 use domain::event::{Answer, Event, EventKind, Prompt, SafeStopReport};
 use domain::order::OrderOutcome;
 use domain::profile::SafePump;
 use domain::pump::{PumpLogged, PumpOutcome};
+use domain::{Images, RunTime};
 
 /// Something that happened, as it stands in the report's timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
             format!("entries {from} to {} were overwritten before they were read", to.saturating_sub(1)),
             true,
         ),
+        EventKind::ImagesCompared { instrument, images } => image(instrument, images),
+        EventKind::FirmwareLogged { line, .. } => {
+            ("firmware", line.text.clone(), matches!(line.level.as_str(), "warn" | "error"))
+        }
         EventKind::Prompted(prompt) => ("question", question(prompt), false),
         EventKind::Answered(answer) => ("answer", answer_text(answer), false),
         EventKind::Remarked { text, by } => ("remark", format!("{text} ({by})"), false),
@@ -98,6 +102,18 @@ fn logged(what: &PumpLogged) -> Option<(&'static str, String, bool)> {
     }
 }
 
+/// What was found on the board; of a hash its beginning is enough to tell two images apart.
+fn image(instrument: &str, images: &Images) -> (&'static str, String, bool) {
+    let short = |sha256: &str| sha256.chars().take(12).collect::<String>();
+    let board = short(&images.board_sha256);
+    let text = if images.agree() {
+        format!("{instrument}: the board holds the rig file's image, {board}…")
+    } else {
+        format!("{instrument}: the board holds {board}…, but the rig file's image is {}…", short(&images.file_sha256))
+    };
+    ("image", text, !images.agree())
+}
+
 fn question(prompt: &Prompt) -> String {
     format!("{}: {}", prompt.name, prompt.instruction)
 }
@@ -112,6 +128,7 @@ fn answer_text(answer: &Answer) -> String {
 fn order_badly(order: u32, outcome: &OrderOutcome) -> Option<(&'static str, String, bool)> {
     match outcome {
         OrderOutcome::Done => None,
+        OrderOutcome::Read { value } => Some(("read", format!("order no. {order}: {value}"), false)),
         OrderOutcome::Refused { reason } => Some(("refused", format!("order no. {order}: {reason}"), true)),
         OrderOutcome::Unanswered { reason } => Some(("unanswered", format!("order no. {order}: {reason}"), true)),
     }

@@ -78,6 +78,14 @@ pub(crate) fn rig(source: &Source) -> Result<RigFile, Failure> {
     Ok(if is_file(source.name()) { rig.read_from(Path::new(source.name())) } else { rig })
 }
 
+/// The rig behind an argument, with the files that it names: to be run or served.
+pub(crate) fn whole_rig(source: &Source) -> Result<RigFile, Failure> {
+    let beside =
+        if is_file(source.name()) { Some(Path::new(source.name()).to_owned()) } else { std::env::current_exe().ok() };
+    let folder = beside.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    rig(source)?.located(folder).map_err(|why| Failure::input(format!("{}: {why}", source.name())))
+}
+
 /// Problems as a failure.
 pub(crate) fn rendered(problems: &Diagnostics, source: &Source) -> Failure {
     let count = problems.sorted().len();

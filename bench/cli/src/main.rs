@@ -10,6 +10,7 @@ mod commands;
 mod load;
 mod output;
 mod runs;
+mod served;
 mod signals;
 mod terminal;
 
@@ -36,7 +37,7 @@ enum Command {
     Run(commands::run::Args),
     /// Check scenario and rig files without touching hardware
     Check(commands::check::Args),
-    /// List scenarios, rigs, instrument drivers, serial ports or runs
+    /// List scenarios, rigs, instrument drivers, serial ports, debug probes or runs
     List(commands::list::Args),
     /// Answer an operator's step of a run that is under way
     Answer(commands::say::AnswerArgs),
@@ -51,6 +52,9 @@ enum Command {
     /// Measure this program's own speed; `cargo xtask metrics` calls it
     #[command(hide = true)]
     Bench(commands::bench::Args),
+    /// Hold a debug probe for a run; requests are lines of JSON on standard input
+    #[command(hide = true)]
+    ProbeWorker,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Command::Rig(args) => commands::rig::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::ProbeWorker => commands::probe::work(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

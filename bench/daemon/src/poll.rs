@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::fault::LinkFault;
-use domain::{Channel, EventKind, Order, OrderOutcome, Reading, RunTime};
-use drivers::instrument::Attach;
+use domain::{Channel, EventKind, Identity, Order, OrderOutcome, Reading, RunTime};
+use drivers::instrument::{Attach, News};
 use drivers::{AskError, Connect, Instrument, RunClock, Sample, Setup};
 use tokio::sync::mpsc;
 
@@ -37,6 +37,24 @@ impl Post {
         self.events.send(kind).await.is_ok()
     }
 
+    async fn attached(&self, identity: Identity) -> bool {
+        self.tell(EventKind::Attached { instrument: self.instrument.clone(), identity }).await
+    }
+
+    async fn news(&self, news: Vec<News>) -> bool {
+        let instrument = || self.instrument.clone();
+        for news in news {
+            let kind = match news {
+                News::Images(images) => EventKind::ImagesCompared { instrument: instrument(), images },
+                News::Logged(line) => EventKind::FirmwareLogged { instrument: instrument(), line },
+            };
+            if !self.tell(kind).await {
+                return false;
+            }
+        }
+        true
+    }
+
     pub(crate) async fn lost(&self, fault: LinkFault, frames: Vec<String>) -> bool {
         self.tell(EventKind::Lost { instrument: self.instrument.clone(), fault, frames }).await
     }
@@ -53,8 +71,10 @@ pub(crate) async fn instrument(post: Post, attach: Attach, mut orders: mpsc::Rec
     let mut task = Task { last: BTreeMap::new(), pending: None };
     loop {
         match attach(&*post.connect, post.clock, &post.setup).await {
-            Ok((instrument, identity)) => {
-                if !post.tell(EventKind::Attached { instrument: post.instrument.clone(), identity }).await {
+            Ok((mut instrument, identity)) => {
+                // What it has found out by now is known before it counts as there.
+                let news = instrument.news();
+                if !post.news(news).await || !post.attached(identity).await {
                     return;
                 }
                 let Err((fault, frames)) = task.hold(&post, instrument, &mut orders).await else { return };
@@ -110,7 +130,8 @@ impl Task {
                     match instrument.read().await {
                         Ok(samples) => {
                             refusals = 0;
-                            if !self.tell(post, samples).await {
+                            let news = instrument.news();
+                            if !self.tell(post, samples).await || !post.news(news).await {
                                 return Ok(());
                             }
                         }
@@ -146,7 +167,12 @@ impl Task {
     async fn execute(&mut self, post: &Post, instrument: &mut dyn Instrument) -> Result<(), Lost> {
         let Some(pending) = &self.pending else { return Ok(()) };
         match instrument.order(&pending.order).await {
-            Ok(obeyed) => self.answer(post, obeyed.at, obeyed.u_ns, OrderOutcome::Done).await,
+            Ok(obeyed) => {
+                // What the order has brought about is known before it counts as done.
+                post.news(instrument.news()).await;
+                let outcome = obeyed.value.map_or(OrderOutcome::Done, |value| OrderOutcome::Read { value });
+                self.answer(post, obeyed.at, obeyed.u_ns, outcome).await;
+            }
             Err(AskError::Refused(reason)) => {
                 self.answer(post, post.clock.now(), 0, OrderOutcome::Refused { reason }).await;
             }

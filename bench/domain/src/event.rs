@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::CheckRecord;
 use crate::fault::{Fault, LinkFault};
+use crate::firmware::{FirmwareLine, Images};
 use crate::identity::Identity;
 use crate::order::{Order, OrderOutcome};
 use crate::profile::{RigProfile, SafePump};
@@ -22,7 +23,8 @@ use crate::verdict::RunVerdict;
 /// The version of the events' encoding.
 ///
 /// - 1: the first.
-pub const FORMAT: u32 = 1;
+/// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
+pub const FORMAT: u32 = 2;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -268,6 +270,20 @@ pub enum EventKind {
         from: u32,
         /// The first index that is there again.
         to: u32,
+    },
+    /// Input: the board's image was read and held against the rig file's.
+    ImagesCompared {
+        /// Which instrument read it.
+        instrument: String,
+        /// What was found.
+        images: Images,
+    },
+    /// Input: the firmware has logged a line.
+    FirmwareLogged {
+        /// Which instrument heard it.
+        instrument: String,
+        /// The line.
+        line: FirmwareLine,
     },
     /// Input: an operator, or the script in his place, answered.
     Answered(Answer),

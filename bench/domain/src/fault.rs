@@ -34,6 +34,12 @@ pub enum LinkFault {
         /// How many bytes had come.
         received: usize,
     },
+    /// A debug probe, or the chip behind it, failed.
+    #[error("{why}; check the probe, its cable and the board's power")]
+    Debug {
+        /// What was to be done and what was found.
+        why: String,
+    },
     /// What came is no answer of this protocol.
     #[error("expected {expected}, but found {found}; check baud rate, parity and wiring")]
     Broken {

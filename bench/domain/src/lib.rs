@@ -6,6 +6,7 @@
 pub mod check;
 pub mod event;
 pub mod fault;
+pub mod firmware;
 pub mod identity;
 pub mod order;
 pub mod profile;
@@ -20,6 +21,7 @@ pub mod verdict;
 pub use check::{CheckRecord, Figure, Limits, Window};
 pub use event::{Event, EventKind};
 pub use fault::{Fault, LinkFault};
+pub use firmware::{FirmwareLine, Images, Place, SymbolType};
 pub use identity::{Identity, Tier};
 pub use order::{Order, OrderOutcome};
 pub use profile::RigProfile;

@@ -1,4 +1,4 @@
-//! Orders: what the bench tells the rig to do, other than the pump: valve, supply, simulated plant.
+//! Orders: what the bench tells the rig to do, other than the pump: valve, supply, debug probe, simulated plant.
 //!
 //! An order goes to an instrument by name, carries a number, and is answered once.
 
@@ -6,6 +6,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::firmware::Place;
 use crate::quantity::Voltage;
 use crate::stimulus::Stimulus;
 
@@ -39,16 +40,29 @@ pub enum Order {
         /// Whether its output is on.
         output: bool,
     },
+    /// Write the rig file's image to the board, verify it, and let it run.
+    Flash,
+    /// Reset the board and let it run.
+    Reset,
+    /// Read a place in the image's memory.
+    Peek(Place),
+    /// Write a place in the image's memory.
+    Poke {
+        /// Where.
+        place: Place,
+        /// What.
+        value: i64,
+    },
     /// Do something to the simulated plant.
     Stimulate(Stimulus),
 }
 
 impl Order {
     /// Whether it may be told again when nobody knows whether it was heard: a valve or a supply may be told twice what it
-    /// is to be, a plant would be pushed twice.
+    /// is to be, a plant would be pushed twice, and a board reset twice.
     #[must_use]
     pub const fn may_repeat(&self) -> bool {
-        !matches!(self, Self::Stimulate(_))
+        !matches!(self, Self::Stimulate(_) | Self::Reset)
     }
 }
 
@@ -60,6 +74,10 @@ impl fmt::Display for Order {
             Self::Supply { output: false, .. } => f.write_str("output off"),
             Self::Supply { voltage_v: Some(voltage), output: true } => write!(f, "{voltage}, output on"),
             Self::Supply { voltage_v: None, output: true } => f.write_str("output on"),
+            Self::Flash => f.write_str("flash the image"),
+            Self::Reset => f.write_str("reset the board"),
+            Self::Peek(place) => write!(f, "read {place}"),
+            Self::Poke { place, value } => write!(f, "write {value} to {place}"),
             Self::Stimulate(stimulus) => stimulus.fmt(f),
         }
     }
@@ -71,6 +89,11 @@ impl fmt::Display for Order {
 pub enum OrderOutcome {
     /// The instrument has taken it.
     Done,
+    /// The instrument has read this.
+    Read {
+        /// The value.
+        value: i64,
+    },
     /// The instrument will not.
     Refused {
         /// Why, in its words.

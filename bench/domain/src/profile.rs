@@ -52,6 +52,8 @@ pub enum Role {
     Climate,
     /// The supply that plays the pump's battery.
     Supply,
+    /// The debug probe on the board.
+    Probe,
     /// The simulated plant's control socket.
     Plant,
 }
@@ -70,12 +72,13 @@ impl Role {
             Self::Fluid => "fluid",
             Self::Climate => "climate",
             Self::Supply => "supply",
+            Self::Probe => "probe",
             Self::Plant => "plant",
         }
     }
 
     /// Every role, in the order in which rig files and reports name them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Pump,
         Self::Balance,
         Self::Reference,
@@ -85,6 +88,7 @@ impl Role {
         Self::Fluid,
         Self::Climate,
         Self::Supply,
+        Self::Probe,
         Self::Plant,
     ];
 }

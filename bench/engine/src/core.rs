@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::event::Phase;
 use domain::order::Order;
 use domain::pump::{PumpLogEntry, PumpLogged, PumpOutcome, PumpRequest};
-use domain::{Event, EventKind, RigProfile, RunTime};
+use domain::{Event, EventKind, Images, RigProfile, RunTime};
 use measure::Ledger;
 use scenario::{Plan, StepKind};
 
@@ -27,6 +27,10 @@ pub(crate) struct Core {
     pub(crate) dose_base: u64,
     /// When the pump's link was last away or came back.
     pub(crate) pump_deaf_at: Option<RunTime>,
+    /// When the debug probe was last away or came back.
+    pub(crate) probe_deaf_at: Option<RunTime>,
+    /// The board's image as it was last held against the rig file's.
+    pub(crate) images: Option<Images>,
     /// The index of the step under way, or of the last one.
     pub(crate) step: usize,
     /// When it began.
@@ -36,8 +40,8 @@ pub(crate) struct Core {
     pump_clock: Option<(RunTime, u64, u64)>,
     /// Until when a step allows the pump to be silent.
     pub(crate) silent_until: RunTime,
-    /// What came while a step before the one that expects it was acting: that step's index, and the log entry.
-    pub(crate) early: Vec<(usize, PumpLogEntry)>,
+    /// The indices of steps whose alarm, reset or line came while a step before them was acting.
+    pub(crate) early: Vec<usize>,
     commands: u32,
     orders: u32,
     doses: u64,
@@ -53,6 +57,8 @@ impl Core {
             decisions: Vec::new(),
             dose_base: 0,
             pump_deaf_at: None,
+            probe_deaf_at: None,
+            images: None,
             step: 0,
             entered: RunTime::ZERO,
             pump_clock: None,
@@ -113,13 +119,18 @@ impl Core {
         }
     }
 
-    /// Whether an entry of the pump's log can have happened since the step under way began. What the pump's clock does
-    /// not tell, such as a reset, may have.
-    fn is_since_entered(&self, entry: &PumpLogEntry) -> bool {
-        let booted = matches!(entry.what, PumpLogged::Booted { .. });
-        let Some((at, clock_us, u_ns)) = self.pump_clock.filter(|_| !booted) else { return true };
+    /// Whether an entry of the pump's log, or a line of its firmware's, can have happened since the step under way began.
+    /// What the pump's clock does not tell, such as a reset, may have.
+    fn is_since_entered(&self, kind: &EventKind) -> bool {
+        let stamp_us = match kind {
+            EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => None,
+            EventKind::PumpLogged(entry) => Some(entry.pump_us),
+            EventKind::FirmwareLogged { line, .. } => line.stamp_us(),
+            _ => return false,
+        };
+        let Some(((at, clock_us, u_ns), stamp_us)) = self.pump_clock.zip(stamp_us) else { return true };
         let us = |us: u64| i128::from(us) * 1000;
-        let happened_ns = i128::from(at.ns()) + us(entry.pump_us) - us(clock_us);
+        let happened_ns = i128::from(at.ns()) + us(stamp_us) - us(clock_us);
         let drift_ns = (happened_ns - i128::from(at.ns())).abs() / CLOCK_DRIFT;
         happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.entered.ns())
     }
@@ -127,15 +138,14 @@ impl Core {
     /// An alarm or a reset that happens while a step may cause it, and that an `expect` from `index` on waits for: it is
     /// kept for that one. Another stimulus in between would be its cause instead, so nothing is looked at beyond.
     pub(crate) fn expected_soon(&mut self, index: usize, event: &Event) -> bool {
-        let EventKind::PumpLogged(entry) = &event.kind else { return false };
-        if !self.is_since_entered(entry) {
+        if !self.is_since_entered(&event.kind) {
             return false;
         }
         let plan = Arc::clone(&self.plan);
         for (number, step) in plan.steps.iter().enumerate().skip(index) {
             let StepKind::Expect(expect) = &step.kind else { break };
-            if expect.what.meets(entry) && !self.early.iter().any(|(taken, _)| *taken == number) {
-                self.early.push((number, entry.clone()));
+            if expect.what.meets(&event.kind) && !self.early.contains(&number) {
+                self.early.push(number);
                 return true;
             }
         }

@@ -192,6 +192,7 @@ impl Engine {
                     self.guarded(ending, check);
                 }
             }
+            EventKind::ImagesCompared { instrument, images } => self.compared(instrument, images),
             EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
             EventKind::PumpLogGap { from, to } => self.alarms.gap(*from, *to),
             EventKind::StopAsked { cause } => self.end(Ending::Asked(cause.clone())),
@@ -257,7 +258,8 @@ impl Engine {
     /// The station is ready: preconditions, then the opening weighing.
     fn begin(&mut self) -> State {
         self.ready = true;
-        let wanted = Wanted { device: self.device_expected.as_deref(), ends_on: &self.ends_on };
+        let images = self.core.images.as_ref().filter(|_| !self.core.plan.flashes());
+        let wanted = Wanted { device: self.device_expected.as_deref(), ends_on: &self.ends_on, images };
         let unmet = preconditions::unmet(&self.core.profile, &self.instruments, &self.active_alarms, wanted);
         if let Some(why) = unmet {
             return self.stop(Ending::NotRun(why));

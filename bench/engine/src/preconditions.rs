@@ -2,8 +2,8 @@
 //!
 //! Held against what the instruments have said of themselves when the rig is ready.
 
-use domain::RigProfile;
 use domain::profile::Role;
+use domain::{Images, RigProfile};
 
 use crate::instruments::Instruments;
 
@@ -14,6 +14,16 @@ pub(crate) struct Wanted<'a> {
     pub(crate) device: Option<&'a str>,
     /// The day on which the run is planned to end.
     pub(crate) ends_on: &'a str,
+    /// The image on the board held against the rig file's, if a probe has read it and the run does not flash it.
+    pub(crate) images: Option<&'a Images>,
+}
+
+/// That the board holds another image than the rig file's, as a sentence.
+pub(crate) fn other_image(images: &Images) -> String {
+    format!(
+        "expected the rig file's image (sha256 {}) on the board, but found another one ({}); flash it, or name the right one",
+        images.file_sha256, images.board_sha256
+    )
 }
 
 /// The first precondition that is not met, as a sentence.
@@ -36,6 +46,9 @@ pub(crate) fn unmet(
                 "expected the device with serial number {expected}, but found {found}; connect the right one"
             ));
         }
+    }
+    if let Some(images) = wanted.images.filter(|images| !images.agree()) {
+        return Some(other_image(images));
     }
     profile.instruments.iter().find_map(|i| {
         let calibration = i.calibration.as_ref()?;

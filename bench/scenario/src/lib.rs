@@ -14,8 +14,8 @@ pub mod steps;
 
 pub use document::{Assignment, Document, SCENARIO, VARIANTS_MAX};
 pub use plan::{
-    Bolus, Check, Else, Expect, Expected, Guard, GuardElse, Hold, Operator, Patient, Plan, Press, Refill, Step,
-    StepKind, Stimulate, Supply, Therapy, Valve, Weighing,
+    Bolus, Check, Else, Expect, Expected, Guard, GuardElse, Hold, Operator, Patient, Peek, Plan, Press, Probe, Refill,
+    Step, StepKind, Stimulate, Supply, Therapy, Valve, Weighing,
 };
 pub use reference::{schema, step_reference};
 pub use resolve::{DEVICE_ANSWERS, NO_UNEXPECTED_ALARM, resolve};

@@ -6,8 +6,10 @@ use core::time::Duration;
 
 use domain::check::CheckHead;
 use domain::event::{PromptEntry, Protocol};
-use domain::pump::{FlexStep, PumpLogEntry, PumpLogged};
-use domain::{Figure, FlowRate, Limits, MassRate, Stimulus, Voltage, Volume};
+use domain::firmware::Place;
+use domain::profile::Role;
+use domain::pump::{FlexStep, PumpLogged};
+use domain::{EventKind, Figure, FlowRate, Limits, MassRate, Order, Stimulus, Voltage, Volume};
 
 /// A scenario, resolved against a rig's station.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether the board is flashed: then it may hold another image at first.
+    #[must_use]
+    pub fn flashes(&self) -> bool {
+        self.steps.iter().any(|s| matches!(&s.kind, StepKind::Probe(Probe { order: Order::Flash, .. })))
+    }
+
     /// The least time that the plan takes: holds, boluses and weighings, without waiting for people or alarms.
     #[must_use]
     pub fn duration(&self) -> Duration {
@@ -80,6 +88,8 @@ impl Step {
             | StepKind::Expect(_)
             | StepKind::Operator(_)
             | StepKind::Patient(_)
+            | StepKind::Peek(_)
+            | StepKind::Probe(_)
             | StepKind::Refill(_)
             | StepKind::Stimulate(_)
             | StepKind::Stop
@@ -101,14 +111,18 @@ pub enum StepKind {
     Bolus(Bolus),
     /// Settle a figure after the closing weighing.
     Check(Check),
-    /// Wait for an alarm or a reset.
+    /// Wait for an alarm, a reset or a line of the firmware's log.
     Expect(Expect),
     /// Ask a person.
     Operator(Operator),
     /// Set what the patient may give himself.
     Patient(Patient),
+    /// Read a place in the board's memory.
+    Peek(Peek),
     /// Press the patient's button.
     Press(Press),
+    /// Do something to the board by its debug probe.
+    Probe(Probe),
     /// Tell the pump what its reservoir holds.
     Refill(Refill),
     /// Do something to the simulated plant.
@@ -168,6 +182,30 @@ pub struct Refill {
     pub volume: Volume,
     /// Below what it is low.
     pub low: Volume,
+}
+
+/// Do something to the board by its debug probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// The probe's name in the rig file.
+    pub instrument: String,
+    /// What: flash, reset or poke.
+    pub order: Order,
+    /// For how long the pump may be silent because of it.
+    pub silent: Duration,
+}
+
+/// Read a place in the board's memory, and hold it against its limits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Peek {
+    /// Its name and its reason.
+    pub head: CheckHead,
+    /// The probe's name in the rig file.
+    pub instrument: String,
+    /// Where.
+    pub place: Place,
+    /// The limits of the value.
+    pub limits: Limits,
 }
 
 /// Do something to the simulated plant.
@@ -243,6 +281,8 @@ pub enum Expected {
     Alarm(String),
     /// A reset, by its cause.
     Reset(String),
+    /// A line of the firmware's log, by a part of its text.
+    Log(String),
 }
 
 impl Expected {
@@ -252,16 +292,31 @@ impl Expected {
         match self {
             Self::Alarm(alarm) => format!("the alarm '{alarm}'"),
             Self::Reset(cause) => format!("a reset ({cause})"),
+            Self::Log(text) => format!("'{text}' in the firmware's log"),
         }
     }
 
-    /// Whether a log entry is it.
+    /// Whether an event is it.
     #[must_use]
-    pub fn meets(&self, entry: &PumpLogEntry) -> bool {
-        match (self, &entry.what) {
-            (Self::Alarm(expected), PumpLogged::AlarmRaised { alarm }) => expected == alarm,
-            (Self::Reset(expected), PumpLogged::Booted { cause }) => expected == cause,
+    pub fn meets(&self, event: &EventKind) -> bool {
+        match (self, event) {
+            (Self::Log(expected), EventKind::FirmwareLogged { line, .. }) => line.text.contains(expected),
+            (Self::Alarm(expected), EventKind::PumpLogged(entry)) => {
+                matches!(&entry.what, PumpLogged::AlarmRaised { alarm } if alarm == expected)
+            }
+            (Self::Reset(expected), EventKind::PumpLogged(entry)) => {
+                matches!(&entry.what, PumpLogged::Booted { cause } if cause == expected)
+            }
             _ => false,
+        }
+    }
+
+    /// Who hears of it.
+    #[must_use]
+    pub const fn heard_by(&self) -> Role {
+        match self {
+            Self::Alarm(_) | Self::Reset(_) => Role::Pump,
+            Self::Log(_) => Role::Probe,
         }
     }
 }

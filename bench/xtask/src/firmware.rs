@@ -13,6 +13,8 @@ use crate::process;
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "binutils-arm-none-eabi"];
+/// How probe-rs is told of the emulated chip.
+const DESCRIPTION: &str = "fixtures/probe/chips/mps2-an386.yaml";
 /// The image's crates that lie in the clone.
 const OURS: [&str; 3] = ["wire", "logic", "pump_board"];
 /// Tells xtask that cargo calls it in the compiler's place.
@@ -70,6 +72,11 @@ fn build(root: &Path) -> Result<PathBuf, Failure> {
     let built = folder.join(TARGET).join("release/pump-board");
     fs::copy(&built, &image)
         .map_err(|error| Failure::new(format!("expected the image at {}, but found: {error}", built.display())))?;
+    // What the rig files of the library look for beside the image.
+    let description = root.join(DESCRIPTION);
+    fs::copy(&description, folder.join("mps2-an386.yaml")).map_err(|error| {
+        Failure::new(format!("expected the chip's description at {}, but found: {error}", description.display()))
+    })?;
     Ok(image)
 }
 

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::commands::probe;
 use crate::output::say;
 use crate::{Failure, load, runs};
 
@@ -27,6 +28,8 @@ enum What {
     Instruments,
     /// The serial ports of this machine
     Ports,
+    /// The debug probes of this machine
+    Probes,
     /// The runs under --runs
     Runs,
 }
@@ -37,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         What::Rigs => rigs()?,
         What::Instruments => drivers::DRIVERS.iter().map(|d| (d.name.to_owned(), d.summary.to_owned())).collect(),
         What::Ports => ports()?,
+        What::Probes => probe::list()?,
         What::Runs => runs::all(&args.runs).iter().map(|folder| run_line(folder)).collect(),
     };
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);

@@ -5,6 +5,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod list;
+pub(crate) mod probe;
 pub(crate) mod report;
 pub(crate) mod rig;
 pub(crate) mod run;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ::rig::serve::Served;
 
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::signals::Signals;
 use crate::{Failure, load};
 
@@ -29,13 +29,16 @@ enum Command {
         /// The seed of everything random
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Serve until standard input is closed, too: by whoever started this, however that ends
+        #[arg(long, hide = true)]
+        while_stdin_is_open: bool,
     },
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let Command::Serve { rig, out, seed } = &args.command;
+    let Command::Serve { rig, out, seed, while_stdin_is_open } = &args.command;
     let source = load::rig_source(rig)?;
-    let file = load::rig(&source)?;
+    let file = load::whole_rig(&source)?;
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let (out, temporary) = match out {
         Some(out) => {
@@ -53,19 +56,26 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     };
     let broken = |e: std::io::Error| Failure::bench(format!("the rig cannot be served: {e}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
-    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
+    let closed = stop.clone();
     std::thread::spawn(move || {
         signals.wait();
-        let _gone = stop.send(());
+        stop.blocking_send(()).unwrap_or_default();
     });
+    if *while_stdin_is_open {
+        std::thread::spawn(move || {
+            drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+            closed.blocking_send(()).unwrap_or_default();
+        });
+    }
     let result = runtime.block_on(async {
         let served = Served::open(&source, &file, *seed, &out).await?;
         let path = out.canonicalize()?;
-        let serving = tokio::spawn(served.run());
+        let serving = tokio::spawn(served.run(|line| tell!("{line}")));
         say!("{}", path.display());
         tokio::select! {
             ended = serving => ended.map_err(std::io::Error::other)?,
-            _ = stopped => Ok(()),
+            _ = stopped.recv() => Ok(()),
         }
     });
     drop(runtime);

@@ -14,7 +14,9 @@ use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
 
+use crate::commands::probe;
 use crate::output::{say, tell};
+use crate::served::ServedRig;
 use crate::signals::Signals;
 use crate::terminal::Display;
 use crate::{BENCH_ERROR, Failure, load};
@@ -67,8 +69,17 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         // Yesterday's green must not stand where today's results are looked for.
         drop(std::fs::remove_file(junit));
     }
-    let rig = load::rig(&load::rig_source(&args.rig)?)?;
-    let requests = requests(args, &rig)?;
+    let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
+    let mut requests = requests(args, &rig)?;
+    let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.seed)?) } else { None };
+    if let Some(served) = &served {
+        // The plans hold for the served rig as well: it is the same but for its ports.
+        let station = served.file.station(args.station.as_deref()).map_err(Failure::bench)?;
+        for request in &mut requests {
+            request.station = station.clone();
+            request.rig_yaml = served.file.resolved_yaml().to_owned();
+        }
+    }
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
@@ -93,6 +104,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         safe &= finished.safe;
         codes.push(conclude(args, &finished));
     }
+    drop(served);
     let unfinished =
         Signals::stopped().then(|| format!("stopped by a signal after {} of {planned} runs", folders.len()));
     if let Some(Err(why)) = args.junit.as_ref().map(|path| write_junit(path, &folders, unfinished.as_deref())) {
@@ -117,6 +129,11 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
                 problems.push_str(&format!(
                     "error: {scenario}: expected a check in a run for verification, but found none\n"
                 ));
+            }
+            Ok(plans)
+                if let Some(Err(why)) = plans.iter().map(|plan| probe::wanted(plan, station)).find(Result::is_err) =>
+            {
+                problems.push_str(&format!("error: {scenario}: {why}\n"));
             }
             Ok(plans) => requests.extend(plans.into_iter().map(|plan| Request {
                 scenario: scenario.clone(),

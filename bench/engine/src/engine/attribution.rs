@@ -6,10 +6,11 @@
 
 use domain::check::CheckRecord;
 use domain::profile::Role;
-use domain::{Event, EventKind};
+use domain::{Event, EventKind, Fault, Images};
 
 use super::{Engine, State};
 use crate::ending::Ending;
+use crate::preconditions::other_image;
 
 impl Engine {
     /// A guard was broken. What fails the device waits until the valve has been read as well: one that moves by itself
@@ -59,7 +60,20 @@ impl Engine {
         if pump {
             self.core.pump_deaf_at = Some(self.core.now);
         }
+        if self.core.profile.fills(instrument, Role::Probe) {
+            self.core.probe_deaf_at = Some(self.core.now);
+        }
         pump
+    }
+
+    /// The board's image was read. One that becomes another while the run goes on, though nothing flashes it, is not the
+    /// device that the run began with.
+    pub(super) fn compared(&mut self, instrument: &str, images: &Images) {
+        self.core.images = Some(images.clone());
+        if self.ready && !images.agree() && !self.core.plan.flashes() {
+            let what = other_image(images);
+            self.end(Ending::Broken(Fault::Instrument { instrument: instrument.to_owned(), what }));
+        }
     }
 
     /// An alarm or a reset that no step has claimed ends the run, wherever it stands.

@@ -1,6 +1,6 @@
-//! `expect`: an alarm must be in the pump's log in time; decided in the moment.
+//! `expect`: an alarm or a reset must be in the pump's log, or a line in the firmware's, in time; decided in the moment.
 //!
-//! The log is read at each poll, so the alarm came some time within the poll before: a rectangle of that width.
+//! The logs are read at each poll, so it came some time within the poll before: a rectangle of that width.
 
 use core::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) struct State {
 }
 
 pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
-    let poll = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |p| p.poll);
+    let poll = core.profile.by_role(expect.what.heard_by()).map_or(Duration::ZERO, |p| p.poll);
     let state = State {
         head: expect.head.clone(),
         what: expect.what.clone(),
@@ -41,7 +41,7 @@ pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
         until: core.now + expect.within + poll * 2,
     };
     // It came while a step right before this one was acting: never too late, but perhaps too early.
-    if core.early.iter().any(|(step, _)| *step == core.step) {
+    if core.early.contains(&core.step) {
         let premature = state.limits.low.is_some();
         let verdict = if premature { CheckVerdict::Fail } else { CheckVerdict::Pass };
         let reason = premature.then(|| format!("{} came before it could be expected", state.what.shown()));
@@ -52,9 +52,7 @@ pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
 }
 
 pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
-    if let EventKind::PumpLogged(entry) = &event.kind
-        && state.what.meets(entry)
-    {
+    if state.what.meets(&event.kind) {
         let half = state.poll.as_secs_f64() / 2.0;
         let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
         let limit = state.within.as_secs_f64();
@@ -80,7 +78,8 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
     let mut reason =
         format!("expected {} within {}, but it did not come", state.what.shown(), time::span(state.within));
     if deaf(&state, core) {
-        reason.push_str("; the pump's link was away meanwhile, so it may have");
+        let role = state.what.heard_by().name();
+        reason.push_str(&format!("; the {role}'s link was away meanwhile, so it may have"));
         decide(&state, CheckVerdict::Inconclusive, None, Some(reason), core);
         return (Flow::Done, false);
     }
@@ -88,9 +87,10 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
     (Flow::End(Ending::Failed(reason)), false)
 }
 
-/// Whether the pump's link was away at any time since the step began.
+/// Whether the link of who hears of it was away at any time since the step began.
 fn deaf(state: &State, core: &Core) -> bool {
-    core.pump_deaf_at.is_some_and(|at| at >= state.since)
+    let deaf_at = if state.what.heard_by() == Role::Pump { core.pump_deaf_at } else { core.probe_deaf_at };
+    deaf_at.is_some_and(|at| at >= state.since)
 }
 
 fn decide(state: &State, verdict: CheckVerdict, value: Option<f64>, reason: Option<String>, core: &mut Core) {

@@ -12,6 +12,7 @@ mod hold;
 mod operator;
 mod order;
 mod press;
+mod probe;
 mod pump;
 mod stimulate;
 mod supply;
@@ -33,6 +34,7 @@ pub(crate) enum Active {
     Operator(operator::State),
     Stimulate(stimulate::State),
     Press(Box<press::State>),
+    Probe(Box<probe::State>),
     Supply(supply::State),
     ChangeDose(change_dose::State),
     Valve(Box<valve::State>),
@@ -61,6 +63,8 @@ pub(crate) fn enter(step: &Step, core: &mut Core) -> Flow {
         StepKind::Stimulate(stimulate) => stimulate::enter(stimulate, core),
         StepKind::Supply(supply) => supply::enter(supply, core),
         StepKind::Valve(valve) => valve::enter(valve, &step.name, core),
+        StepKind::Probe(probe) => probe::enter(probe, core),
+        StepKind::Peek(peek) => probe::enter_peek(peek, core),
         StepKind::Hold(hold) => hold::enter(hold, &step.name, core),
         StepKind::Bolus(bolus) => bolus::enter(bolus, &step.name, core),
         StepKind::Check(_) => check::enter(),
@@ -79,6 +83,7 @@ pub(crate) fn apply(active: Active, event: &Event, core: &mut Core) -> (Flow, bo
         Active::Operator(state) => (operator::apply(state, event, core), false),
         Active::Stimulate(state) => (stimulate::apply(state, event), false),
         Active::Press(state) => (press::apply(*state, event, core), false),
+        Active::Probe(state) => (probe::apply(*state, event, core), false),
         Active::Supply(state) => (supply::apply(state, event, core), false),
         Active::ChangeDose(state) => (change_dose::apply(state, event, core), false),
         Active::Valve(state) => (valve::apply(*state, event, core), false),
@@ -96,6 +101,7 @@ pub(crate) fn may_cause(active: &Active) -> bool {
         | Active::Supply(_)
         | Active::Bolus(_)
         | Active::Press(_)
+        | Active::Probe(_)
         | Active::Pump(_)
         | Active::Stimulate(_)
         | Active::ChangeDose(_) => true,
@@ -105,7 +111,7 @@ pub(crate) fn may_cause(active: &Active) -> bool {
 /// When a step wants to be woken at the latest.
 pub(crate) fn due(active: &Active) -> Option<RunTime> {
     match active {
-        Active::Pump(_) | Active::Stimulate(_) | Active::ChangeDose(_) => None,
+        Active::Pump(_) | Active::Stimulate(_) | Active::ChangeDose(_) | Active::Probe(_) => None,
         Active::Press(state) => state.due(),
         Active::Supply(state) => Some(state.until),
         Active::Valve(state) => Some(state.until),

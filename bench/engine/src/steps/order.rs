@@ -22,8 +22,13 @@ pub(super) struct Pending {
 pub(super) enum Answer {
     /// Nothing.
     Pending,
-    /// It was carried out, at that moment.
-    Done(RunTime),
+    /// It was carried out.
+    Done {
+        /// When.
+        at: RunTime,
+        /// What was read, if it was an order to read.
+        read: Option<i64>,
+    },
     /// It was not, or nobody knows.
     Failed(Ending),
 }
@@ -43,7 +48,8 @@ impl Pending {
             Answer::Failed(Ending::Broken(Fault::Instrument { instrument: self.instrument.clone(), what }))
         };
         match outcome {
-            OrderOutcome::Done => Answer::Done(*at_ns),
+            OrderOutcome::Done => Answer::Done { at: *at_ns, read: None },
+            OrderOutcome::Read { value } => Answer::Done { at: *at_ns, read: Some(*value) },
             OrderOutcome::Refused { reason } => failed(format!("it refused '{}': {reason}", self.what)),
             OrderOutcome::Unanswered { reason } => {
                 failed(format!("nobody knows whether it did '{}': {reason}; look at it before the next run", self.what))

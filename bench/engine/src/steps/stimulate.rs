@@ -22,7 +22,7 @@ pub(super) fn enter(stimulate: &Stimulate, core: &mut Core) -> Flow {
 pub(super) fn apply(state: State, event: &Event) -> Flow {
     match state.0.answer(event) {
         Answer::Pending => Flow::Stay(Active::Stimulate(state)),
-        Answer::Done(_) => Flow::Done,
+        Answer::Done { .. } => Flow::Done,
         Answer::Failed(ending) => Flow::End(ending),
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn apply(mut state: State, event: &Event, core: &Core) -> Flow {
     if let Some(pending) = &state.pending {
         match pending.answer(event) {
             Answer::Pending => {}
-            Answer::Done(at) => {
+            Answer::Done { at, .. } => {
                 state.since = at;
                 state.pending = None;
             }

@@ -73,7 +73,7 @@ pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> Flow {
     match &state.wait {
         Wait::Answer(pending) => match pending.answer(event) {
             Answer::Pending => {}
-            Answer::Done(at) => state.wait = Wait::Position(at),
+            Answer::Done { at, .. } => state.wait = Wait::Position(at),
             Answer::Failed(ending) => return Flow::End(ending),
         },
         Wait::Position(since) => {

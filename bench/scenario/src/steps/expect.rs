@@ -1,9 +1,10 @@
-//! `expect`: an alarm or a reset must come in time.
+//! `expect`: an alarm, a reset or a line of the firmware's log must come in time.
 //!
 //! Only alarms that the bench knows by name can be expected: a typing error must not become a failed device.
 
 use core::time::Duration;
 
+use domain::profile::Role;
 use domain::{Dimension, time};
 use text::{Field, Kind, Variant, View};
 
@@ -17,6 +18,7 @@ pub(super) const SPEC: StepSpec = StepSpec {
         kind: Kind::Map(&[
             Field::optional("alarm", Kind::Word(domain::pump::ALARMS), "which alarm must come"),
             Field::optional("reset", Kind::Word(domain::pump::RESETS), "from which cause the board must be reset"),
+            Field::optional("log", Kind::Text, "a part of the line that the firmware must log, by a debug probe"),
             Field::optional(
                 "within",
                 Kind::Quantity(Dimension::Time),
@@ -36,7 +38,7 @@ pub(super) const SPEC: StepSpec = StepSpec {
             REQUIREMENT,
             NAME,
         ]),
-        doc: "wait for an alarm or a reset; that it comes in time is a check of its own",
+        doc: "wait for an alarm, a reset or a line of the firmware's log; that it comes in time is a check of its own",
     },
     example: "- expect: {alarm: motor stall, within: 5 min, because: risk file RM-004}",
     lower,
@@ -45,12 +47,17 @@ pub(super) const SPEC: StepSpec = StepSpec {
 fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let step = context.step_name(view, "expect");
     context.named.push(Named::instant(&step));
-    let what = match (view.text("alarm"), view.text("reset")) {
-        (Some(alarm), None) => Expected::Alarm(alarm.to_owned()),
-        (None, Some(cause)) => Expected::Reset(cause.to_owned()),
-        (found, _) => {
-            let found = if found.is_some() { "both" } else { "neither" };
-            context.problems.push(view.pos(), format!("expect: expected 'alarm' or 'reset', but found {found}"));
+    let what = match (view.text("alarm"), view.text("reset"), view.text("log")) {
+        (Some(alarm), None, None) => Expected::Alarm(alarm.to_owned()),
+        (None, Some(cause), None) => Expected::Reset(cause.to_owned()),
+        (None, None, Some(text)) if !text.is_empty() => {
+            context.instrument(view.pos_of("log"), Role::Probe)?;
+            Expected::Log(text.to_owned())
+        }
+        (alarm, reset, log) => {
+            let found = [alarm, reset, log].into_iter().flatten().count();
+            let message = format!("expect: expected exactly one of 'alarm', 'reset' and 'log', but found {found}");
+            context.problems.push(view.pos(), message);
             return None;
         }
     };
@@ -65,6 +72,7 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let called = match &what {
         Expected::Alarm(alarm) => format!("alarm {alarm}"),
         Expected::Reset(cause) => format!("reset by {cause}"),
+        Expected::Log(text) => format!("log {text}"),
     };
     let name = view.text("name").map_or(called, str::to_owned);
     let head = context.check_head(view, &step, name);

@@ -9,6 +9,7 @@ mod hold;
 mod operator;
 mod patient;
 mod press;
+mod probe;
 mod refill;
 mod start;
 mod stimulate;
@@ -46,6 +47,10 @@ pub const REGISTRY: &[StepSpec] = &[
     supply::SPEC,
     stimulate::SPEC,
     check::SPEC,
+    probe::FLASH,
+    probe::RESET,
+    probe::POKE,
+    probe::PEEK,
     expect::SPEC,
     operator::SPEC,
     stop::SPEC,

@@ -21,10 +21,9 @@ domain <- record
 record, measure <- reports
 domain, wire <- drivers
 domain, wire, logic <- sim
-text, drivers, sim <- rig
+text, drivers, sim, vprobe <- rig
 scenario, engine, record, rig <- daemon
-daemon, reports <- cli
-probe, vprobe
+daemon, reports, probe <- cli
 ";
 
 /// Crates whose package is not called as in the list: (list, package).

@@ -119,7 +119,7 @@ impl Bench<'_> {
 
     /// Switches a fault of the instrument on or off.
     fn switch(&self, fault: &str, on: bool) -> Result<(), Failure> {
-        let device = self.binding.device();
+        let device = self.binding.device().unwrap_or_default();
         let line = format!("{}\n", json!({"fault": {"device": device, "fault": fault, "on": on}}));
         let say = || {
             let mut stream = UnixStream::connect(self.plant)?;

@@ -1,0 +1,96 @@
+//! `flash`, `reset`, `poke`: an order for the debug probe; and `peek`, whose value is held against its limits in the moment.
+//!
+//! From the order on the pump may be silent for as long as the step says. A board that does not hold the rig file's image
+//! after it was flashed is the bench's fault.
+
+use domain::check::{CheckHead, CheckRecord, Limits};
+use domain::fault::Fault;
+use domain::firmware::Place;
+use domain::order::Order;
+use domain::{CheckVerdict, Event, EventKind, Images};
+use scenario::{Peek, Probe};
+
+use crate::core::Core;
+use crate::ending::Ending;
+use crate::steps::order::{Answer, Pending};
+use crate::steps::{Active, Flow};
+
+/// Waiting for the probe.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pending: Pending,
+    then: Then,
+}
+
+#[derive(Debug, Clone)]
+enum Then {
+    Go,
+    Agree { instrument: String },
+    Judge { head: CheckHead, place: Place, limits: Limits },
+}
+
+pub(super) fn enter(probe: &Probe, core: &mut Core) -> Flow {
+    core.silent_until = core.silent_until.max(core.now + probe.silent);
+    let pending = Pending::send(&probe.instrument, probe.order.clone(), core);
+    let then = match probe.order {
+        Order::Flash => Then::Agree { instrument: probe.instrument.clone() },
+        _ => Then::Go,
+    };
+    Flow::Stay(Active::Probe(Box::new(State { pending, then })))
+}
+
+pub(super) fn enter_peek(peek: &Peek, core: &mut Core) -> Flow {
+    let pending = Pending::send(&peek.instrument, Order::Peek(peek.place.clone()), core);
+    let then = Then::Judge { head: peek.head.clone(), place: peek.place.clone(), limits: peek.limits };
+    Flow::Stay(Active::Probe(Box::new(State { pending, then })))
+}
+
+pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
+    match (state.pending.answer(event), &state.then) {
+        (Answer::Pending, _) => Flow::Stay(Active::Probe(Box::new(state))),
+        (Answer::Failed(ending), _) => Flow::End(ending),
+        (Answer::Done { .. }, Then::Agree { instrument }) if !core.images.as_ref().is_some_and(Images::agree) => {
+            let what =
+                "expected the board to hold the rig file's image after it was flashed, but it does not; flash it again";
+            let fault = Fault::Instrument { instrument: instrument.clone(), what: what.to_owned() };
+            Flow::End(Ending::Broken(fault))
+        }
+        (Answer::Done { read: Some(value), .. }, Then::Judge { head, place, limits }) => {
+            judge(value, head, place, *limits, core)
+        }
+        (Answer::Done { .. }, _) => Flow::Done,
+    }
+}
+
+/// A value in memory is exact: it is within its limits, or not.
+fn judge(value: i64, head: &CheckHead, place: &Place, limits: Limits, core: &mut Core) -> Flow {
+    // Whole numbers of 32 bits are exact.
+    let number = value as f64;
+    let within = limits.low.is_none_or(|low| number >= low) && limits.high.is_none_or(|high| number <= high);
+    let reason = (!within).then(|| {
+        let wanted = match (limits.low, limits.high) {
+            (Some(low), Some(high)) if low == high => format!("{low}"),
+            (Some(low), Some(high)) => format!("{low} to {high}"),
+            (Some(low), None) => format!("at least {low}"),
+            (None, high) => format!("at most {}", high.unwrap_or(f64::INFINITY)),
+        };
+        format!("expected {wanted} in {place}, but found {value}")
+    });
+    let record = CheckRecord {
+        head: head.clone(),
+        verdict: if within { CheckVerdict::Pass } else { CheckVerdict::Fail },
+        value: Some(number),
+        unit: "1".to_owned(),
+        expanded_uncertainty: Some(0.0),
+        coverage_factor: None,
+        limits,
+        reason: reason.clone(),
+        figure: None,
+        notes: Vec::new(),
+    };
+    core.decide(EventKind::CheckDecided(Box::new(record)));
+    match reason {
+        Some(reason) => Flow::End(Ending::Failed(reason)),
+        None => Flow::Done,
+    }
+}
