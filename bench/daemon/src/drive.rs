@@ -227,7 +227,7 @@ impl Loop {
         }
         let log_from = self.pump_seen.then(|| self.log_next.load(Ordering::Relaxed));
         let station = &self.job.request.station;
-        let Some(mut order) = SafeStop::of(station, &self.bound.connectors, log_from) else { return };
+        let Some(mut order) = SafeStop::of(station, &self.bound.connectors, log_from, &self.job.folder) else { return };
         if self.contended {
             order = order.held_by_another();
         }

@@ -2,7 +2,7 @@
 //!
 //! Whatever happens on that thread, a panic included, the station is made safe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::thread;
 use std::time::Instant;
@@ -162,7 +162,7 @@ impl Job {
         match result {
             Ok(finished) => finished,
             Err(_) => {
-                let how = after_panic(&station, seed);
+                let how = after_panic(&station, seed, &folder);
                 broken(format!("the run panicked, please report it with the record; {how}"), folder)
             }
         }
@@ -170,7 +170,7 @@ impl Job {
 }
 
 /// Makes a station safe after a panic, with a runtime and connections of its own. What was done, as a sentence.
-fn after_panic(station: &rig::Station, seed: u64) -> String {
+fn after_panic(station: &rig::Station, seed: u64, folder: &Path) -> String {
     let real = |b: &rig::Binding| b.role == Role::Pump && b.port != rig::Port::Simulated;
     if !station.bindings.iter().any(real) {
         return "the simulated pump ended with the run".to_owned();
@@ -180,7 +180,7 @@ fn after_panic(station: &rig::Station, seed: u64) -> String {
     };
     let done = runtime.block_on(async {
         let bound = station.bind(seed);
-        let order = SafeStop::of(station, &bound.connectors, None)?;
+        let order = SafeStop::of(station, &bound.connectors, None, folder)?;
         Some(safe_stop::execute(&order.after_panic(), RunClock::new()).await)
     });
     let Some((report, _)) = done else { return "the station has no pump to be made safe".to_owned() };

@@ -1,9 +1,10 @@
 //! The safe stop: data carried out over a connection of its own, without engine, plan or anything else of the run.
 //!
-//! Evidence first, bounded: the pump's log is read before anything is commanded.
+//! Evidence first, bounded: the board's memory and the pump's log are read before anything is commanded.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use domain::Order;
@@ -17,10 +18,12 @@ use drivers::{Connect, Instrument, RunClock, Sample, Settings, Setup};
 use rig::Station;
 use tokio::time::{Instant, timeout, timeout_at};
 
+mod evidence;
+
+use evidence::{Evidence, Memory};
+
 /// The time between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
-/// The bound on reading the log first.
-const EVIDENCE: Duration = Duration::from_secs(1);
 
 /// What has to be known to make a station safe: data and ports, nothing of the run.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub(crate) struct SafeStop {
     settings: Settings,
     valve: Option<Target>,
     supply: Option<Target>,
+    /// The board's memory is read into the run's folder, if a debug probe reaches it.
+    memory: Option<Memory>,
     /// From which entry on the pump's log has not been read; what it held before the run is no evidence of it.
     log_from: Option<u32>,
     /// Whether the pump ever answered; if not, one attempt is enough to say so.
@@ -46,11 +51,12 @@ struct Target {
 
 impl SafeStop {
     /// The safe stop of a station over its ports; none if it has no pump. `log_from` is how far the pump's log was
-    /// read, if the pump was ever there.
+    /// read, if the pump was ever there; what the board's memory holds is left in `folder`.
     pub(crate) fn of(
         station: &Station,
         connectors: &BTreeMap<String, Arc<dyn Connect>>,
         log_from: Option<u32>,
+        folder: &Path,
     ) -> Option<Self> {
         let binding = |role| station.bindings.iter().find(|b| b.role == role);
         let target = |role| {
@@ -65,31 +71,22 @@ impl SafeStop {
             settings: pump.setup.settings,
             valve: target(Role::Valve).filter(|_| safe.valve_open),
             supply: target(Role::Supply).filter(|_| safe.supply_v.is_some() || safe.supply_off),
+            memory: target(Role::Probe).map(|probe| Memory { probe, folder: folder.to_owned() }),
             log_from,
             attached: log_from.is_some(),
             safe,
         })
     }
 
-    /// The same for a station that another run holds: its valve and its supply are not ours to touch.
+    /// The same for a station that another run holds: its valve, its supply and its probe are not ours to touch.
     pub(crate) fn held_by_another(self) -> Self {
-        Self { valve: None, supply: None, ..self }
+        Self { valve: None, supply: None, memory: None, ..self }
     }
 
     /// The same for a run of which nothing is known any more: the pump may well be there.
     pub(crate) fn after_panic(self) -> Self {
         Self { attached: true, ..self }
     }
-}
-
-/// What the pump's log held beyond what the run had read.
-#[derive(Default)]
-struct Evidence {
-    entries: Vec<PumpLogEntry>,
-    /// Whether it was read to its end.
-    whole: bool,
-    /// Whether reading it was tried before the first command.
-    tried: bool,
 }
 
 /// Makes the station safe, within the bound of its safe state: the supply first, so that the board can hear, then
@@ -99,7 +96,15 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let until = clock.at(began + order.safe.within);
     let mut actions = Vec::new();
     let mut evidence = Evidence::default();
-    let mut supply_trouble = fed(order, clock, clock.at(began + order.safe.within / 4), &mut actions).await;
+    let mut memory_did = None;
+    let memory = async {
+        if let Some(memory) = &order.memory {
+            memory_did = Some(memory.read(clock, evidence::WITHIN.min(order.safe.within / 4)).await);
+        }
+    };
+    let supply = fed(order, clock, clock.at(began + order.safe.within / 4), &mut actions);
+    let (mut supply_trouble, ()) = tokio::join!(biased; supply, memory);
+    actions.extend(memory_did);
     let last = order.supply.as_ref().filter(|_| order.safe.supply_off);
     // What is left for the supply if the pump does not confirm.
     let reserve = if last.is_some() { order.safe.within / 5 } else { Duration::ZERO };
@@ -261,8 +266,8 @@ async fn attempt(
     let (mut link, _) = PumpLink::attach(&*order.connect, clock, order.settings).await.map_err(|f| f.to_string())?;
     if !evidence.tried {
         evidence.tried = true;
-        let share = EVIDENCE.min(order.safe.within / 4);
-        drop(timeout(share, read_log(&mut link, order.log_from, evidence)).await);
+        let share = evidence::WITHIN.min(order.safe.within / 4);
+        drop(timeout(share, evidence.read_log(&mut link, order.log_from)).await);
     }
     let (request, wanted) = match order.safe.pump {
         SafePump::Stopped => (PumpRequest::Stop, Therapy::Stopped),
@@ -281,25 +286,10 @@ async fn attempt(
     if state.therapy == wanted && !state.bolus_running {
         actions.push(format!("told the pump to {request}; it confirmed: {}", state.therapy.name()));
         // What was too slow to be read before is read now, and with it what the stop itself brought about.
-        drop(timeout(EVIDENCE, read_log(&mut link, order.log_from, evidence)).await);
+        drop(timeout(evidence::WITHIN, evidence.read_log(&mut link, order.log_from)).await);
         Ok(())
     } else {
         Err(format!("told the pump to {request}, but it says: {}", state.therapy.name()))
-    }
-}
-
-/// Reads the log on from where it was read to, and notes whether its end was reached.
-async fn read_log(link: &mut PumpLink, log_from: Option<u32>, evidence: &mut Evidence) {
-    let Some(log_from) = log_from else { return };
-    evidence.whole = false;
-    let mut from = evidence.entries.last().map_or(log_from, |e| e.index + 1);
-    while let Ok(page) = link.log(from).await {
-        from = page.entries.last().map_or(page.next, |e| e.index + 1);
-        evidence.entries.extend(page.entries);
-        if from >= page.next {
-            evidence.whole = true;
-            return;
-        }
     }
 }
 

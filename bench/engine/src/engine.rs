@@ -106,6 +106,10 @@ impl Engine {
                 }
                 EventKind::Ordered { what: Order::Stimulate(stimulus), .. } => self.silence.stimulated(stimulus),
                 EventKind::Ordered { what: Order::Valve { closed }, .. } => self.valve.ordered(*closed),
+                // Another image may well tell another version.
+                EventKind::Ordered { what: Order::Flash, .. } => {
+                    self.instruments.forget(Role::Pump, &self.core.profile);
+                }
                 _ => {}
             }
         }

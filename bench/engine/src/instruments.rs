@@ -64,6 +64,14 @@ impl Instruments {
         other
     }
 
+    /// What an instrument said of itself need not hold any longer.
+    pub(crate) fn forget(&mut self, role: Role, profile: &RigProfile) {
+        let name = profile.by_role(role).map(|i| i.name.as_str());
+        if let Some(known) = name.and_then(|name| self.known.get_mut(name)) {
+            known.identity = None;
+        }
+    }
+
     /// An instrument gave a reading.
     pub(crate) fn read(&mut self, name: &str) {
         if !self.unread {
@@ -162,7 +170,9 @@ mod tests {
         assert!(instruments.attached("balance", &other, s(12), true).is_some(), "another one in its place");
         let mute = Identity { serial: None, ..other.clone() };
         assert!(instruments.attached("balance", &mute, s(13), true).is_none(), "what it does not tell decides nothing");
-        let first = Identity { serial: Some("1".to_owned()), ..other };
+        let first = Identity { serial: Some("1".to_owned()), ..other.clone() };
         assert!(instruments.attached("balance", &first, s(14), true).is_some(), "what it told before is not forgotten");
+        instruments.forget(Role::Balance, &profile);
+        assert!(instruments.attached("balance", &other, s(15), true).is_none(), "but by order");
     }
 }

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod common;
+mod emulated;
 mod faults;
 mod glitches;
 mod library;

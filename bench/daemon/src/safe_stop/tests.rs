@@ -40,7 +40,7 @@ fn stop(case: &Case, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStopRepo
         infuse_against_a_closed_valve(&station, &bound, clock).await;
         // The faults begin at 30 s.
         tokio::time::sleep(Duration::from_secs(40)).await;
-        let order = change(SafeStop::of(&station, &bound.connectors, Some(0)).expect("a pump"));
+        let order = change(SafeStop::of(&station, &bound.connectors, Some(0), Path::new("")).expect("a pump"));
         let began = clock.now();
         let (report, _) = execute(&order, clock).await;
         let took = clock.now().since(began);
@@ -66,7 +66,7 @@ async fn infuse_against_a_closed_valve(station: &Station, bound: &Bound, clock: 
 
 /// The pump's therapy in truth.
 fn therapy(state: &TrueState) -> String {
-    format!("{:?}", state.therapy)
+    format!("{:?}", state.therapy.expect("a board on the host"))
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! What is read before anything is done: the pump's log, and the board's memory if a debug probe reaches it.
+//!
+//! Bounded: a station is not left unsafe for the sake of what it could tell.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+use domain::pump::PumpLogEntry;
+use drivers::RunClock;
+use drivers::debug_probe::Probe;
+use drivers::pump_link::PumpLink;
+use tokio::time::timeout;
+
+use super::Target;
+
+/// The bound on reading the log, and on reading the memory.
+pub(super) const WITHIN: Duration = Duration::from_secs(1);
+/// The file of the memory, in the run's folder: Intel HEX, as debuggers read it.
+const MEMORY: &str = "memory.hex";
+
+/// What the pump's log held beyond what the run had read.
+#[derive(Default)]
+pub(super) struct Evidence {
+    pub(super) entries: Vec<PumpLogEntry>,
+    /// Whether it was read to its end.
+    pub(super) whole: bool,
+    /// Whether reading it was tried before the first command.
+    pub(super) tried: bool,
+}
+
+impl Evidence {
+    /// Reads the log on from where it was read to, and notes whether its end was reached.
+    pub(super) async fn read_log(&mut self, link: &mut PumpLink, log_from: Option<u32>) {
+        let Some(log_from) = log_from else { return };
+        self.whole = false;
+        let mut from = self.entries.last().map_or(log_from, |e| e.index + 1);
+        while let Ok(page) = link.log(from).await {
+            from = page.entries.last().map_or(page.next, |e| e.index + 1);
+            self.entries.extend(page.entries);
+            if from >= page.next {
+                self.whole = true;
+                return;
+            }
+        }
+    }
+}
+
+/// The debug probe, and the folder into which the board's memory is read.
+#[derive(Clone)]
+pub(super) struct Memory {
+    pub(super) probe: Target,
+    pub(super) folder: PathBuf,
+}
+
+impl Memory {
+    /// Reads the board's memory into the run's folder, within the bound; what was done, in a sentence.
+    pub(super) async fn read(&self, clock: RunClock, within: Duration) -> String {
+        match timeout(within, self.attempt(clock, &self.folder.join(MEMORY))).await {
+            Ok(Ok(bytes)) => format!("read the board's memory: {bytes} bytes in {MEMORY}"),
+            Ok(Err(why)) => format!("tried to read the board's memory, but {why}"),
+            Err(_) => {
+                format!("tried to read the board's memory, but it took longer than {}", domain::time::span(within))
+            }
+        }
+    }
+
+    async fn attempt(&self, clock: RunClock, path: &Path) -> Result<u64, String> {
+        let Target { connect, setup, .. } = &self.probe;
+        let (mut probe, _) = Probe::attach(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
+        probe.snapshot(path).await.map_err(|error| error.to_string())
+    }
+}
