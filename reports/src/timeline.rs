@@ -32,7 +32,7 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
         EventKind::Ordered { order, instrument, what } => {
             ("order", format!("no. {order}, {instrument}: {what}"), false)
         }
-        EventKind::OrderAnswered { order, outcome, .. } => order_badly(*order, outcome)?,
+        EventKind::OrderAnswered { order, outcome, .. } => order_outcome(*order, outcome)?,
         EventKind::PumpLogged(entry) => logged(&entry.what)?,
         EventKind::PumpLogGap { from, to } => (
             "pump log",
@@ -124,8 +124,8 @@ fn answer_text(answer: &Answer) -> String {
     format!("{}: {} ({by})", answer.prompt, if entries.is_empty() { "done".to_owned() } else { entries.join(", ") })
 }
 
-/// An order that was not carried out; one that was is told by what follows from it.
-fn order_badly(order: u32, outcome: &OrderOutcome) -> Option<(&'static str, String, bool)> {
+/// An order that read something or was not carried out; one that was is told by what follows from it.
+fn order_outcome(order: u32, outcome: &OrderOutcome) -> Option<(&'static str, String, bool)> {
     match outcome {
         OrderOutcome::Done => None,
         OrderOutcome::Read { value } => Some(("read", format!("order no. {order}: {value}"), false)),

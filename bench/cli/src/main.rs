@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod child;
 mod commands;
+mod image;
 mod load;
 mod output;
 mod runs;
@@ -54,7 +56,7 @@ enum Command {
     Bench(commands::bench::Args),
     /// Hold a debug probe for a run; requests are lines of JSON on standard input
     #[command(hide = true)]
-    ProbeWorker,
+    ProbeWorker(commands::probe::Args),
 }
 
 fn main() -> ExitCode {
@@ -69,7 +71,7 @@ fn main() -> ExitCode {
         Command::Rig(args) => commands::rig::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
-        Command::ProbeWorker => commands::probe::work(),
+        Command::ProbeWorker(args) => commands::probe::work(args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -44,6 +44,10 @@ pub enum Order {
     Flash,
     /// Reset the board and let it run.
     Reset,
+    /// Halt the board's core.
+    Halt,
+    /// Let the board's core run again.
+    Run,
     /// Read a place in the image's memory.
     Peek(Place),
     /// Write a place in the image's memory.
@@ -76,6 +80,8 @@ impl fmt::Display for Order {
             Self::Supply { voltage_v: None, output: true } => f.write_str("output on"),
             Self::Flash => f.write_str("flash the image"),
             Self::Reset => f.write_str("reset the board"),
+            Self::Halt => f.write_str("halt the core"),
+            Self::Run => f.write_str("let the core run"),
             Self::Peek(place) => write!(f, "read {place}"),
             Self::Poke { place, value } => write!(f, "write {value} to {place}"),
             Self::Stimulate(stimulus) => stimulus.fmt(f),

@@ -189,7 +189,7 @@ pub struct Refill {
 pub struct Probe {
     /// The probe's name in the rig file.
     pub instrument: String,
-    /// What: flash, reset or poke.
+    /// What: anything but to peek, which is a check.
     pub order: Order,
     /// For how long the pump may be silent because of it.
     pub silent: Duration,

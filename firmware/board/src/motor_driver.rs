@@ -1,6 +1,7 @@
 //! The stepper's driver chip: where the motor is to go, written until the chip has counted it.
 //!
-//! It owns the chip's datagrams (8 bytes to write, 4 to ask, CRC-8 at the end, as TMC2209 and its relatives speak) and
+//! It owns the chip's datagrams (8 bytes to write, 4 to ask, CRC-8 at the end, as a TMC2209 speaks; the motion registers
+//! are a TMC5130's) and
 //! the target position. A target is absolute, so that a datagram sent twice moves nothing twice. It must not know
 //! pulses or doses.
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use text::Source;
 
 use crate::output::{say, tell_raw};
-use crate::{Failure, load};
+use crate::{Failure, image, load};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -66,14 +66,24 @@ fn check(args: &Args, file: &str) -> Result<(), Failure> {
 }
 
 fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
-    let rig = load::rig(&load::rig_source(&args.rig)?)?;
+    let source_of_rig = load::rig_source(&args.rig)?;
+    let rig = load::rig(&source_of_rig)?;
     let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
     let document = load::document(source)?;
     let variants = document.variants(&args.set).map_err(Failure::input)?;
-    variants
-        .iter()
-        .map(|v| scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source())))
-        .collect()
+    let resolved = |v: &Vec<(String, String)>| {
+        scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source()))
+    };
+    let plans: Vec<Plan> = variants.iter().map(resolved).collect::<Result<_, _>>()?;
+    // An image need not have been built to check a scenario; one that is there is asked for what the scenario wants of it.
+    if let Ok(rig) = load::whole_rig(&source_of_rig) {
+        let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
+        for plan in &plans {
+            image::has_what_is_wanted(plan, station)
+                .map_err(|why| Failure::input(format!("{}: {why}", source.name())))?;
+        }
+    }
+    Ok(plans)
 }
 
 fn show(args: &Args, file: &str, plan: &Plan) {

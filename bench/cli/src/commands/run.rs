@@ -14,12 +14,11 @@ use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
 
-use crate::commands::probe;
 use crate::output::{say, tell};
 use crate::served::ServedRig;
 use crate::signals::Signals;
 use crate::terminal::Display;
-use crate::{BENCH_ERROR, Failure, load};
+use crate::{BENCH_ERROR, Failure, image, load};
 
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
@@ -73,11 +72,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let mut requests = requests(args, &rig)?;
     let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.seed)?) } else { None };
     if let Some(served) = &served {
-        // The plans hold for the served rig as well: it is the same but for its ports.
+        // It is the same rig but for its ports, and these are gone after the run: the record names the rig as it was written.
         let station = served.file.station(args.station.as_deref()).map_err(Failure::bench)?;
         for request in &mut requests {
-            request.station = station.clone();
-            request.rig_yaml = served.file.resolved_yaml().to_owned();
+            request.station = request.station.behind_the_ports_of(station);
         }
     }
     let planned = requests.len();
@@ -131,7 +129,8 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
                 ));
             }
             Ok(plans)
-                if let Some(Err(why)) = plans.iter().map(|plan| probe::wanted(plan, station)).find(Result::is_err) =>
+                if let Some(Err(why)) =
+                    plans.iter().map(|p| image::has_what_is_wanted(p, station)).find(Result::is_err) =>
             {
                 problems.push_str(&format!("error: {scenario}: {why}\n"));
             }

@@ -71,6 +71,11 @@ fn a_bolus_is_weighed_and_the_run_knows_its_image() {
     let image = done.summary["device"]["image_sha256"].as_str().expect("a hash");
     assert_eq!((image.len(), manifest["firmware_sha256"].as_str()), (64, Some(image)));
     assert!(manifest["files"]["memory.hex"].is_string(), "the board's memory at the end");
+    let recorded = done.folder().join("rig.yaml").display().to_string();
+    let again = bench.output(&["check", "firmware/watchdog-reset", "--rig", &recorded]);
+    assert_eq!(again.status.code(), Some(0), "the rig as it was run can be run again");
+    let recorded = std::fs::read_to_string(recorded).expect("a rig file");
+    assert!(recorded.contains("emulator:") && recorded.contains("delivered too much"), "{recorded}");
     let logged =
         |kind: &EventKind| matches!(kind, EventKind::FirmwareLogged { line, .. } if line.text.contains("up after"));
     assert!(events(&done.folder()).0.iter().any(|e| logged(&e.kind)), "the firmware's log is in the record");
@@ -152,7 +157,8 @@ fn a_reset_by_the_probe_is_told_and_one_that_nobody_ordered_fails_the_device() {
     let peek = "  - peek: {symbol: CONTROL_LOOP_HELD, as: u32, is: 0, because: nobody holds it}\n";
     let flash = "  - flash: {}\n";
     let again = expect.replace("within", "name: again, within");
-    let steps = [reset, expect, held, peek, flash, &again].concat();
+    let halt = "  - halt: {}\n  - hold: {for: 2 s}\n  - run core: {}\n";
+    let steps = [reset, expect, held, peek, halt, flash, &again].concat();
     let done = bench.run(&scenario(&bench, &steps, 3), &["--rig", "emulated"]);
     passes(&done);
     let kinds = stops_from_everywhere(&done.folder());

@@ -8,6 +8,7 @@ mod glitches;
 mod library;
 mod occluded;
 mod replay;
+mod same;
 mod served;
 mod server;
 mod stopped;

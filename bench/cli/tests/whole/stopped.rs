@@ -179,7 +179,7 @@ fn the_safe_stop_is_reachable_from_every_state_of_every_step() {
 }
 
 /// The step kinds that need a debug probe.
-pub(crate) const PROBED: [&str; 4] = ["flash", "reset", "poke", "peek"];
+pub(crate) const PROBED: [&str; 6] = ["flash", "reset", "halt", "run core", "poke", "peek"];
 
 /// Stops the run of a record after each of its inputs that led somewhere new, by a signal and by a fault; each must end with
 /// the station made safe. The kinds of its steps.

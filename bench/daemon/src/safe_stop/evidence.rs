@@ -66,7 +66,7 @@ impl Memory {
 
     async fn attempt(&self, clock: RunClock, path: &Path) -> Result<u64, String> {
         let Target { connect, setup, .. } = &self.probe;
-        let (mut probe, _) = Probe::attach(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
+        let (mut probe, _) = Probe::open(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
         probe.snapshot(path).await.map_err(|error| error.to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! `flash`, `reset`, `poke`: an order for the debug probe; and `peek`, whose value is held against its limits in the moment.
+//! `flash`, `reset`, `halt`, `run core`, `poke`: an order for the debug probe; and `peek`, whose value is held against its limits in the moment.
 //!
 //! From the order on the pump may be silent for as long as the step says. A board that does not hold the rig file's image
 //! after it was flashed is the bench's fault.
@@ -58,7 +58,11 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
         (Answer::Done { read: Some(value), .. }, Then::Judge { head, place, limits }) => {
             judge(value, head, place, *limits, core)
         }
-        (Answer::Done { .. }, _) => Flow::Done,
+        (Answer::Done { read: None, .. }, Then::Judge { place, .. }) => {
+            let what = format!("expected a value of {place}, but found none; please report it with the record");
+            Flow::End(Ending::Broken(Fault::Program { what }))
+        }
+        (Answer::Done { .. }, Then::Go | Then::Agree { .. }) => Flow::Done,
     }
 }
 

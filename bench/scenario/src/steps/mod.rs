@@ -49,6 +49,8 @@ pub const REGISTRY: &[StepSpec] = &[
     check::SPEC,
     probe::FLASH,
     probe::RESET,
+    probe::HALT,
+    probe::RUN,
     probe::POKE,
     probe::PEEK,
     expect::SPEC,

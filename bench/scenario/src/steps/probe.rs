@@ -1,4 +1,4 @@
-//! `flash`, `reset`, `peek`, `poke`: what a debug probe does to the board. Only a rig with a probe has them.
+//! `flash`, `reset`, `halt`, `run core`, `peek`, `poke`: what a debug probe does to the board. Only a rig with a probe has them.
 //!
 //! A board that is reset or stood still is silent: the step says for how long at most. What follows from it (a reset, an
 //! alarm) is for an `expect` behind the step to wait for.
@@ -60,6 +60,29 @@ pub(super) const RESET: StepSpec = StepSpec {
     },
     example: "- reset: {}",
     lower: |view, context| simple(view, context, "reset", Order::Reset, BOOTING),
+};
+
+pub(super) const HALT: StepSpec = StepSpec {
+    variant: Variant {
+        key: "halt",
+        kind: Kind::Map(&[
+            Field::optional(
+                SILENT,
+                Kind::Quantity(Dimension::Time),
+                "how long the pump may be silent because of it; 10 s unless given",
+            ),
+            NAME,
+        ]),
+        doc: "halt the board's core by its debug probe; what a watchdog makes of that is the board's",
+    },
+    example: "- halt: {}",
+    lower: |view, context| simple(view, context, "halt", Order::Halt, BOOTING),
+};
+
+pub(super) const RUN: StepSpec = StepSpec {
+    variant: Variant { key: "run core", kind: Kind::Map(&[NAME]), doc: "let the board's core run again after a halt" },
+    example: "- run core: {}",
+    lower: |view, context| simple(view, context, "run core", Order::Run, Duration::ZERO),
 };
 
 pub(super) const POKE: StepSpec = StepSpec {
