@@ -19,7 +19,7 @@ pub(crate) struct Told {
 ///
 /// It gets a process group of its own: a Ctrl-C on the terminal is for whoever started it to act upon.
 pub(crate) fn start(arguments: &[&str], say: &[u8], within: Duration) -> io::Result<Told> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(rig::ourselves()?);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     if let Some(stdin) = &mut child.stdin {

@@ -1,9 +1,8 @@
 //! A rig that has to be served before it can be run against: another process of this program does it, and ends with us.
 //!
-//! It owns that process and its folder. Its standard input is held open and closed by the system however this process ends,
+//! It owns that process. Its standard input is held open and closed by the system however this process ends,
 //! and it serves no longer than that.
 
-use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,14 +28,11 @@ pub(crate) struct ServedRig {
 impl ServedRig {
     /// Serves a rig, by the argument that names it.
     pub(crate) fn start(argument: &str, seed: u64) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("dosebench-run-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|e| Failure::bench(format!("{}: {e}", folder.display())))?;
-        let out = folder.join("rig.yaml").display().to_string();
         let seed = seed.to_string();
-        let arguments = ["rig", "serve", argument, "--seed", &seed, "--while-stdin-is-open", "--out", &out];
+        let arguments = ["rig", "serve", argument, "--seed", &seed, "--while-stdin-is-open"];
         let told = child::start(&arguments, b"", SERVED_WITHIN)
             .map_err(|e| Failure::bench(format!("the rig cannot be served: {e}")))?;
-        let process = Process { child: told.child, folder };
+        let process = Process { child: told.child };
         let path = told.line.ok_or_else(|| {
             let within = SERVED_WITHIN.as_secs();
             Failure::bench(format!(
@@ -48,10 +44,9 @@ impl ServedRig {
     }
 }
 
-/// The process and its folder, which both end with this.
+/// The process, which ends with this, and its folder with it.
 struct Process {
     child: Child,
-    folder: PathBuf,
 }
 
 impl Drop for Process {
@@ -62,6 +57,5 @@ impl Drop for Process {
             thread::sleep(LOOK_EVERY);
         }
         child::end(&mut self.child);
-        drop(std::fs::remove_dir_all(&self.folder));
     }
 }

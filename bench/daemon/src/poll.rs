@@ -135,7 +135,11 @@ impl Task {
                                 return Ok(());
                             }
                         }
-                        Err(AskError::Link(fault)) => return Err((fault, instrument.frames())),
+                        Err(AskError::Link(fault)) => {
+                            // What it had to tell before it failed is not lost with it.
+                            post.news(instrument.news()).await;
+                            return Err((fault, instrument.frames()));
+                        }
                         Err(AskError::Refused(why)) => {
                             refusals += 1;
                             if refusals >= REFUSALS_MAX {

@@ -99,7 +99,7 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let mut memory_did = None;
     let memory = async {
         if let Some(memory) = &order.memory {
-            memory_did = Some(memory.read(clock, evidence::WITHIN.min(order.safe.within / 4)).await);
+            memory_did = Some(memory.read(clock, order.safe.within / 4).await);
         }
     };
     let supply = fed(order, clock, clock.at(began + order.safe.within / 4), &mut actions);

@@ -63,10 +63,11 @@ pub enum Order {
 
 impl Order {
     /// Whether it may be told again when nobody knows whether it was heard: a valve or a supply may be told twice what it
-    /// is to be, a plant would be pushed twice, and a board reset twice.
+    /// is to be, a plant would be pushed twice, a board reset, held or
+    /// written to twice.
     #[must_use]
     pub const fn may_repeat(&self) -> bool {
-        !matches!(self, Self::Stimulate(_) | Self::Reset)
+        matches!(self, Self::Valve { .. } | Self::Supply { .. } | Self::Peek(_))
     }
 }
 

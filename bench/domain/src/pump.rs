@@ -270,6 +270,9 @@ pub const RESETS: &[&str] = &["power on", "watchdog", "software", "brown-out", "
 /// The resets among [`RESETS`] that a low supply brings about.
 pub const POWER_RESETS: &[&str] = &["power on", "brown-out"];
 
+/// The resets among [`RESETS`] that a debug probe brings about; one that has written the image may find what it was lost.
+pub const ORDERED_RESETS: &[&str] = &["external reset", "power on"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +281,7 @@ mod tests {
     fn what_a_cause_explains_is_among_what_there_is() {
         let alarms = BATTERY_ALARMS.iter().chain(STOPPING_ALARMS).chain([&OCCLUSION_ALARM]);
         assert!(alarms.clone().all(|alarm| ALARMS.contains(alarm)));
+        assert!(ORDERED_RESETS.iter().all(|reset| RESETS.contains(reset)));
         assert!(POWER_RESETS.iter().all(|reset| RESETS.contains(reset)));
     }
 }

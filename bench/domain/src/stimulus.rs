@@ -79,12 +79,12 @@ pub const STIMULI: &[StimulusSpec] = &[
         (0, 10_000),
         "in series with the battery, as of a film on its electrodes",
     )),
-    silencing(spec(
+    spec(
         "dip under load",
         StimulusValue::Once,
         (1, 1),
         "the supply collapses when the motor next draws its current, and is back at once",
-    )),
+    ),
     spec("no alarms", StimulusValue::Switch, (0, 1), "the pump raises no alarm any more"),
     spec("corrupt parameters", StimulusValue::Once, (1, 1), "a bit of the pump's parameter block flips"),
     spec("watchdog reset", StimulusValue::Once, (1, 1), "the pump's watchdog bites"),

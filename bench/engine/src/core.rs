@@ -33,8 +33,6 @@ pub(crate) struct Core {
     pub(crate) images: Option<Images>,
     /// The index of the step under way, or of the last one.
     pub(crate) step: usize,
-    /// When it began.
-    pub(crate) entered: RunTime,
     /// A moment of this boot at which the pump's clock was told: run time, that clock in us, and how well the two are
     /// known to be the same, in ns.
     pump_clock: Option<(RunTime, u64, u64)>,
@@ -42,6 +40,16 @@ pub(crate) struct Core {
     pub(crate) silent_until: RunTime,
     /// The indices of steps whose alarm, reset or line came while a step before them was acting.
     pub(crate) early: Vec<usize>,
+    /// Whether the board has been flashed.
+    pub(crate) flashed: bool,
+    /// Resets of the board that were ordered, and that its log has not told of yet.
+    pub(crate) resets_ordered: u32,
+    /// When the last step began that was no `expect`: what those wait for comes of it.
+    caused: RunTime,
+    /// Whether the pump has told of a reset since, or its firmware's log has begun anew.
+    booted_since: bool,
+    /// The stamp of the last line of the firmware's log, in us since boot.
+    line_us: u64,
     commands: u32,
     orders: u32,
     doses: u64,
@@ -60,10 +68,14 @@ impl Core {
             probe_deaf_at: None,
             images: None,
             step: 0,
-            entered: RunTime::ZERO,
             pump_clock: None,
             silent_until: RunTime::ZERO,
             early: Vec::new(),
+            flashed: false,
+            resets_ordered: 0,
+            caused: RunTime::ZERO,
+            booted_since: false,
+            line_us: 0,
             commands: 0,
             orders: 0,
             doses: 0,
@@ -114,31 +126,69 @@ impl Core {
             EventKind::PumpAnswered { at_ns, u_ns, outcome: PumpOutcome::Accepted { pump_us, .. }, .. } => {
                 self.pump_clock = Some((*at_ns, *pump_us, *u_ns));
             }
-            EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => self.pump_clock = None,
+            EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => {
+                self.pump_clock = None;
+                self.booted_since = true;
+            }
+            // A stamp that is earlier than the one before tells of a reset before the pump's own log does.
+            EventKind::FirmwareLogged { line, .. } => {
+                let stamp_us = line.stamp_us().unwrap_or(self.line_us);
+                if stamp_us < self.line_us {
+                    self.pump_clock = None;
+                    self.booted_since = true;
+                }
+                self.line_us = stamp_us;
+            }
             _ => {}
         }
     }
 
-    /// Whether an entry of the pump's log, or a line of its firmware's, can have happened since the step under way began.
-    /// What the pump's clock does not tell, such as a reset, may have.
-    fn is_since_entered(&self, kind: &EventKind) -> bool {
+    /// A step begins.
+    pub(crate) fn enter_step(&mut self, index: usize, expects: bool) {
+        self.step = index;
+        if !expects {
+            (self.caused, self.booted_since) = (self.now, false);
+        }
+    }
+
+    /// Whether the board may still hold another image than the rig file's: until the run has flashed it.
+    pub(crate) fn may_differ(&self) -> bool {
+        self.plan.flashes() && !self.flashed
+    }
+
+    /// Whether an entry of the pump's log tells of a reset that the bench has ordered; each is one entry's.
+    pub(crate) fn ordered_reset(&mut self, entry: &PumpLogEntry) -> bool {
+        let ordered = |cause: &str| domain::pump::ORDERED_RESETS.contains(&cause);
+        let own = matches!(&entry.what, PumpLogged::Booted { cause } if ordered(cause)) && self.resets_ordered > 0;
+        if own {
+            self.resets_ordered -= 1;
+        }
+        own
+    }
+
+    /// Whether an entry of the pump's log, or a line of its firmware's, can have happened since the last step began that
+    /// may have caused it. What the pump's clock does not tell may have: a reset itself, and what comes after one. A line
+    /// that nothing dates has not.
+    pub(crate) fn is_of_this_cause(&self, kind: &EventKind) -> bool {
         let stamp_us = match kind {
             EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => None,
             EventKind::PumpLogged(entry) => Some(entry.pump_us),
             EventKind::FirmwareLogged { line, .. } => line.stamp_us(),
             _ => return false,
         };
-        let Some(((at, clock_us, u_ns), stamp_us)) = self.pump_clock.zip(stamp_us) else { return true };
+        let Some(((at, clock_us, u_ns), stamp_us)) = self.pump_clock.zip(stamp_us) else {
+            return matches!(kind, EventKind::PumpLogged(_)) || self.booted_since;
+        };
         let us = |us: u64| i128::from(us) * 1000;
         let happened_ns = i128::from(at.ns()) + us(stamp_us) - us(clock_us);
         let drift_ns = (happened_ns - i128::from(at.ns())).abs() / CLOCK_DRIFT;
-        happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.entered.ns())
+        happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.caused.ns())
     }
 
-    /// An alarm or a reset that happens while a step may cause it, and that an `expect` from `index` on waits for: it is
+    /// An alarm, a reset or a line of the firmware's log that happens while a step may cause it, and that an `expect` from `index` on waits for: it is
     /// kept for that one. Another stimulus in between would be its cause instead, so nothing is looked at beyond.
     pub(crate) fn expected_soon(&mut self, index: usize, event: &Event) -> bool {
-        if !self.is_since_entered(&event.kind) {
+        if !self.is_of_this_cause(&event.kind) {
             return false;
         }
         let plan = Arc::clone(&self.plan);

@@ -262,7 +262,7 @@ impl Engine {
     /// The station is ready: preconditions, then the opening weighing.
     fn begin(&mut self) -> State {
         self.ready = true;
-        let images = self.core.images.as_ref().filter(|_| !self.core.plan.flashes());
+        let images = self.core.images.as_ref().filter(|_| !self.core.may_differ());
         let wanted = Wanted { device: self.device_expected.as_deref(), ends_on: &self.ends_on, images };
         let unmet = preconditions::unmet(&self.core.profile, &self.instruments, &self.active_alarms, wanted);
         if let Some(why) = unmet {
@@ -290,7 +290,7 @@ impl Engine {
             let number = u32::try_from(index).unwrap_or(u32::MAX);
             let entered = EventKind::StepEntered { index: number, name: step.name.clone(), what: step.what.clone() };
             self.core.decide(entered);
-            (self.core.step, self.core.entered) = (index, self.core.now);
+            self.core.enter_step(index, matches!(step.kind, StepKind::Expect(_)));
             self.stepping = true;
             match steps::enter(step, &mut self.core) {
                 Flow::Stay(active) => return State::Stepping { index, active },

@@ -321,7 +321,7 @@ impl Expected {
     }
 }
 
-/// Wait for an alarm or a reset.
+/// Wait for an alarm, a reset or a line of the firmware's log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expect {
     /// Its name and its reason.

@@ -18,6 +18,7 @@ const RIG: &str = "virtual";
 /// Measures and prints every figure.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     run_program(root, &cargo(), &["build", "--release", "--bin", "dosebench"])?;
+    crate::firmware::run(root)?;
     let program = target_folder(root).join("release/dosebench");
     let folder = std::env::temp_dir().join(format!("dosebench-metrics-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
@@ -79,7 +80,34 @@ fn figures(product: &Product) -> Result<(), Failure> {
     let faults = product.start(&["bench", "faults", "--count", "5", "--folder", "faults"])?;
     let worst = format!("+ {:.1} ms", number(&faults.json, "worst_beyond_deadline_ms")?);
     line("an instrument silenced or unplugged is found, at worst", "deadline + 100 ms", worst);
+    let link = product.start(&["bench", "link", "--count", "1000", "--folder", "link"])?;
+    let found = |quantile: &str| number(&link.json, quantile).map(|us| us * 1e-3);
+    let round_trip = format!("{:.1} / {:.1} ms", found("p50_us")?, found("p99_us")?);
+    line("host link with the image running, round trip p50 / p99", "small", round_trip);
+    for (figure, asked, found) in probe(&product.root)? {
+        line(&figure, asked, found);
+    }
     Ok(())
+}
+
+/// What is asked of the debug probe, over the virtual one on a unix socket, by the beginning of its benchmark's lines.
+const PROBE: [(&str, &str); 4] = [
+    ("attach", "<= 25 ms"),
+    ("symbol read while the core runs", "<= 100 us"),
+    ("block read", ">= 0.7 MB/s"),
+    ("flash and verify", "small"),
+];
+
+/// The figures of the probe's own benchmark: name, what is asked, what was found.
+fn probe(root: &Path) -> Result<Vec<(String, &'static str, String)>, Failure> {
+    let told = crate::process::output(root, &cargo(), &["bench", "--quiet", "-p", "probe", "--bench", "latency"])?;
+    let figure = |(name, asked): (&str, &'static str)| {
+        let found = told.lines().find_map(|line| line.strip_prefix(name));
+        let found =
+            found.ok_or_else(|| Failure::new(format!("expected '{name}' of the probe's benchmark, but found none")))?;
+        Ok((format!("debug probe: {name}"), asked, found.trim().to_owned()))
+    };
+    PROBE.into_iter().map(figure).collect()
 }
 
 impl Product {

@@ -18,9 +18,9 @@ const MEASURED: usize = 12;
 const DONE: usize = 3;
 const DIPPED: u8 = 1 << 0;
 /// How long the front end may take for an answer, µs.
-const ANSWER_US: u64 = 20_000;
+const ANSWER_US: u64 = 100_000;
 /// Tries of a request before the front end counts as gone.
-const TRIES: u8 = 3;
+const TRIES: u8 = 4;
 const CHECKSUM: Crc<u8> = Crc::<u8>::new(&CRC_8_SMBUS);
 
 /// The front end did not answer.

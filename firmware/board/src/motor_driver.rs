@@ -26,9 +26,9 @@ const BRIDGES_ON: u32 = 0x1000_0053;
 const BRIDGES_OFF: u32 = 0x1000_0050;
 const DATAGRAM: usize = 8;
 /// How long the chip may take for an answer, µs.
-const ANSWER_US: u64 = 20_000;
+const ANSWER_US: u64 = 100_000;
 /// Tries of a datagram before the chip counts as gone.
-const TRIES: u8 = 3;
+const TRIES: u8 = 4;
 
 /// CRC-8 of the datagrams: polynomial 0x07, each byte from its lowest bit, as the chip's data sheet prints it.
 const CRC_8: Algorithm<u8> =

@@ -3,6 +3,7 @@
 //! `cargo xtask metrics` calls it in release and prints ratios; nothing here passes or fails.
 
 mod faults;
+mod link;
 mod stamps;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ enum Of {
     Faults,
     /// Errors of the time stamps of a 100 Hz channel over a pseudo-terminal
     Stamps,
+    /// Round trips on the host link of the image on its emulated core
+    Link,
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
@@ -54,6 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::Steps => steps(&args),
         Of::Faults => faults::measure(&args.folder, args.count).map(|figures| print(&figures)),
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
+        Of::Link => link::measure(args.count).map(|figures| print(&figures)),
     };
     drop(std::fs::remove_dir_all(&args.folder));
     result

@@ -229,7 +229,7 @@ fn code_of(verdict: &str) -> Option<u8> {
 
 /// Has the run's derived files made by a child process, and reads the summary.
 fn summary(folder: &Path) -> Result<Value, String> {
-    let program = std::env::current_exe().map_err(|e| format!("this program cannot find itself: {e}"))?;
+    let program = rig::ourselves().map_err(|e| format!("this program cannot find itself: {e}"))?;
     let mut child = Command::new(program);
     child.arg("report").arg(folder).stdin(Stdio::null()).stdout(Stdio::null());
     detach(&mut child);

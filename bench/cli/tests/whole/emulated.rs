@@ -138,6 +138,10 @@ fn a_board_with_another_image_is_not_judged_unless_the_run_flashes_it() {
     assert_eq!((refused.code, refused.summary["verdict"].as_str()), (4, Some("not_run")), "{}", refused.summary);
     let reason = refused.summary["reason"].as_str().unwrap_or_default();
     assert!(reason.contains("expected the rig file's image") && reason.contains("flash it"), "{reason}");
+    let late = "  - peek: {symbol: CONTROL_LOOP_HELD, as: u32, is: 0, because: test}\n  - flash: {}\n";
+    let output = bench.output(&["check", &scenario(&bench, late, 1), "--rig", &rig]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("flash: expected before anything"), "{stderr}");
     let flash = "  - flash: {}\n  - expect: {reset: external reset, within: 20 s, because: it was flashed}\n";
     let flashed = bench.run(&scenario(&bench, flash, 3), &["--rig", &rig]);
     passes(&flashed);
@@ -149,7 +153,7 @@ fn a_board_with_another_image_is_not_judged_unless_the_run_flashes_it() {
 }
 
 #[test]
-fn a_reset_by_the_probe_is_told_and_one_that_nobody_ordered_fails_the_device() {
+fn what_the_probe_does_is_told_and_its_resets_are_the_benchs() {
     let bench = Bench::new();
     let reset = "  - reset: {}\n";
     let expect = "  - expect: {reset: external reset, within: 10 s, because: it was ordered}\n";
@@ -157,15 +161,40 @@ fn a_reset_by_the_probe_is_told_and_one_that_nobody_ordered_fails_the_device() {
     let peek = "  - peek: {symbol: CONTROL_LOOP_HELD, as: u32, is: 0, because: nobody holds it}\n";
     let flash = "  - flash: {}\n";
     let again = expect.replace("within", "name: again, within");
+    // The bench's own resets need no `expect`.
+    let unheard = "  - hold: {for: 2 s}\n  - reset: {}\n";
     let halt = "  - halt: {}\n  - hold: {for: 2 s}\n  - run core: {}\n";
-    let steps = [reset, expect, held, peek, halt, flash, &again].concat();
+    let steps = [flash, expect, reset, &again, held, peek, halt, unheard].concat();
     let done = bench.run(&scenario(&bench, &steps, 3), &["--rig", "emulated"]);
     passes(&done);
     let kinds = stops_from_everywhere(&done.folder());
     assert!(PROBED.iter().all(|kind| kinds.contains(*kind)), "a stop from each of them: {kinds:?}");
-    let unexpected = bench.run(&scenario(&bench, reset, 3), &["--rig", "emulated"]);
-    assert_eq!(unexpected.code, 1, "{}", unexpected.summary);
-    assert!(unexpected.summary["reason"].as_str().is_some_and(|r| r.contains("a reset (external reset)")));
+}
+
+#[test]
+fn a_reset_that_nobody_ordered_fails_the_device() {
+    let run = UnderWay::new(30);
+    assert_eq!(run.board("{\"reset\":true}")["done"], true);
+    assert_eq!(run.board("{\"reset\":false}")["done"], true);
+    let done = done(&run.child.wait_with_output().expect("ended"));
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (1, Some("fail")), "{}", done.summary);
+    assert!(done.summary["reason"].as_str().is_some_and(|r| r.contains("a reset (external reset)")));
+    run.server.stop();
+}
+
+#[test]
+fn a_machine_that_stands_still_is_not_held_against_the_device() {
+    for process in ["emulator", "server"] {
+        let run = UnderWay::new(3);
+        let emulator = run.board("\"state\"")["emulator"].as_u64().expect("a process");
+        let stopped = if process == "emulator" { u32::try_from(emulator).expect("a process") } else { run.server.id() };
+        signal(stopped, "STOP");
+        std::thread::sleep(Duration::from_millis(2_500));
+        signal(stopped, "CONT");
+        let (server, done, _bench) = run.breaks(Duration::from_secs(40), "was away for longer than 3 s");
+        assert!(actions(&done).contains("told the supply: output off; it confirmed"), "{process}: {}", actions(&done));
+        server.stop();
+    }
 }
 
 /// What is wrong with an image or with what a scenario wants of it is found before anything moves.
@@ -288,7 +317,8 @@ fn an_emulator_that_is_killed_takes_its_link_with_it_and_the_supply_goes_off() {
     signal(u32::try_from(emulator).expect("a process"), "KILL");
     let (server, done, _bench) = run.breaks(Duration::from_secs(25), "was away for longer than 3 s");
     assert!(actions(&done).contains("told the supply: output off; it confirmed"), "{}", actions(&done));
-    assert_eq!(server.state()["supply_output"], false);
+    // The state file is written ten times a second.
+    eventually("the supply is off", Duration::from_secs(2), || server.state()["supply_output"] == false);
     server.stop();
 }
 

@@ -38,6 +38,11 @@ impl Server {
         serde_json::from_slice(&bytes).expect("JSON, never half of it")
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The port of an instrument, as the rig file names it now.
     pub(crate) fn port(&self, place: &[&str]) -> String {
         let text = std::fs::read_to_string(&self.rig).expect("a rig file, never half of it");

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::Target;
 
-/// The bound on reading the log, and on reading the memory.
+/// The bound on reading the log.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
 /// The file of the memory, in the run's folder: Intel HEX, as debuggers read it.
 const MEMORY: &str = "memory.hex";

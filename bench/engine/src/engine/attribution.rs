@@ -8,9 +8,14 @@ use domain::check::CheckRecord;
 use domain::profile::Role;
 use domain::{Event, EventKind, Fault, Images};
 
+use core::time::Duration;
+
 use super::{Engine, State};
 use crate::ending::Ending;
 use crate::preconditions::other_image;
+
+/// A debug probe may have been lost so long before the pump: its deadline is longer.
+const PROBE_NOTICES: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// A guard was broken. What fails the device waits until the valve has been read as well: one that moves by itself
@@ -45,8 +50,12 @@ impl Engine {
     pub(super) fn overdue(&mut self) {
         let (now, silent_until) = (self.core.now, self.core.silent_until);
         let Some((name, fault)) = self.instruments.overdue(&self.core.profile, now, silent_until) else { return };
-        let pump = self.core.profile.fills(&name, Role::Pump);
-        let check = if pump { self.silence.verdict(&self.core.profile, silent_until, now) } else { None };
+        let pump = self.core.profile.by_name(&name).filter(|i| i.role == Role::Pump);
+        // A core that hangs still answers a debugger: where that hears nothing either, it is power, cable or probe.
+        let probe_deaf = |away| self.core.probe_deaf_at.is_some_and(|at| now.since(at) <= away + PROBE_NOTICES);
+        let check = pump
+            .filter(|pump| !probe_deaf(pump.away_at_most))
+            .and_then(|_| self.silence.verdict(&self.core.profile, silent_until, now));
         let Some(check) = check else { return self.end(Ending::Broken(fault)) };
         let reason = check.reason.clone().unwrap_or_default();
         self.core.decide(EventKind::CheckDecided(Box::new(check)));
@@ -70,7 +79,7 @@ impl Engine {
     /// device that the run began with.
     pub(super) fn compared(&mut self, instrument: &str, images: &Images) {
         self.core.images = Some(images.clone());
-        if self.ready && !images.agree() && !self.core.plan.flashes() {
+        if self.ready && !images.agree() && !self.core.may_differ() {
             let what = other_image(images);
             self.end(Ending::Broken(Fault::Instrument { instrument: instrument.to_owned(), what }));
         }
@@ -79,7 +88,11 @@ impl Engine {
     /// An alarm or a reset that no step has claimed ends the run, wherever it stands.
     pub(super) fn unclaimed(&mut self, event: &Event, claimed: bool, state: State) -> State {
         let EventKind::PumpLogged(entry) = &event.kind else { return state };
+        let own_reset = self.core.ordered_reset(entry);
         if claimed || !self.ready || matches!(state, State::Ended) {
+            return state;
+        }
+        if own_reset {
             return state;
         }
         let power = self.silence.supply_fault(entry, &self.core.profile, self.core.now);

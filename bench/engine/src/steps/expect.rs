@@ -52,7 +52,8 @@ pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
 }
 
 pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
-    if state.what.meets(&event.kind) {
+    // What happened before its cause, and was only read now, is not what was waited for.
+    if state.what.meets(&event.kind) && core.is_of_this_cause(&event.kind) {
         let half = state.poll.as_secs_f64() / 2.0;
         let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
         let limit = state.within.as_secs_f64();

@@ -1,6 +1,6 @@
 //! `flash`, `reset`, `halt`, `run core`, `poke`: an order for the debug probe; and `peek`, whose value is held against its limits in the moment.
 //!
-//! From the order on the pump may be silent for as long as the step says. A board that does not hold the rig file's image
+//! From the order on the pump may be silent for as long as the step says, and the reset that it brings about is the bench's. A board that does not hold the rig file's image
 //! after it was flashed is the bench's fault.
 
 use domain::check::{CheckHead, CheckRecord, Limits};
@@ -31,6 +31,9 @@ enum Then {
 
 pub(super) fn enter(probe: &Probe, core: &mut Core) -> Flow {
     core.silent_until = core.silent_until.max(core.now + probe.silent);
+    if matches!(probe.order, Order::Flash | Order::Reset) {
+        core.resets_ordered += 1;
+    }
     let pending = Pending::send(&probe.instrument, probe.order.clone(), core);
     let then = match probe.order {
         Order::Flash => Then::Agree { instrument: probe.instrument.clone() },
@@ -49,7 +52,11 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
     match (state.pending.answer(event), &state.then) {
         (Answer::Pending, _) => Flow::Stay(Active::Probe(Box::new(state))),
         (Answer::Failed(ending), _) => Flow::End(ending),
-        (Answer::Done { .. }, Then::Agree { instrument }) if !core.images.as_ref().is_some_and(Images::agree) => {
+        (Answer::Done { .. }, Then::Agree { instrument }) => {
+            if core.images.as_ref().is_some_and(Images::agree) {
+                core.flashed = true;
+                return Flow::Done;
+            }
             let what =
                 "expected the board to hold the rig file's image after it was flashed, but it does not; flash it again";
             let fault = Fault::Instrument { instrument: instrument.clone(), what: what.to_owned() };
@@ -62,7 +69,7 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
             let what = format!("expected a value of {place}, but found none; please report it with the record");
             Flow::End(Ending::Broken(Fault::Program { what }))
         }
-        (Answer::Done { .. }, Then::Go | Then::Agree { .. }) => Flow::Done,
+        (Answer::Done { .. }, Then::Go) => Flow::Done,
     }
 }
 

@@ -15,13 +15,17 @@ use crate::plan::{Peek, Probe, Step, StepKind};
 use crate::steps::StepSpec;
 
 const SILENT: &str = "pump silent for at most";
-/// How long the pump may be silent unless the step says otherwise: an image is written, a board boots, a value changes
+/// How long the pump may be silent unless the step says otherwise; longer than a driver waits for its worker: an image is written, a board boots, a value changes
 /// nothing.
 const FLASHING: Duration = Duration::from_secs(90);
 const BOOTING: Duration = Duration::from_secs(10);
 const SILENT_MAX: Duration = Duration::from_secs(3600);
 /// A symbol is no longer than this.
 const OFFSET_MAX: u32 = 1 << 20;
+
+/// What says something of the image that is on the board.
+const OF_THE_IMAGE: [&str; 10] =
+    ["start", "change dose", "bolus", "patient", "press", "check", "expect", "peek", "poke", "refill"];
 
 const SYMBOL: Field = Field::required("symbol", Kind::Text, "the symbol's name in the image, as the linker wrote it");
 const AS: Field = Field::required("as", Kind::Word(SymbolType::NAMES), "what is there");
@@ -42,7 +46,7 @@ pub(super) const FLASH: StepSpec = StepSpec {
         doc: "write the rig file's image to the board, verify it and let it run; without this step the board must hold it",
     },
     example: "- flash: {}",
-    lower: |view, context| simple(view, context, "flash", Order::Flash, FLASHING),
+    lower: flash,
 };
 
 pub(super) const RESET: StepSpec = StepSpec {
@@ -125,6 +129,16 @@ pub(super) const PEEK: StepSpec = StepSpec {
     example: "- peek: {symbol: STACK_HIGH_WATER_BYTES, as: u32, at most: 6144, because: three quarters of the stack}",
     lower: peek,
 };
+
+/// What comes before another image is written is no evidence of the one that the run is about.
+fn flash(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
+    let were = |kinds: &[&str]| context.counts.iter().any(|(kind, _)| kinds.contains(kind));
+    if were(&OF_THE_IMAGE) && !were(&["flash"]) {
+        let message = "flash: expected before anything is delivered or judged, but found it behind that";
+        context.problems.push_hint(view.pos(), message, "flash first, or again after another `flash`");
+    }
+    simple(view, context, "flash", Order::Flash, FLASHING)
+}
 
 fn simple(
     view: View<'_>,

@@ -1,5 +1,5 @@
 //! Arrows: which crate of the workspace may depend on which, held against what `cargo metadata` says.
-//! The list is the one of the architecture's text; whoever changes one changes the other.
+//! A new arrow is a decision about the structure; a new crate stands on the map as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,8 +11,7 @@ use super::tree::Tree;
 use crate::failure::Failure;
 use crate::process;
 
-/// `a <- b`: b may depend on a. Arrows are transitive; where several stand on one side, each does. Who
-/// stands in a line without an arrow uses none of the others.
+/// `a <- b`: b may depend on a. Arrows are transitive; where several stand on one side, each does.
 const ARROWS: &str = "
 wire <- logic
 domain <- text <- scenario <- engine
