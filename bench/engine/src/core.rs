@@ -185,8 +185,9 @@ impl Core {
         happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.caused.ns())
     }
 
-    /// An alarm, a reset or a line of the firmware's log that happens while a step may cause it, and that an `expect` from `index` on waits for: it is
-    /// kept for that one. Another stimulus in between would be its cause instead, so nothing is looked at beyond.
+    /// An alarm, a reset or a line of the firmware's log that happens while a step may cause it, and that an `expect` from
+    /// `index` on waits for: it is kept for that one. Another stimulus in between would be its cause instead, so nothing is
+    /// looked at beyond.
     pub(crate) fn expected_soon(&mut self, index: usize, event: &Event) -> bool {
         if !self.is_of_this_cause(&event.kind) {
             return false;

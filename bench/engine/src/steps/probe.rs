@@ -1,7 +1,8 @@
-//! `flash`, `reset`, `halt`, `run core`, `poke`: an order for the debug probe; and `peek`, whose value is held against its limits in the moment.
+//! `flash`, `reset`, `halt`, `run core`, `poke`: an order for the debug probe; and `peek`, whose value is held against its
+//! limits in the moment.
 //!
-//! From the order on the pump may be silent for as long as the step says, and the reset that it brings about is the bench's. A board that does not hold the rig file's image
-//! after it was flashed is the bench's fault.
+//! From the order on the pump may be silent for as long as the step says, and the reset that it brings about is the bench's.
+//! A board that does not hold the rig file's image after it was flashed is the bench's fault.
 
 use domain::check::{CheckHead, CheckRecord, Limits};
 use domain::fault::Fault;

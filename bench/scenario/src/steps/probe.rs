@@ -15,8 +15,8 @@ use crate::plan::{Peek, Probe, Step, StepKind};
 use crate::steps::StepSpec;
 
 const SILENT: &str = "pump silent for at most";
-/// How long the pump may be silent unless the step says otherwise; longer than a driver waits for its worker: an image is written, a board boots, a value changes
-/// nothing.
+/// How long the pump may be silent unless the step says otherwise: an image is written, for which a driver waits less long;
+/// a board boots; a value changes nothing.
 const FLASHING: Duration = Duration::from_secs(90);
 const BOOTING: Duration = Duration::from_secs(10);
 const SILENT_MAX: Duration = Duration::from_secs(3600);
