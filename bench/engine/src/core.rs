@@ -215,3 +215,61 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::FirmwareLine;
+
+    fn s(seconds: u64) -> RunTime {
+        RunTime::from_ns(seconds * 1_000_000_000)
+    }
+
+    fn core() -> Core {
+        let text = "scenario: plan\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\n\
+                    steps:\n  - hold: {for: 1 s}\n";
+        let source = text::Source::new("plan.yaml", text.as_bytes().to_vec()).expect("text");
+        let document = scenario::Document::parse(source).expect("a scenario");
+        let profile = crate::testing::profile();
+        let plan = scenario::resolve(&document, &[], &profile).expect("a plan");
+        Core::new(Arc::new(plan), Arc::new(profile))
+    }
+
+    fn line(time: &str) -> EventKind {
+        let line = FirmwareLine { time: time.to_owned(), level: String::new(), text: "up".to_owned() };
+        EventKind::FirmwareLogged { instrument: "probe".to_owned(), line }
+    }
+
+    #[test]
+    fn a_line_is_dated_by_the_pumps_clock_and_one_from_before_its_cause_is_none_of_it() {
+        let mut core = core();
+        core.now = s(100);
+        core.enter_step(0, false);
+        assert!(!core.is_of_this_cause(&line("50.5")), "nobody knows the pump's clock");
+        let outcome = PumpOutcome::Accepted { pump_us: 50_000_000, repeated: false };
+        core.hear_clock(&EventKind::PumpAnswered { command: 0, at_ns: s(100), u_ns: 0, outcome });
+        assert!(core.is_of_this_cause(&line("50.500000")));
+        assert!(!core.is_of_this_cause(&line("49.500000")), "it was logged before, and read now");
+        core.now = s(110);
+        core.enter_step(1, true);
+        assert!(core.is_of_this_cause(&line("50.500000")), "an `expect` waits for what the step before has caused");
+        core.enter_step(2, false);
+        assert!(!core.is_of_this_cause(&line("50.500000")));
+        core.hear_clock(&line("61.000000"));
+        core.hear_clock(&line("0.010000"));
+        assert!(core.is_of_this_cause(&line("0.010000")), "the firmware has begun anew since");
+        core.enter_step(3, false);
+        assert!(!core.is_of_this_cause(&line("0.010000")), "but not since the next cause");
+    }
+
+    #[test]
+    fn each_reset_that_was_ordered_excuses_one() {
+        let mut core = core();
+        let booted =
+            |cause: &str| PumpLogEntry { index: 0, pump_us: 0, what: PumpLogged::Booted { cause: cause.to_owned() } };
+        core.resets_ordered = 1;
+        assert!(!core.ordered_reset(&booted("watchdog")), "that is none of the bench's");
+        assert!(core.ordered_reset(&booted("external reset")));
+        assert!(!core.ordered_reset(&booted("external reset")));
+    }
+}
