@@ -149,7 +149,9 @@ fn facts(material: &Material<'_>) -> Vec<Pair> {
     };
     let lasted = summary.rig_seconds.and_then(|s| std::time::Duration::try_from_secs_f64(s).ok());
     let safe = material.story.safe_stop.as_ref().map_or_else(|| "not on record".to_owned(), crate::timeline::safe_stop);
-    vec![
+    let image = summary.device.image_sha256.as_ref();
+    let image = image.map(|sha256| pair("Firmware image", format!("SHA-256 {sha256}, as read from the board")));
+    let mut facts = vec![
         pair("Scenario", summary.scenario.as_str()),
         pair("Protocol", protocol),
         pair("Run", summary.run.as_str()),
@@ -164,5 +166,7 @@ fn facts(material: &Material<'_>) -> Vec<Pair> {
         pair("Tier", summary.tier.map_or("unknown: no instrument answered", Tier::name)),
         pair("Seed of the simulators", summary.seed.to_string()),
         pair("Left safe", safe),
-    ]
+    ];
+    facts.extend(image);
+    facts
 }
