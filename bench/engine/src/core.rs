@@ -14,6 +14,9 @@ use scenario::{Plan, StepKind};
 /// A pump's clock may be off by one part in this many.
 const CLOCK_DRIFT: i128 = 10_000;
 
+/// A line's stamp may be ahead of what the pump's clock should show by this much.
+const CLOCK_SLACK_US: u128 = 1_000_000;
+
 /// The engine's common state.
 #[derive(Debug, Clone)]
 pub(crate) struct Core {
@@ -27,6 +30,10 @@ pub(crate) struct Core {
     pub(crate) dose_base: u64,
     /// When the pump's link was last away or came back.
     pub(crate) pump_deaf_at: Option<RunTime>,
+    /// Whether a step has halted the board's core.
+    pub(crate) halted: bool,
+    /// Whether the pump's link is away now.
+    pub(crate) pump_lost: bool,
     /// When the debug probe was last away or came back.
     pub(crate) probe_deaf_at: Option<RunTime>,
     /// The board's image as it was last held against the rig file's.
@@ -42,8 +49,8 @@ pub(crate) struct Core {
     pub(crate) early: Vec<usize>,
     /// Whether the board has been flashed.
     pub(crate) flashed: bool,
-    /// Resets of the board that were ordered, and that its log has not told of yet.
-    pub(crate) resets_ordered: u32,
+    /// Resets of the board that were ordered and that its log has not told of yet, each until when it may.
+    pub(crate) resets_ordered: Vec<RunTime>,
     /// When the last step began that was no `expect`: what those wait for comes of it.
     caused: RunTime,
     /// Whether the pump has told of a reset since, or its firmware's log has begun anew.
@@ -65,6 +72,8 @@ impl Core {
             decisions: Vec::new(),
             dose_base: 0,
             pump_deaf_at: None,
+            halted: false,
+            pump_lost: false,
             probe_deaf_at: None,
             images: None,
             step: 0,
@@ -72,7 +81,7 @@ impl Core {
             silent_until: RunTime::ZERO,
             early: Vec::new(),
             flashed: false,
-            resets_ordered: 0,
+            resets_ordered: Vec::new(),
             caused: RunTime::ZERO,
             booted_since: false,
             line_us: 0,
@@ -133,7 +142,10 @@ impl Core {
             // A stamp that is earlier than the one before tells of a reset before the pump's own log does.
             EventKind::FirmwareLogged { line, .. } => {
                 let stamp_us = line.stamp_us().unwrap_or(self.line_us);
-                if stamp_us < self.line_us {
+                // Unless that clock is the new boot's already: a command was answered before the line was read.
+                let shows_us = |at, clock_us| u128::from(clock_us) + self.now.since(at).as_micros() + CLOCK_SLACK_US;
+                let told_since = self.pump_clock.is_some_and(|(at, us, _)| shows_us(at, us) < u128::from(self.line_us));
+                if stamp_us < self.line_us && !told_since {
                     self.pump_clock = None;
                     self.booted_since = true;
                 }
@@ -141,6 +153,16 @@ impl Core {
             }
             _ => {}
         }
+    }
+
+    /// The pump's clock may stand still, or has: what it showed says nothing any more.
+    pub(crate) fn forget_clock(&mut self) {
+        self.pump_clock = None;
+    }
+
+    /// Whether the board holds another image than the one that the run is about, until it is flashed.
+    pub(crate) fn holds_another(&self) -> bool {
+        self.may_differ() && self.images.as_ref().is_some_and(|images| !images.agree())
     }
 
     /// A step begins.
@@ -159,30 +181,39 @@ impl Core {
     /// Whether an entry of the pump's log tells of a reset that the bench has ordered; each is one entry's.
     pub(crate) fn ordered_reset(&mut self, entry: &PumpLogEntry) -> bool {
         let ordered = |cause: &str| domain::pump::ORDERED_RESETS.contains(&cause);
-        let own = matches!(&entry.what, PumpLogged::Booted { cause } if ordered(cause)) && self.resets_ordered > 0;
-        if own {
-            self.resets_ordered -= 1;
+        let now = self.now;
+        self.resets_ordered.retain(|until| now <= *until);
+        let own = matches!(&entry.what, PumpLogged::Booted { cause } if ordered(cause));
+        if own && !self.resets_ordered.is_empty() {
+            self.resets_ordered.remove(0);
+            return true;
         }
-        own
+        false
     }
 
     /// Whether an entry of the pump's log, or a line of its firmware's, can have happened since the last step began that
-    /// may have caused it. What the pump's clock does not tell may have: a reset itself, and what comes after one. A line
-    /// that nothing dates has not.
+    /// may have caused it. What the pump's clock does not tell may have: a reset itself, and what comes after one. Of a
+    /// line that nothing dates it is not known, and it counts as none.
     pub(crate) fn is_of_this_cause(&self, kind: &EventKind) -> bool {
+        self.dated(kind).unwrap_or(false)
+    }
+
+    /// The same; none if nothing tells.
+    pub(crate) fn dated(&self, kind: &EventKind) -> Option<bool> {
         let stamp_us = match kind {
             EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => None,
             EventKind::PumpLogged(entry) => Some(entry.pump_us),
             EventKind::FirmwareLogged { line, .. } => line.stamp_us(),
-            _ => return false,
+            _ => return Some(false),
         };
         let Some(((at, clock_us, u_ns), stamp_us)) = self.pump_clock.zip(stamp_us) else {
-            return matches!(kind, EventKind::PumpLogged(_)) || self.booted_since;
+            let may_be = matches!(kind, EventKind::PumpLogged(_)) || self.booted_since;
+            return may_be.then_some(true);
         };
         let us = |us: u64| i128::from(us) * 1000;
         let happened_ns = i128::from(at.ns()) + us(stamp_us) - us(clock_us);
         let drift_ns = (happened_ns - i128::from(at.ns())).abs() / CLOCK_DRIFT;
-        happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.caused.ns())
+        Some(happened_ns + i128::from(u_ns) + drift_ns >= i128::from(self.caused.ns()))
     }
 
     /// An alarm, a reset or a line of the firmware's log that happens while a step may cause it, and that an `expect` from
@@ -245,7 +276,7 @@ mod tests {
         let mut core = core();
         core.now = s(100);
         core.enter_step(0, false);
-        assert!(!core.is_of_this_cause(&line("50.5")), "nobody knows the pump's clock");
+        assert_eq!(core.dated(&line("50.5")), None, "nobody knows the pump's clock");
         let outcome = PumpOutcome::Accepted { pump_us: 50_000_000, repeated: false };
         core.hear_clock(&EventKind::PumpAnswered { command: 0, at_ns: s(100), u_ns: 0, outcome });
         assert!(core.is_of_this_cause(&line("50.500000")));
@@ -255,6 +286,7 @@ mod tests {
         assert!(core.is_of_this_cause(&line("50.500000")), "an `expect` waits for what the step before has caused");
         core.enter_step(2, false);
         assert!(!core.is_of_this_cause(&line("50.500000")));
+        core.now = s(112);
         core.hear_clock(&line("61.000000"));
         core.hear_clock(&line("0.010000"));
         assert!(core.is_of_this_cause(&line("0.010000")), "the firmware has begun anew since");
@@ -267,9 +299,11 @@ mod tests {
         let mut core = core();
         let booted =
             |cause: &str| PumpLogEntry { index: 0, pump_us: 0, what: PumpLogged::Booted { cause: cause.to_owned() } };
-        core.resets_ordered = 1;
+        core.resets_ordered = vec![s(10)];
         assert!(!core.ordered_reset(&booted("watchdog")), "that is none of the bench's");
         assert!(core.ordered_reset(&booted("external reset")));
         assert!(!core.ordered_reset(&booted("external reset")));
+        (core.resets_ordered, core.now) = (vec![s(10)], s(11));
+        assert!(!core.ordered_reset(&booted("external reset")), "it comes too late to be that one");
     }
 }

@@ -154,6 +154,7 @@ impl Engine {
             EventKind::Opened(opened) => self.open(opened),
             EventKind::Attached { instrument, identity } => {
                 if self.deaf(instrument) {
+                    self.core.pump_lost = false;
                     self.silence.answered(self.core.silent_until, self.core.now);
                 }
                 let reads = |i: &InstrumentProfile| i.role != Role::Pump && !i.channels.is_empty();
@@ -164,6 +165,7 @@ impl Engine {
             }
             EventKind::Lost { instrument, fault, .. } => {
                 if self.deaf(instrument) {
+                    self.core.pump_lost = true;
                     self.silence.failed(fault, self.core.now);
                 }
                 if self.core.profile.fills(instrument, Role::Supply) {

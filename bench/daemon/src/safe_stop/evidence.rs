@@ -5,9 +5,11 @@
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
+use domain::Order;
 use domain::pump::PumpLogEntry;
 use drivers::RunClock;
 use drivers::debug_probe::Probe;
+use drivers::instrument::Instrument;
 use drivers::pump_link::PumpLink;
 use tokio::time::timeout;
 
@@ -15,6 +17,8 @@ use super::Target;
 
 /// The bound on reading the log.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
+/// The bound on letting a core run whose memory could not be read.
+const RUN_WITHIN: Duration = Duration::from_secs(1);
 /// The file of the memory, in the run's folder: Intel HEX, as debuggers read it.
 const MEMORY: &str = "memory.hex";
 
@@ -55,18 +59,29 @@ pub(super) struct Memory {
 impl Memory {
     /// Reads the board's memory into the run's folder, within the bound; what was done, in a sentence.
     pub(super) async fn read(&self, clock: RunClock, within: Duration) -> String {
-        match timeout(within, self.attempt(clock, &self.folder.join(MEMORY))).await {
-            Ok(Ok(bytes)) => format!("read the board's memory: {bytes} bytes in {MEMORY}"),
-            Ok(Err(why)) => format!("tried to read the board's memory, but {why}"),
-            Err(_) => {
-                format!("tried to read the board's memory, but it took longer than {}", domain::time::span(within))
-            }
-        }
+        let failed = match timeout(within, self.attempt(clock, &self.folder.join(MEMORY))).await {
+            Ok(Ok(bytes)) => return format!("read the board's memory: {bytes} bytes in {MEMORY}"),
+            Ok(Err(why)) => why,
+            Err(_) => format!("it took longer than {}", domain::time::span(within)),
+        };
+        // A worker that was given up may have left the core halted, which cannot be told to stop its pump.
+        let ran = matches!(timeout(RUN_WITHIN, self.run(clock)).await, Ok(Ok(())));
+        let then = if ran { "let the core run" } else { "could not let the core run either" };
+        format!("tried to read the board's memory, but {failed}; {then}")
+    }
+
+    async fn run(&self, clock: RunClock) -> Result<(), String> {
+        let Target { connect, setup, .. } = &self.probe;
+        let (mut probe, _) = Probe::open(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
+        probe.order(&Order::Run).await.map(drop).map_err(|error| error.to_string())
     }
 
     async fn attempt(&self, clock: RunClock, path: &Path) -> Result<u64, String> {
         let Target { connect, setup, .. } = &self.probe;
         let (mut probe, _) = Probe::open(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
-        probe.snapshot(path).await.map_err(|error| error.to_string())
+        let taken = probe.snapshot(path).await.map_err(|error| error.to_string());
+        // A core that a step has halted cannot be told to stop its pump.
+        probe.order(&Order::Run).await.map_err(|error| error.to_string())?;
+        taken
     }
 }

@@ -14,8 +14,8 @@ use super::{Engine, State};
 use crate::ending::Ending;
 use crate::preconditions::other_image;
 
-/// A debug probe may have been lost so long before the pump: its deadline is longer.
-const PROBE_NOTICES: Duration = Duration::from_secs(10);
+/// A debug probe may be found lost so much earlier or later than the pump, beside a poll: its deadline is longer.
+const PROBE_NOTICES: Duration = Duration::from_secs(6);
 
 impl Engine {
     /// A guard was broken. What fails the device waits until the valve has been read as well: one that moves by itself
@@ -53,8 +53,12 @@ impl Engine {
         let pump = self.core.profile.by_name(&name).filter(|i| i.role == Role::Pump);
         // A core that hangs still answers a debugger: where that hears nothing either, it is power, cable or probe.
         let probe_deaf = |away| self.core.probe_deaf_at.is_some_and(|at| now.since(at) <= away + PROBE_NOTICES);
+        // Until it must have noticed, nothing is known of it.
+        let poll = self.core.profile.by_role(Role::Probe).map(|probe| probe.poll);
+        let too_soon = |away| poll.is_some_and(|poll| away < poll + PROBE_NOTICES);
         let check = pump
-            .filter(|pump| !probe_deaf(pump.away_at_most))
+            .filter(|_| !self.core.halted && !self.core.holds_another())
+            .filter(|pump| !probe_deaf(pump.away_at_most) && !too_soon(pump.away_at_most))
             .and_then(|_| self.silence.verdict(&self.core.profile, silent_until, now));
         let Some(check) = check else { return self.end(Ending::Broken(fault)) };
         let reason = check.reason.clone().unwrap_or_default();
@@ -106,6 +110,19 @@ impl Engine {
             };
         }
         match self.alarms.unclaimed(entry) {
+            Some(_) if self.core.holds_another() => {
+                // It is another firmware's, which is about to be replaced.
+                let what =
+                    "the image that the run is about to replace raised an alarm or was reset; flash the board first";
+                let name = self.core.profile.by_role(Role::Probe).map_or_else(String::new, |probe| probe.name.clone());
+                let fault = Fault::Instrument { instrument: name, what: what.to_owned() };
+                if matches!(state, State::Stopping) {
+                    self.outcome.broke(fault);
+                    state
+                } else {
+                    self.stop(Ending::Broken(fault))
+                }
+            }
             Some(check) => {
                 let reason = check.reason.clone().unwrap_or_default();
                 self.core.decide(EventKind::CheckDecided(Box::new(check)));

@@ -25,6 +25,8 @@ pub(crate) struct State {
     within: Duration,
     since: RunTime,
     poll: Duration,
+    /// Whether something came that would be it, and that nothing dates.
+    undated: bool,
     /// One poll after the limit: an alarm that came just in time is still heard.
     pub(super) until: RunTime,
 }
@@ -38,6 +40,7 @@ pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
         within: expect.within,
         since: core.now,
         poll,
+        undated: false,
         until: core.now + expect.within + poll * 2,
     };
     // It came while a step right before this one was acting: never too late, but perhaps too early.
@@ -51,9 +54,11 @@ pub(super) fn enter(expect: &Expect, core: &mut Core) -> Flow {
     Flow::Stay(Active::Expect(Box::new(state)))
 }
 
-pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
+pub(super) fn apply(mut state: State, event: &Event, core: &mut Core) -> (Flow, bool) {
     // What happened before its cause, and was only read now, is not what was waited for.
-    if state.what.meets(&event.kind) && core.is_of_this_cause(&event.kind) {
+    let dated = if state.what.meets(&event.kind) { core.dated(&event.kind) } else { Some(false) };
+    state.undated |= dated.is_none();
+    if dated == Some(true) {
         let half = state.poll.as_secs_f64() / 2.0;
         let took_s = (core.now.since(state.since).as_secs_f64() - half).max(0.0);
         let limit = state.within.as_secs_f64();
@@ -78,6 +83,11 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
     }
     let mut reason =
         format!("expected {} within {}, but it did not come", state.what.shown(), time::span(state.within));
+    if state.undated {
+        reason.push_str("; something of that text came that no clock dates, so it may have");
+        decide(&state, CheckVerdict::Inconclusive, None, Some(reason), core);
+        return (Flow::Done, false);
+    }
     if deaf(&state, core) {
         let role = state.what.heard_by().name();
         reason.push_str(&format!("; the {role}'s link was away meanwhile, so it may have"));
@@ -90,7 +100,9 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> (Flow, bool
 
 /// Whether the link of who hears of it was away at any time since the step began.
 fn deaf(state: &State, core: &Core) -> bool {
-    let deaf_at = if state.what.heard_by() == Role::Pump { core.pump_deaf_at } else { core.probe_deaf_at };
+    // A board whose link was away may have been away itself: what its firmware did not log then is no fault of it.
+    let heard_by_probe = state.what.heard_by() == Role::Probe;
+    let deaf_at = core.pump_deaf_at.max(core.probe_deaf_at.filter(|_| heard_by_probe));
     deaf_at.is_some_and(|at| at >= state.since)
 }
 

@@ -4,10 +4,13 @@
 //! From the order on the pump may be silent for as long as the step says, and the reset that it brings about is the bench's.
 //! A board that does not hold the rig file's image after it was flashed is the bench's fault.
 
+use core::time::Duration;
+
 use domain::check::{CheckHead, CheckRecord, Limits};
 use domain::fault::Fault;
 use domain::firmware::Place;
 use domain::order::Order;
+use domain::profile::Role;
 use domain::{CheckVerdict, Event, EventKind, Images};
 use scenario::{Peek, Probe};
 
@@ -15,6 +18,9 @@ use crate::core::Core;
 use crate::ending::Ending;
 use crate::steps::order::{Answer, Pending};
 use crate::steps::{Active, Flow};
+
+/// So many polls after the pump's link can be back at the latest its log must have told of an ordered reset.
+const POLLS: u32 = 2;
 
 /// Waiting for the probe.
 #[derive(Debug, Clone)]
@@ -33,7 +39,18 @@ enum Then {
 pub(super) fn enter(probe: &Probe, core: &mut Core) -> Flow {
     core.silent_until = core.silent_until.max(core.now + probe.silent);
     if matches!(probe.order, Order::Flash | Order::Reset) {
-        core.resets_ordered += 1;
+        let poll = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |pump| pump.poll);
+        // A link that is away meanwhile lets the log be read later.
+        let away = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |pump| pump.away_at_most);
+        core.resets_ordered.push(core.now + probe.silent + away + poll * POLLS);
+    }
+    if matches!(probe.order, Order::Halt | Order::Run) {
+        core.forget_clock();
+    }
+    core.halted = probe.order == Order::Halt || (core.halted && matches!(probe.order, Order::Poke { .. }));
+    if probe.order == Order::Flash {
+        // Whatever was found before says nothing of what will be there.
+        core.images = None;
     }
     let pending = Pending::send(&probe.instrument, probe.order.clone(), core);
     let then = match probe.order {
@@ -88,9 +105,19 @@ fn judge(value: i64, head: &CheckHead, place: &Place, limits: Limits, core: &mut
         };
         format!("expected {wanted} in {place}, but found {value}")
     });
+    // A board whose link is gone may be gone itself, or have lost its time: nothing that is read from it decides.
+    let verdict = match (core.pump_lost, within) {
+        (true, _) => CheckVerdict::Inconclusive,
+        (false, true) => CheckVerdict::Pass,
+        (false, false) => CheckVerdict::Fail,
+    };
+    let reason = match verdict {
+        CheckVerdict::Inconclusive => Some(format!("{place} was read as {value} while the pump's link was away")),
+        _ => reason,
+    };
     let record = CheckRecord {
         head: head.clone(),
-        verdict: if within { CheckVerdict::Pass } else { CheckVerdict::Fail },
+        verdict,
         value: Some(number),
         unit: "1".to_owned(),
         expanded_uncertainty: Some(0.0),
@@ -101,7 +128,7 @@ fn judge(value: i64, head: &CheckHead, place: &Place, limits: Limits, core: &mut
         notes: Vec::new(),
     };
     core.decide(EventKind::CheckDecided(Box::new(record)));
-    match reason {
+    match reason.filter(|_| verdict == CheckVerdict::Fail) {
         Some(reason) => Flow::End(Ending::Failed(reason)),
         None => Flow::Done,
     }
