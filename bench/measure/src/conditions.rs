@@ -12,6 +12,8 @@ use domain::{Reading, RigProfile, Status};
 const BLOCK: u32 = 30;
 /// So many must there be at least, in a run that is shorter.
 const BLOCK_MIN: u32 = 3;
+/// A room that was not read for so long, in s, is not known meanwhile: two blocks at the longest poll.
+const UNREAD_S: f64 = 600.0;
 /// So many spans outside are told apart; a room that leaves its range more often is outside from the last one on.
 const SPANS_MAX: usize = 64;
 
@@ -35,6 +37,10 @@ struct Watched {
     /// When the block under way began, in s of run time.
     since_s: Option<f64>,
     outside: Vec<Outside>,
+    /// Since when its readings are beyond the sensor's range, and how many in a row.
+    beyond: Option<(f64, u32)>,
+    /// When it was last read within that.
+    read_s: Option<f64>,
     /// Readings that say something, and readings beyond the sensor's range.
     read: (u32, u32),
 }
@@ -44,8 +50,8 @@ struct Watched {
 struct Outside {
     from_s: f64,
     to_s: f64,
-    /// The first block's mean.
-    mean: f64,
+    /// The first block's mean; none if nobody could read it within the sensor's range.
+    mean: Option<f64>,
 }
 
 impl Outside {
@@ -75,7 +81,7 @@ impl Conditions {
         let Some(watched) = self.0.iter_mut().find(|w| w.channel == reading.channel.as_str()) else { return };
         if reading.status == Status::Overload {
             watched.read.1 += 1;
-            return;
+            return watched.beyond(reading.at_ns.seconds());
         }
         watched.push(reading);
     }
@@ -100,15 +106,28 @@ impl Watched {
         })
     }
 
+    /// A reading is beyond the sensor's range; some in a row are a room that is not as declared.
+    fn beyond(&mut self, at_s: f64) {
+        let (from_s, count) = self.beyond.map_or((at_s, 1), |(from_s, count)| (from_s, count + 1));
+        self.beyond = Some((from_s, count));
+        if count >= BLOCK_MIN {
+            self.left(Outside { from_s, to_s: at_s, mean: None });
+        }
+    }
+
     fn push(&mut self, reading: &Reading) {
         let at_s = reading.at_ns.seconds();
+        self.beyond = None;
+        if let Some(last_s) = self.read_s.replace(at_s).filter(|last_s| at_s - last_s > UNREAD_S) {
+            self.left(Outside { from_s: last_s, to_s: at_s, mean: None });
+        }
         self.read.0 += 1;
         self.sum += reading.value;
         self.count += 1;
         let from_s = *self.since_s.get_or_insert(at_s);
         if self.count == BLOCK {
             if let Some(mean) = self.mean_outside() {
-                self.left(Outside { from_s, to_s: at_s, mean });
+                self.left(Outside { from_s, to_s: at_s, mean: Some(mean) });
             }
             // The next block begins where this one ends: no moment is between them.
             (self.sum, self.count, self.since_s) = (0.0, 0, Some(at_s));
@@ -127,17 +146,20 @@ impl Watched {
         let shown = significant;
         let under_way = || {
             let mean = self.mean_outside().filter(|_| self.count >= BLOCK_MIN)?;
-            Some(Outside { from_s: self.since_s?, to_s: f64::INFINITY, mean })
+            Some(Outside { from_s: self.since_s?, to_s: f64::INFINITY, mean: Some(mean) })
         };
         let touches = |o: &Outside| spans.iter().any(|span| o.touches(*span));
         let Outside { from_s, mean, .. } = self.outside.iter().copied().chain(under_way()).find(touches)?;
         let (low, high, unit) = (shown(self.low), shown(self.high), self.unit);
+        let found = mean.map_or_else(
+            || "no reading within the sensor's range".to_owned(),
+            |mean| format!("{} {unit}", domain::quantity::to_decimal(mean, 2)),
+        );
         Some(format!(
             "expected {} from {low} to {high} {unit} as the rig file declares, give or take the sensor's {} {unit}, but \
-             found {} {unit} from {from_s:.0} s of run time on; bring the room back, or declare the wider range",
+             found {found} from {from_s:.0} s of run time on; bring the room back, or declare the wider range",
             self.channel,
-            shown(self.sensor),
-            domain::quantity::to_decimal(mean, 2)
+            shown(self.sensor)
         ))
     }
 
@@ -220,6 +242,32 @@ mod tests {
         let outside = flapping.0.first().map(|w| w.outside.len());
         assert_eq!(outside, Some(SPANS_MAX), "what is remembered is bounded");
         assert!(flapping.objection(&[(119_000.0, 119_100.0)]).is_some());
+    }
+
+    #[test]
+    fn a_room_that_could_not_be_read_for_a_while_speaks_against_that_while() {
+        let mut room = watched();
+        for t in 0..3_000_u64 {
+            // Beyond the sensor's range for 100 s, and not read at all for 1000 s.
+            let status = if (500..510).contains(&t) { Status::Overload } else { Status::Ok };
+            if !(1_000..1_100).contains(&t) {
+                let (at_ns, channel) = (RunTime::from_ns(t * 10_000_000_000), Channel::new("climate.temperature"));
+                room.push(&Reading { channel, at_ns, u_ns: 0, value: 23.0, status });
+            }
+        }
+        let against = |from_s, to_s| room.objection(&[(from_s, to_s)]);
+        assert_eq!([against(0.0, 4_900.0), against(5_200.0, 9_900.0), against(11_100.0, 29_000.0)], [None, None, None]);
+        let why = against(4_900.0, 5_050.0).expect("it was beyond the range");
+        assert!(why.contains("found no reading within the sensor's range from 5000 s"), "{why}");
+        assert!(against(10_200.0, 10_800.0).is_some(), "nobody read it");
+        let mut spike = watched();
+        for (t, status) in
+            [(1, Status::Ok), (2, Status::Overload), (3, Status::Overload), (4, Status::Ok), (5, Status::Ok)]
+        {
+            let (at_ns, channel) = (RunTime::from_ns(t * 10_000_000_000), Channel::new("climate.temperature"));
+            spike.push(&Reading { channel, at_ns, u_ns: 0, value: 23.0, status });
+        }
+        assert_eq!(spike.objection(&[ALWAYS]), None, "two readings are no room");
     }
 
     #[test]
