@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::quantity::significant;
 use crate::verdict::CheckVerdict;
 
 /// Limits of a value, in the unit of the check. A missing side is not judged.
@@ -13,6 +14,21 @@ pub struct Limits {
     pub low: Option<f64>,
     /// The greatest value that is allowed.
     pub high: Option<f64>,
+}
+
+impl Limits {
+    /// The limits as a sentence names them, in that unit; numbers alone in the unit 1.
+    #[must_use]
+    pub fn shown(self, unit: &str) -> String {
+        let unit = if unit == "1" { String::new() } else { format!(" {unit}") };
+        match (self.low.map(significant), self.high.map(significant)) {
+            (Some(low), Some(high)) if low == high => format!("{low}{unit}"),
+            (Some(low), Some(high)) => format!("{low} to {high}{unit}"),
+            (Some(low), None) => format!("at least {low}{unit}"),
+            (None, Some(high)) => format!("at most {high}{unit}"),
+            (None, None) => "any value".to_owned(),
+        }
+    }
 }
 
 /// A span of the run between two marks.

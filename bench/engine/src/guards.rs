@@ -81,11 +81,7 @@ impl Guards {
 
 fn exceeded(guard: &Guard, found: String, value: Option<f64>) -> (Ending, Option<CheckRecord>) {
     let unit = &guard.unit;
-    let expected = match (guard.limits.low, guard.limits.high) {
-        (Some(l), Some(h)) => format!("{} to {} {unit}", significant(l), significant(h)),
-        (Some(l), None) => format!("at least {} {unit}", significant(l)),
-        (None, h) => format!("at most {} {unit}", significant(h.unwrap_or(f64::NAN))),
-    };
+    let expected = guard.limits.shown(unit);
     match guard.otherwise {
         GuardElse::StopSafely => {
             let because = guard.head.because.clone();

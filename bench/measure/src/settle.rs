@@ -93,11 +93,11 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         Decision::Pass => None,
         Decision::Fail => Some(format!(
             "expected {}, but found {value} {unit}, outside by more than its uncertainty of {expanded} {unit}",
-            range(limits, &unit)
+            limits.shown(&unit)
         )),
         Decision::Inconclusive => Some(format!(
             "expected {} with a guard band of {expanded} {unit}, but found {value} {unit}, too near a limit to tell",
-            range(limits, &unit)
+            limits.shown(&unit)
         )),
     };
     let mut verdict = CheckVerdict::from(decision);
@@ -118,16 +118,6 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         reason,
         notes: measured.notes,
         budget: Some(measured.budget),
-    }
-}
-
-fn range(limits: Limits, unit: &str) -> String {
-    let shown = domain::quantity::significant;
-    match (limits.low, limits.high) {
-        (Some(low), Some(high)) => format!("{} to {} {unit}", shown(low), shown(high)),
-        (Some(low), None) => format!("at least {} {unit}", shown(low)),
-        (None, Some(high)) => format!("at most {} {unit}", shown(high)),
-        (None, None) => "any value".to_owned(),
     }
 }
 

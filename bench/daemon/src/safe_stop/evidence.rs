@@ -70,15 +70,18 @@ impl Memory {
         format!("tried to read the board's memory, but {failed}; {then}")
     }
 
-    async fn run(&self, clock: RunClock) -> Result<(), String> {
+    async fn open(&self, clock: RunClock) -> Result<Probe, String> {
         let Target { connect, setup, .. } = &self.probe;
-        let (mut probe, _) = Probe::open(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
+        Probe::open(&**connect, clock, setup).await.map(|(probe, _)| probe).map_err(|fault| fault.to_string())
+    }
+
+    async fn run(&self, clock: RunClock) -> Result<(), String> {
+        let mut probe = self.open(clock).await?;
         probe.order(&Order::Run).await.map(drop).map_err(|error| error.to_string())
     }
 
     async fn attempt(&self, clock: RunClock, path: &Path) -> Result<u64, String> {
-        let Target { connect, setup, .. } = &self.probe;
-        let (mut probe, _) = Probe::open(&**connect, clock, setup).await.map_err(|fault| fault.to_string())?;
+        let mut probe = self.open(clock).await?;
         let taken = probe.snapshot(path).await.map_err(|error| error.to_string());
         // A core that a step has halted cannot be told to stop its pump.
         probe.order(&Order::Run).await.map_err(|error| error.to_string())?;

@@ -39,10 +39,10 @@ enum Then {
 pub(super) fn enter(probe: &Probe, core: &mut Core) -> Flow {
     core.silent_until = core.silent_until.max(core.now + probe.silent);
     if matches!(probe.order, Order::Flash | Order::Reset) {
-        let poll = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |pump| pump.poll);
         // A link that is away meanwhile lets the log be read later.
-        let away = core.profile.by_role(Role::Pump).map_or(Duration::ZERO, |pump| pump.away_at_most);
-        core.resets_ordered.push(core.now + probe.silent + away + poll * POLLS);
+        let pump = core.profile.by_role(Role::Pump);
+        let read_within = pump.map_or(Duration::ZERO, |pump| pump.away_at_most + pump.poll * POLLS);
+        core.resets_ordered.push(core.now + probe.silent + read_within);
     }
     if matches!(probe.order, Order::Halt | Order::Run) {
         core.forget_clock();
@@ -96,24 +96,14 @@ fn judge(value: i64, head: &CheckHead, place: &Place, limits: Limits, core: &mut
     // Whole numbers of 32 bits are exact.
     let number = value as f64;
     let within = limits.low.is_none_or(|low| number >= low) && limits.high.is_none_or(|high| number <= high);
-    let reason = (!within).then(|| {
-        let wanted = match (limits.low, limits.high) {
-            (Some(low), Some(high)) if low == high => format!("{low}"),
-            (Some(low), Some(high)) => format!("{low} to {high}"),
-            (Some(low), None) => format!("at least {low}"),
-            (None, high) => format!("at most {}", high.unwrap_or(f64::INFINITY)),
-        };
-        format!("expected {wanted} in {place}, but found {value}")
-    });
-    // A board whose link is gone may be gone itself, or have lost its time: nothing that is read from it decides.
-    let verdict = match (core.pump_lost, within) {
-        (true, _) => CheckVerdict::Inconclusive,
-        (false, true) => CheckVerdict::Pass,
-        (false, false) => CheckVerdict::Fail,
-    };
-    let reason = match verdict {
-        CheckVerdict::Inconclusive => Some(format!("{place} was read as {value} while the pump's link was away")),
-        _ => reason,
+    let (verdict, reason) = if core.pump_lost {
+        // A board whose link is gone may be gone itself, or have lost its time: nothing that is read from it decides.
+        let why = format!("{place} was read as {value} while the pump's link was away");
+        (CheckVerdict::Inconclusive, Some(why))
+    } else if within {
+        (CheckVerdict::Pass, None)
+    } else {
+        (CheckVerdict::Fail, Some(format!("expected {} in {place}, but found {value}", limits.shown("1"))))
     };
     let record = CheckRecord {
         head: head.clone(),
@@ -128,8 +118,8 @@ fn judge(value: i64, head: &CheckHead, place: &Place, limits: Limits, core: &mut
         notes: Vec::new(),
     };
     core.decide(EventKind::CheckDecided(Box::new(record)));
-    match reason.filter(|_| verdict == CheckVerdict::Fail) {
-        Some(reason) => Flow::End(Ending::Failed(reason)),
-        None => Flow::Done,
+    match (verdict, reason) {
+        (CheckVerdict::Fail, Some(reason)) => Flow::End(Ending::Failed(reason)),
+        _ => Flow::Done,
     }
 }

@@ -27,6 +27,11 @@ const OFFSET_MAX: u32 = 1 << 20;
 const OF_THE_IMAGE: [&str; 10] =
     ["start", "change dose", "bolus", "patient", "press", "check", "expect", "peek", "poke", "refill"];
 
+/// The key by which a step says how long the pump may be silent because of it.
+const fn silent_for(doc: &'static str) -> Field {
+    Field::optional(SILENT, Kind::Quantity(Dimension::Time), doc)
+}
+
 const SYMBOL: Field = Field::required("symbol", Kind::Text, "the symbol's name in the image, as the linker wrote it");
 const AS: Field = Field::required("as", Kind::Word(SymbolType::NAMES), "what is there");
 const AT: Field =
@@ -35,14 +40,7 @@ const AT: Field =
 pub(super) const FLASH: StepSpec = StepSpec {
     variant: Variant {
         key: "flash",
-        kind: Kind::Map(&[
-            Field::optional(
-                SILENT,
-                Kind::Quantity(Dimension::Time),
-                "how long the pump may be silent because of it; 90 s unless given",
-            ),
-            NAME,
-        ]),
+        kind: Kind::Map(&[silent_for("how long the pump may be silent because of it; 90 s unless given"), NAME]),
         doc: "write the rig file's image to the board, verify it and let it run; without this step the board must hold it",
     },
     example: "- flash: {}",
@@ -52,14 +50,7 @@ pub(super) const FLASH: StepSpec = StepSpec {
 pub(super) const RESET: StepSpec = StepSpec {
     variant: Variant {
         key: "reset",
-        kind: Kind::Map(&[
-            Field::optional(
-                SILENT,
-                Kind::Quantity(Dimension::Time),
-                "how long the pump may be silent because of it; 10 s unless given",
-            ),
-            NAME,
-        ]),
+        kind: Kind::Map(&[silent_for("how long the pump may be silent because of it; 10 s unless given"), NAME]),
         doc: "reset the board by its debug probe and let it run",
     },
     example: "- reset: {}",
@@ -69,14 +60,7 @@ pub(super) const RESET: StepSpec = StepSpec {
 pub(super) const HALT: StepSpec = StepSpec {
     variant: Variant {
         key: "halt",
-        kind: Kind::Map(&[
-            Field::optional(
-                SILENT,
-                Kind::Quantity(Dimension::Time),
-                "how long the pump may be silent because of it; 10 s unless given",
-            ),
-            NAME,
-        ]),
+        kind: Kind::Map(&[silent_for("how long the pump may be silent because of it; 10 s unless given"), NAME]),
         doc: "halt the board's core by its debug probe; what a watchdog makes of that is the board's",
     },
     example: "- halt: {}",
@@ -97,11 +81,7 @@ pub(super) const POKE: StepSpec = StepSpec {
             AS,
             AT,
             Field::required("value", Kind::Text, "what is written: a whole number, decimal or with 0x before it"),
-            Field::optional(
-                SILENT,
-                Kind::Quantity(Dimension::Time),
-                "how long the pump may be silent because of it; not at all unless given",
-            ),
+            silent_for("how long the pump may be silent because of it; not at all unless given"),
             NAME,
         ]),
         doc: "write a value to a symbol of the image while the board runs",
