@@ -43,6 +43,10 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
         EventKind::FirmwareLogged { line, .. } => {
             ("firmware", line.text.clone(), matches!(line.level.as_str(), "warn" | "error"))
         }
+        EventKind::FirmwareLogGap { restarted, .. } => {
+            let why = if *restarted { "it began anew" } else { "they came damaged or too fast" };
+            ("firmware", format!("lines of its log may be missing here: {why}"), true)
+        }
         EventKind::Prompted(prompt) => ("question", question(prompt), false),
         EventKind::Answered(answer) => ("answer", answer_text(answer), false),
         EventKind::Remarked { text, by } => ("remark", format!("{text} ({by})"), false),
@@ -60,6 +64,7 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
         EventKind::Opened(_)
         | EventKind::Reading(_)
         | EventKind::PumpChanged(_)
+        | EventKind::PumpClockRead { .. }
         | EventKind::Tick
         | EventKind::Marked { .. } => return None,
     };

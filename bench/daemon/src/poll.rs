@@ -37,7 +37,7 @@ impl Post {
         self.events.send(kind).await.is_ok()
     }
 
-    async fn attached(&self, identity: Identity) -> bool {
+    pub(crate) async fn attached(&self, identity: Identity) -> bool {
         self.tell(EventKind::Attached { instrument: self.instrument.clone(), identity }).await
     }
 
@@ -47,6 +47,7 @@ impl Post {
             let kind = match news {
                 News::Images(images) => EventKind::ImagesCompared { instrument: instrument(), images },
                 News::Logged(line) => EventKind::FirmwareLogged { instrument: instrument(), line },
+                News::LogGap { restarted } => EventKind::FirmwareLogGap { instrument: instrument(), restarted },
             };
             if !self.tell(kind).await {
                 return false;

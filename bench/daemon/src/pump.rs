@@ -3,12 +3,13 @@
 //! A command stays pending over a link that fails and is sent again under its dose id, which the pump executes once.
 //! The pump's log survives its resets, so it is read on by index; where it did not, it is read anew.
 
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::fault::LinkFault;
-use domain::pump::{PumpOutcome, PumpRequest, PumpState};
-use domain::{Channel, EventKind, Reading, RunTime, Status};
+use domain::pump::{PumpLogged, PumpOutcome, PumpRequest, PumpState};
+use domain::{Channel, EventKind, Identity, Reading, RunTime, Status};
 use drivers::pump_link::PumpLink;
 use tokio::sync::mpsc;
 
@@ -16,6 +17,8 @@ use crate::poll::{Post, RETRY};
 
 /// By so much, beside a hundredth, a pump's clock may lag behind the bench's without being called reset.
 const CLOCK_SLACK_US: u128 = 1_000_000;
+/// The pump's clock is told anew after so long: what happens meanwhile is dated by it.
+const CLOCK_EVERY: Duration = Duration::from_secs(60);
 /// A link that failed is listened to for so many deadlines.
 const LISTEN: u32 = 4;
 /// So often a command is sent on a link that is attached again each time. A link that cannot be attached is another
@@ -26,8 +29,17 @@ const COMMAND_ATTEMPTS: u32 = 3;
 pub(crate) async fn hold(post: Post, mut commands: mpsc::Receiver<(u32, PumpRequest)>, log_next: Arc<AtomicU32>) {
     let channels =
         ["commanded_rate", "reservoir", "battery"].map(|q| Channel::new(&format!("{}.{q}", post.instrument)));
-    let (looked, state) = (RunTime::ZERO, None);
-    let mut known = Known { log_next, first: true, clock_us: 0, looked, state, channels, reset: false };
+    let mut known = Known {
+        log_next,
+        first: true,
+        clock_us: 0,
+        looked: RunTime::ZERO,
+        state: None,
+        channels,
+        clock_told: None,
+        identity: None,
+        reset: false,
+    };
     let mut pending: Option<Pending> = None;
     loop {
         let (late, fault, frames) = match PumpLink::open(&*post.connect, post.clock, post.setup.settings).await {
@@ -74,6 +86,10 @@ struct Known {
     looked: RunTime,
     state: Option<PumpState>,
     channels: [Channel; 3],
+    /// When the pump's clock was last told of in this boot.
+    clock_told: Option<RunTime>,
+    /// What the pump last said of itself.
+    identity: Option<Identity>,
     /// The pump was reset, and a command that had no answer then has not been given up yet.
     reset: bool,
 }
@@ -102,7 +118,8 @@ async fn poll_pump(
         // Not every pump's memory of doses outlives a reset: sent again, the dose might be given twice.
         give_up(post, lost, "the pump was reset while the command was under way".to_owned()).await;
     }
-    if !post.tell(EventKind::Attached { instrument: post.instrument.clone(), identity }).await {
+    known.identity = Some(identity.clone());
+    if !post.attached(identity).await {
         return Ok(());
     }
     loop {
@@ -116,10 +133,22 @@ async fn poll_pump(
             () = tokio::time::sleep_until(post.clock.at(post.next_poll())) => {
                 look(post, link, known, true).await?;
                 // No command is under way here.
-                known.reset = false;
+                if core::mem::take(&mut known.reset) {
+                    greet_again(post, link, known).await?;
+                }
             }
         }
     }
+}
+
+/// A board that began anew without its link being away may be another one, or have another image.
+async fn greet_again(post: &Post, link: &mut PumpLink, known: &mut Known) -> Result<(), Lost> {
+    let identity = link.greet().await.map_err(|fault| (fault, link.frames()))?;
+    if known.identity.as_ref() != Some(&identity) {
+        known.identity = Some(identity.clone());
+        post.attached(identity).await;
+    }
+    Ok(())
 }
 
 /// Sends the command that waits, if one does. After a fault it stays pending and is sent again under the same dose id,
@@ -164,11 +193,11 @@ async fn give_up(post: &Post, lost: Pending, reason: String) {
 }
 
 /// Reads the pump's status, and its log where there is something new; notes whether the pump was reset since the last
-/// look.
+/// look. Its state comes before its readings: a reading shows that it is there.
 async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool) -> Result<(), Lost> {
     let read = link.status().await.map_err(|f| (f, link.frames()))?;
     let status = &read.status;
-    known.reset |= !known.first && was_reset(known, status.now_us, status.log_next, read.at);
+    let mut reset = !known.first && was_reset(known, status.now_us, status.log_next, read.at);
     known.clock_us = status.now_us;
     known.looked = read.at;
     if known.first {
@@ -178,6 +207,11 @@ async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool
     } else if status.log_next < known.log_next.load(Ordering::Relaxed) {
         // The log did not survive the reset.
         known.log_next.store(0, Ordering::Relaxed);
+    }
+    let state = read.state();
+    if known.state.as_ref() != Some(&state) {
+        post.tell(EventKind::PumpChanged(state.clone())).await;
+        known.state = Some(state);
     }
     if reading {
         let values = [
@@ -191,14 +225,20 @@ async fn look(post: &Post, link: &mut PumpLink, known: &mut Known, reading: bool
             post.tell(EventKind::Reading(reading)).await;
         }
     }
-    let state = read.state();
-    if known.state.as_ref() != Some(&state) {
-        post.tell(EventKind::PumpChanged(state.clone())).await;
-        known.state = Some(state);
-    }
     let next = status.log_next;
+    let mut booted = None;
     while known.log_next.load(Ordering::Relaxed) < next {
-        read_log(post, link, known).await?;
+        booted = read_log(post, link, known).await?.or(booted);
+    }
+    reset |= booted.is_some();
+    known.reset |= reset;
+    // A clock that was read before the last boot says nothing any more.
+    let of_this_boot = booted.is_none_or(|index| index < next);
+    let due = known.clock_told.is_none_or(|told| read.at.since(told) >= CLOCK_EVERY);
+    if of_this_boot && (due || reset || !reading) {
+        known.clock_told = Some(read.at);
+        let clock = EventKind::PumpClockRead { at_ns: read.at, u_ns: read.u_ns, pump_us: known.clock_us };
+        post.tell(clock).await;
     }
     Ok(())
 }
@@ -211,7 +251,8 @@ fn was_reset(known: &Known, now_us: u64, log_next: u32, at: RunTime) -> bool {
     now_us < known.clock_us || log_next < known.log_next.load(Ordering::Relaxed) || slow
 }
 
-async fn read_log(post: &Post, link: &mut PumpLink, known: &Known) -> Result<(), Lost> {
+/// Reads a page of the pump's log; the index of the last boot that it tells of.
+async fn read_log(post: &Post, link: &mut PumpLink, known: &Known) -> Result<Option<u32>, Lost> {
     let from = known.log_next.load(Ordering::Relaxed);
     let page = link.log(from).await.map_err(|f| (f, link.frames()))?;
     if page.oldest > from {
@@ -221,11 +262,13 @@ async fn read_log(post: &Post, link: &mut PumpLink, known: &Known) -> Result<(),
         // A page without entries would be asked for again for ever.
         known.log_next.store(page.next.max(from + 1), Ordering::Relaxed);
     }
+    let mut booted = None;
     for entry in page.entries {
         let next = entry.index + 1;
+        booted = matches!(entry.what, PumpLogged::Booted { .. }).then_some(entry.index).or(booted);
         post.tell(EventKind::PumpLogged(entry)).await;
         // Told and noted without a pause between: the safe stop reads on from here, and nothing is told twice.
         known.log_next.store(next, Ordering::Relaxed);
     }
-    Ok(())
+    Ok(booted)
 }

@@ -24,7 +24,8 @@ use crate::verdict::RunVerdict;
 ///
 /// - 1: the first.
 /// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
-pub const FORMAT: u32 = 2;
+/// - 3: the pump's clock, lines of the firmware's log that are lost.
+pub const FORMAT: u32 = 3;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -271,6 +272,15 @@ pub enum EventKind {
         /// The first index that is there again.
         to: u32,
     },
+    /// Input: the pump's clock was read: when its link was attached or it was reset, and from time to time since.
+    PumpClockRead {
+        /// The middle between request and reply.
+        at_ns: RunTime,
+        /// Half the round trip.
+        u_ns: u64,
+        /// That clock, in µs since the pump booted.
+        pump_us: u64,
+    },
     /// Input: the board's image was read and held against the rig file's.
     ImagesCompared {
         /// Which instrument read it.
@@ -284,6 +294,14 @@ pub enum EventKind {
         instrument: String,
         /// The line.
         line: FirmwareLine,
+    },
+    /// Input: lines of the firmware's log may be missing here: damaged, overwritten, or lost with a reset before they were
+    /// read.
+    FirmwareLogGap {
+        /// Which instrument listens to it.
+        instrument: String,
+        /// Whether the firmware has begun anew, and its log with it.
+        restarted: bool,
     },
     /// Input: an operator, or the script in his place, answered.
     Answered(Answer),

@@ -132,6 +132,9 @@ pub struct InstrumentProfile {
     pub driver: String,
     /// The time between two polls.
     pub poll: Duration,
+    /// Deadline of one exchange; 0 in records of the formats before 3, which do not tell.
+    #[serde(default)]
+    pub deadline: Duration,
     /// How long it may be away before the run ends as a bench error.
     pub away_at_most: Duration,
     /// What it measures.

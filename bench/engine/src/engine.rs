@@ -69,9 +69,10 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, profile: Arc<RigProfile>) -> Self {
         let guards = Guards::new(&plan.throughout);
+        let initial = Initial::new(&plan);
         Self {
             core: Core::new(plan, profile),
-            state: State::Starting(Initial::new()),
+            state: State::Starting(initial),
             instruments: Instruments::default(),
             guards,
             alarms: Alarms::default(),
@@ -95,7 +96,7 @@ impl Engine {
         assert!(event.kind.is_input(), "expected an input, but found the decision {:?}", event.kind);
         self.core.now = self.core.now.max(event.t_ns);
         self.core.ledger.apply(event);
-        self.core.hear_clock(&event.kind);
+        self.core.pump_clock.hear(&event.kind, self.core.now, self.core.halted);
         self.note(event);
         self.lead(event);
         for kind in &self.core.decisions {
@@ -108,7 +109,7 @@ impl Engine {
                 EventKind::Ordered { what: Order::Valve { closed }, .. } => self.valve.ordered(*closed),
                 // Another image may well tell another version.
                 EventKind::Ordered { what: Order::Flash, .. } => {
-                    self.instruments.forget(Role::Pump, &self.core.profile);
+                    self.instruments.forget_firmware(Role::Pump, &self.core.profile);
                 }
                 _ => {}
             }
@@ -178,7 +179,8 @@ impl Engine {
                 self.guards.lost(instrument);
                 // A board that is just being powered may be silent, but its port is there.
                 let pump = self.core.profile.fills(instrument, Role::Pump);
-                let booting = pump && !fault.is_gone() && self.core.now < self.core.silent_until;
+                let unflashed = self.core.plan.flashes_first() && !self.core.flashed;
+                let booting = pump && !fault.is_gone() && (unflashed || self.core.now < self.core.silent_until);
                 let final_soon = !self.ready && !booting;
                 if let Some(fault) = self.instruments.lost(instrument, fault, self.core.now, final_soon) {
                     self.end(Ending::Broken(fault));
@@ -201,6 +203,7 @@ impl Engine {
             EventKind::ImagesCompared { instrument, images } => self.compared(instrument, images),
             EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
             EventKind::PumpLogGap { from, to } => self.alarms.gap(*from, *to),
+            EventKind::FirmwareLogGap { .. } => self.core.log_gap_at = Some(self.core.now),
             EventKind::StopAsked { cause } => self.end(Ending::Asked(cause.clone())),
             EventKind::Broke(fault) => self.end(Ending::Broken(fault.clone())),
             _ => {}
@@ -218,7 +221,8 @@ impl Engine {
 
     /// Leads from one part of the run to the next.
     fn lead(&mut self, event: &Event) {
-        let mut claimed = false;
+        // What a flash before the weighing has brought about is kept for the step behind it.
+        let mut claimed = self.flashed_before() && self.core.expected_soon(1, event);
         let state = core::mem::replace(&mut self.state, State::Ended);
         let state = match state {
             State::Starting(initial) => match initial.apply(event, &mut self.core) {
@@ -235,7 +239,8 @@ impl Engine {
             State::Weighing { phase: Phase::ClosingWeighing, .. } => self.settle(),
             State::Weighing { .. } => {
                 self.core.phase(Phase::Steps);
-                self.next(0)
+                // A flash that comes first was done before the pump could be waited for.
+                self.next(usize::from(self.core.plan.flashes_first()))
             }
             State::Stepping { index, active } => {
                 let may_cause = steps::may_cause(&active);
@@ -259,6 +264,16 @@ impl Engine {
             State::Ended => State::Ended,
         };
         self.state = self.unclaimed(event, claimed, state);
+    }
+
+    /// Whether the first step has begun already, and those behind it have not.
+    fn flashed_before(&self) -> bool {
+        let opening = match &self.state {
+            State::Starting(_) => true,
+            State::Halting { then: phase, .. } | State::Weighing { phase, .. } => *phase == Phase::OpeningWeighing,
+            State::Stepping { .. } | State::Stopping | State::Ended => false,
+        };
+        opening && self.core.begun
     }
 
     /// The station is ready: preconditions, then the opening weighing.
@@ -289,10 +304,7 @@ impl Engine {
     fn next(&mut self, mut index: usize) -> State {
         let plan = Arc::clone(&self.core.plan);
         while let Some(step) = plan.steps.get(index) {
-            let number = u32::try_from(index).unwrap_or(u32::MAX);
-            let entered = EventKind::StepEntered { index: number, name: step.name.clone(), what: step.what.clone() };
-            self.core.decide(entered);
-            self.core.enter_step(index, matches!(step.kind, StepKind::Expect(_)));
+            self.core.enter_step(index, step);
             self.stepping = true;
             match steps::enter(step, &mut self.core) {
                 Flow::Stay(active) => return State::Stepping { index, active },

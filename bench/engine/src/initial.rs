@@ -1,14 +1,15 @@
 //! From the first instrument attached to a station as it must be before anything is weighed: the supply on at its nominal
-//! voltage, the valve open.
+//! voltage, the image of a plan that begins by flashing it on the board, the valve open.
 //!
 //! What an earlier run left behind, killed or made safe by switching off, must not be taken for the device's doing. Both
 //! are ordered and confirmed by readings like the steps of a scenario; what cannot be confirmed is the bench's fault.
 
 use core::time::Duration;
+use std::sync::Arc;
 
-use domain::profile::Role;
+use domain::profile::{InstrumentProfile, Role};
 use domain::{Event, EventKind, RigProfile, RunTime};
-use scenario::{Supply, Valve};
+use scenario::{Plan, Supply, Valve};
 
 use crate::core::Core;
 use crate::ending::Ending;
@@ -22,26 +23,46 @@ const OPEN_WITHIN: Duration = Duration::from_secs(30);
 /// The way there.
 #[derive(Debug, Clone)]
 pub(crate) enum Initial {
-    /// Instruments are being attached, and the supply is switched on as soon as it is there.
-    Attaching {
-        /// The supply.
-        power: Power,
-        /// Whether every instrument has been attached.
-        attached: bool,
-    },
+    /// Instruments are being attached.
+    Attaching(Box<Attaching>),
     /// The valve is opened.
     Opening(Active),
 }
 
+/// Instruments come one by one. Without the supply no pump answers, and an empty board only when it was flashed.
+#[derive(Debug, Clone)]
+pub(crate) struct Attaching {
+    power: Power,
+    flash: Flash,
+    /// Whether every instrument has been attached.
+    attached: bool,
+}
+
 /// The supply while instruments are being attached.
 #[derive(Debug, Clone)]
-pub(crate) enum Power {
-    /// Not there yet, or the station has none.
+enum Power {
+    /// Not there yet.
     Unknown,
     /// It was told to come on.
     Coming(Active),
-    /// It reads what it was told.
+    /// It reads what it was told, or the station has none.
     On,
+}
+
+/// A plan's first step, if that flashes the board.
+#[derive(Debug, Clone)]
+enum Flash {
+    /// The supply or the probe is not there yet.
+    Due {
+        /// Whether the probe is.
+        probe: bool,
+    },
+    /// The image is written.
+    Writing(Active),
+    /// It has been since then, and the pump has not shown itself.
+    Booting(RunTime),
+    /// The pump is there, or the plan begins with something else.
+    Done,
 }
 
 /// How far an event has led.
@@ -56,53 +77,116 @@ pub(crate) enum Reached {
 }
 
 impl Initial {
-    pub(crate) const fn new() -> Self {
-        Self::Attaching { power: Power::Unknown, attached: false }
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let flash = if plan.flashes_first() { Flash::Due { probe: false } } else { Flash::Done };
+        Self::Attaching(Box::new(Attaching { power: Power::Unknown, flash, attached: false }))
     }
 
     /// What is done now.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Attaching { .. } => "attaching instruments",
+            Self::Attaching(attaching) => match attaching.flash {
+                Flash::Writing(_) => "flashing the board",
+                _ => "attaching instruments",
+            },
             Self::Opening(_) => "opening the valve",
         }
     }
 
     pub(crate) fn due(&self) -> Option<RunTime> {
         match self {
-            Self::Attaching { power: Power::Coming(active), .. } | Self::Opening(active) => steps::due(active),
-            Self::Attaching { .. } => None,
+            Self::Attaching(attaching) => match &attaching.power {
+                Power::Coming(active) => steps::due(active),
+                Power::Unknown | Power::On => None,
+            },
+            Self::Opening(active) => steps::due(active),
         }
     }
 
     pub(crate) fn apply(self, event: &Event, core: &mut Core) -> Reached {
         match self {
-            Self::Attaching { power, attached } => attach(power, attached, event, core),
+            Self::Attaching(attaching) => attaching.apply(event, core),
             Self::Opening(active) => opening(steps::apply(active, event, core).0),
         }
     }
 }
 
-/// Instruments come one by one; without the supply no pump answers.
-fn attach(power: Power, attached: bool, event: &Event, core: &mut Core) -> Reached {
-    let attached = attached || matches!(event.kind, EventKind::RigReady);
-    let flow = match power {
-        Power::Coming(active) => steps::apply(active, event, core).0,
-        Power::Unknown => match powered(&core.profile) {
-            Some(supply) if is_attached(&supply.instrument, event) => steps::enter_supply(&supply, core),
-            _ if attached => Flow::Done,
-            _ => return Reached::NotYet(Initial::Attaching { power, attached }),
-        },
-        Power::On => Flow::Done,
-    };
-    match flow {
-        Flow::Stay(active) => Reached::NotYet(Initial::Attaching { power: Power::Coming(active), attached }),
-        Flow::End(ending) => Reached::Failed(ending),
-        Flow::Done if attached => match opened(&core.profile) {
+impl Attaching {
+    fn apply(self, event: &Event, core: &mut Core) -> Reached {
+        let attached = self.attached || matches!(event.kind, EventKind::RigReady);
+        let power = match self.power.apply(event, core) {
+            Ok(power) => power,
+            Err(ending) => return Reached::Failed(ending),
+        };
+        let on = matches!(power, Power::On);
+        let flash = match self.flash.apply(event, on, core) {
+            Ok(flash) => flash,
+            Err(ending) => return Reached::Failed(ending),
+        };
+        if !(attached && on && matches!(flash, Flash::Done)) {
+            return Reached::NotYet(Initial::Attaching(Box::new(Self { power, flash, attached })));
+        }
+        match opened(&core.profile) {
             Some(valve) => opening(steps::enter_valve(&valve, core)),
             None => Reached::There,
-        },
-        Flow::Done => Reached::NotYet(Initial::Attaching { power: Power::On, attached }),
+        }
+    }
+}
+
+impl Power {
+    fn apply(self, event: &Event, core: &mut Core) -> Result<Self, Ending> {
+        let flow = match self {
+            Self::On => return Ok(self),
+            Self::Coming(active) => steps::apply(active, event, core).0,
+            Self::Unknown => match powered(&core.profile) {
+                None => Flow::Done,
+                Some(supply) if is_attached(&supply.instrument, event) => steps::enter_supply(&supply, core),
+                Some(_) => return Ok(self),
+            },
+        };
+        match flow {
+            Flow::Stay(active) => Ok(Self::Coming(active)),
+            Flow::Done => Ok(Self::On),
+            Flow::End(ending) => Err(ending),
+        }
+    }
+}
+
+impl Flash {
+    fn apply(self, event: &Event, power: bool, core: &mut Core) -> Result<Self, Ending> {
+        let flow = match self {
+            Self::Done => return Ok(self),
+            Self::Booting(since) => {
+                return Ok(if shows_pump(event, since, &core.profile) { Self::Done } else { self });
+            }
+            Self::Due { probe } => {
+                let is_probe = |i: &&InstrumentProfile| i.role == Role::Probe && is_attached(&i.name, event);
+                let probe = probe || core.profile.instruments.iter().any(|i| is_probe(&i));
+                if !(probe && power) {
+                    return Ok(Self::Due { probe });
+                }
+                let plan = Arc::clone(&core.plan);
+                core.enter_step(0, &plan.steps[0]);
+                steps::enter(&plan.steps[0], core)
+            }
+            Self::Writing(active) => steps::apply(active, event, core).0,
+        };
+        match flow {
+            Flow::Stay(active) => Ok(Self::Writing(active)),
+            Flow::Done => Ok(Self::Booting(core.now)),
+            Flow::End(ending) => Err(ending),
+        }
+    }
+}
+
+/// Whether an event shows that the pump was there at some time since then.
+fn shows_pump(event: &Event, since: RunTime, profile: &RigProfile) -> bool {
+    match &event.kind {
+        EventKind::Attached { instrument, .. } => profile.fills(instrument, Role::Pump),
+        EventKind::Reading(reading) => {
+            reading.at_ns >= since && profile.fills(reading.channel.instrument(), Role::Pump)
+        }
+        _ => false,
     }
 }
 
@@ -139,7 +223,6 @@ mod tests {
     use domain::profile::Declared;
     use domain::quantity::Voltage;
     use domain::{Channel, Identity, Reading, Status};
-    use std::sync::Arc;
 
     /// A station with supply and valve, and what it has been told.
     struct Station {
@@ -156,7 +239,7 @@ mod tests {
             profile.pump.supply_v = Some(Declared { value: volts(3.0), half_width: volts(0.3) });
             for (name, role) in [("supply", Role::Supply), ("valve", Role::Valve)] {
                 let like = profile.instruments[1].clone();
-                profile.instruments.push(domain::profile::InstrumentProfile { name: name.to_owned(), role, ..like });
+                profile.instruments.push(InstrumentProfile { name: name.to_owned(), role, ..like });
             }
             let source = text::Source::new(
                 "plan.yaml",
@@ -167,8 +250,9 @@ mod tests {
             .expect("text");
             let document = scenario::Document::parse(source).expect("a scenario");
             let plan = scenario::resolve(&document, &[], &profile).expect("a plan");
+            let initial = Some(Initial::new(&plan));
             let core = Core::new(Arc::new(plan), Arc::new(profile));
-            Self { core, initial: Some(Initial::new()), end: None, seq: 0 }
+            Self { core, initial, end: None, seq: 0 }
         }
 
         fn tell(&mut self, seconds: u64, kind: EventKind) -> Vec<Order> {

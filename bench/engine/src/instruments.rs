@@ -64,11 +64,11 @@ impl Instruments {
         other
     }
 
-    /// What an instrument said of itself need not hold any longer.
-    pub(crate) fn forget(&mut self, role: Role, profile: &RigProfile) {
+    /// What an instrument said of its firmware need not hold any longer.
+    pub(crate) fn forget_firmware(&mut self, role: Role, profile: &RigProfile) {
         let name = profile.by_role(role).map(|i| i.name.as_str());
         if let Some(known) = name.and_then(|name| self.known.get_mut(name)) {
-            known.identity = None;
+            known.identity = known.identity.take().map(|identity| Identity { firmware: None, ..identity });
         }
     }
 
@@ -172,7 +172,10 @@ mod tests {
         assert!(instruments.attached("balance", &mute, s(13), true).is_none(), "what it does not tell decides nothing");
         let first = Identity { serial: Some("1".to_owned()), ..other.clone() };
         assert!(instruments.attached("balance", &first, s(14), true).is_some(), "what it told before is not forgotten");
-        instruments.forget(Role::Balance, &profile);
-        assert!(instruments.attached("balance", &other, s(15), true).is_none(), "but by order");
+        let of = |firmware: &str| Identity { firmware: Some(firmware.to_owned()), ..first.clone() };
+        assert!(instruments.attached("balance", &of("1"), s(15), true).is_none());
+        assert!(instruments.attached("balance", &of("2"), s(16), true).is_some(), "another firmware");
+        instruments.forget_firmware(Role::Balance, &profile);
+        assert!(instruments.attached("balance", &of("3"), s(17), true).is_none(), "but by order");
     }
 }

@@ -13,6 +13,7 @@ mod initial;
 mod instruments;
 mod position;
 mod preconditions;
+mod pump_clock;
 mod replay;
 mod silence;
 mod steps;

@@ -207,6 +207,7 @@ mod tests {
             role: Role::Supply,
             driver: "scpi-supply".to_owned(),
             poll: Duration::from_secs(1),
+            deadline: Duration::from_millis(500),
             away_at_most: Duration::from_secs(60),
             channels: vec![ChannelProfile { channel: "supply.voltage".to_owned(), unit: "V".to_owned() }],
             calibration: None,

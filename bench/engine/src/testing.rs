@@ -20,6 +20,7 @@ fn instrument(name: &str, role: Role, channel: &str, unit: &str) -> InstrumentPr
         role,
         driver: name.to_owned(),
         poll: Duration::from_secs(1),
+        deadline: Duration::from_millis(500),
         away_at_most: Duration::from_secs(60),
         channels: vec![ChannelProfile { channel: channel.to_owned(), unit: unit.to_owned() }],
         calibration: None,

@@ -43,6 +43,12 @@ impl Plan {
         self.steps.iter().any(|s| matches!(&s.kind, StepKind::Probe(Probe { order: Order::Flash, .. })))
     }
 
+    /// Whether that is the first thing that is done: then the board may be empty.
+    #[must_use]
+    pub fn flashes_first(&self) -> bool {
+        self.steps.first().is_some_and(|s| matches!(&s.kind, StepKind::Probe(Probe { order: Order::Flash, .. })))
+    }
+
     /// The least time that the plan takes: holds, boluses and weighings, without waiting for people or alarms.
     #[must_use]
     pub fn duration(&self) -> Duration {

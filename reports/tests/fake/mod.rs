@@ -115,6 +115,7 @@ fn profile(virtual_time: bool) -> RigProfile {
         role,
         driver: name.to_owned(),
         poll: Duration::from_secs(1),
+        deadline: Duration::from_millis(500),
         away_at_most: Duration::from_secs(600),
         channels: channels
             .iter()

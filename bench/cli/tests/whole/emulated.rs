@@ -153,6 +153,17 @@ fn a_board_with_another_image_is_not_judged_unless_the_run_flashes_it() {
 }
 
 #[test]
+fn an_empty_board_is_flashed_before_the_pump_is_waited_for() {
+    let bench = Bench::new();
+    let known = format!("machine: mps2-an386, image: {}/pump-board.elf", firmware().display());
+    let rig = rig(&bench, &[(&known, "machine: mps2-an386")]);
+    passes(&bench.run(&scenario(&bench, "  - flash: {}\n", 3), &["--rig", &rig]));
+    let mute = bench.run(&scenario(&bench, "", 1), &["--rig", &rig]);
+    assert_eq!((mute.code, mute.summary["verdict"].as_str()), (4, Some("error")), "{}", mute.summary);
+    assert!(mute.summary["reason"].as_str().is_some_and(|reason| reason.contains("pump")), "{}", mute.summary);
+}
+
+#[test]
 fn what_the_probe_does_is_told_and_its_resets_are_the_benchs() {
     let bench = Bench::new();
     let reset = "  - reset: {}\n";

@@ -32,6 +32,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone)]
 enum Then {
     Go,
+    BeginAnew,
     Agree { instrument: String },
     Judge { head: CheckHead, place: Place, limits: Limits },
 }
@@ -45,7 +46,7 @@ pub(super) fn enter(probe: &Probe, core: &mut Core) -> Flow {
         core.resets_ordered.push(core.now + probe.silent + read_within);
     }
     if matches!(probe.order, Order::Halt | Order::Run) {
-        core.forget_clock();
+        core.pump_clock.forget();
     }
     core.halted = probe.order == Order::Halt || (core.halted && matches!(probe.order, Order::Poke { .. }));
     if probe.order == Order::Flash {
@@ -55,6 +56,7 @@ pub(super) fn enter(probe: &Probe, core: &mut Core) -> Flow {
     let pending = Pending::send(&probe.instrument, probe.order.clone(), core);
     let then = match probe.order {
         Order::Flash => Then::Agree { instrument: probe.instrument.clone() },
+        Order::Reset => Then::BeginAnew,
         _ => Then::Go,
     };
     Flow::Stay(Active::Probe(Box::new(State { pending, then })))
@@ -72,6 +74,7 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
         (Answer::Failed(ending), _) => Flow::End(ending),
         (Answer::Done { .. }, Then::Agree { instrument }) => {
             if core.images.as_ref().is_some_and(Images::agree) {
+                core.pump_clock.board_began_anew();
                 core.flashed = true;
                 return Flow::Done;
             }
@@ -88,6 +91,10 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
             Flow::End(Ending::Broken(Fault::Program { what }))
         }
         (Answer::Done { .. }, Then::Go) => Flow::Done,
+        (Answer::Done { .. }, Then::BeginAnew) => {
+            core.pump_clock.board_began_anew();
+            Flow::Done
+        }
     }
 }
 

@@ -41,7 +41,9 @@ pub(super) const FLASH: StepSpec = StepSpec {
     variant: Variant {
         key: "flash",
         kind: Kind::Map(&[silent_for("how long the pump may be silent because of it; 90 s unless given"), NAME]),
-        doc: "write the rig file's image to the board, verify it and let it run; without this step the board must hold it",
+        doc: "write the rig file's image to the board, verify it and let it run; without this step the board must hold it. \
+              As the first step it is done as soon as supply and probe are there, before the pump is waited for and the \
+              vessel weighed: the board may be empty",
     },
     example: "- flash: {}",
     lower: flash,
