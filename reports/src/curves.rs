@@ -103,6 +103,7 @@ impl<'a> TimeAxis<'a> {
     fn frame(&self, story: &Story) -> Frame {
         let end = |to: Option<RunTime>| to.map_or(self.to, |to| self.at(to));
         Frame {
+            label: "Time since the rig was ready",
             unit: self.unit,
             from: self.from,
             to: self.to,

@@ -4,6 +4,7 @@
 //! The same record gives the same files, byte for byte, in the same folder.
 
 mod again;
+pub mod analysis;
 mod curves;
 mod decimate;
 mod error;

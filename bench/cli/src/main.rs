@@ -47,6 +47,8 @@ enum Command {
     Note(commands::say::NoteArgs),
     /// Rebuild a run's derived files from its record alone
     Report(commands::report::Args),
+    /// Accuracy figures of any gravimetric log, without a rig
+    Analyze(commands::analyze::Args),
     /// Put a rig's simulators on pseudo-terminals in real time
     Rig(commands::rig::Args),
     /// Print a JSON Schema for editors, or the step reference
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Answer(args) => commands::say::answer(&args),
         Command::Note(args) => commands::say::note(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Analyze(args) => commands::analyze::run(&args),
         Command::Rig(args) => commands::rig::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Bench(args) => commands::bench::run(&args),

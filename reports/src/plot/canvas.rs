@@ -207,7 +207,7 @@ fn head(root: &Area<'_>, panel: &Panel, frame: &Frame) -> Result<(), String> {
 fn axis_titles(root: &Area<'_>, panel: &Panel, frame: &Frame, height: u32) -> Result<(), String> {
     let below = style(TEXT, INK, HPos::Center, VPos::Bottom);
     let middle = (LEFT + WIDTH - RIGHT) / 2;
-    let time = format!("Time since the rig was ready / {}", frame.unit);
+    let time = format!("{} / {}", frame.label, frame.unit);
     root.draw(&Text::new(time, (middle as i32, height as i32 - 10), below)).map_err(text)?;
     let font = ("sans-serif", TEXT * BACKEND_FONT).into_font();
     let upright = font.transform(plotters::style::FontTransform::Rotate270).color(&INK);

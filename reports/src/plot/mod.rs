@@ -31,9 +31,11 @@ pub(crate) struct Curve {
     pub(crate) parts: Vec<Vec<Point>>,
 }
 
-/// What all plots of a run share: time, gaps, steps. Times are in `unit`.
+/// What all plots of a run share: the axis of time, gaps, steps. Times are in `unit`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Frame {
+    /// What the axis shows.
+    pub(crate) label: &'static str,
     /// `s`, `min` or `h`.
     pub(crate) unit: &'static str,
     /// The least time shown.

@@ -2,6 +2,7 @@
 //!
 //! Each has its arguments and a function from them to an exit code.
 
+pub(crate) mod analyze;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod list;

@@ -1,5 +1,6 @@
 //! Whole runs of the program, as its users start it: one binary, one module a concern.
 
+mod analyze;
 mod command_line;
 mod common;
 mod emulated;

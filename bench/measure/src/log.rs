@@ -1,0 +1,207 @@
+//! The figures of a gravimetric log that anybody recorded: delivered volume, mean error, trumpet, start-up, pulses.
+//!
+//! It owns the analysis period and what is compared over it. It must not know files, or who asks; it judges nothing.
+
+use crate::budget::{Budget, Distribution, Term};
+use crate::cumulative::Cumulative;
+use crate::pulses::{self, Pulses};
+use crate::trumpet::{self, Window};
+
+/// Parts of the period whose means tell the repeatability.
+const BATCHES: u32 = 10;
+
+/// How an indicated mass becomes a volume.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Correction {
+    /// What evaporates, in µg/s; 0 if it is not corrected.
+    pub evaporation_ug_per_s: f64,
+    /// Volume per mass, in µL/g: density, buoyancy, needle.
+    pub ul_per_g: f64,
+}
+
+impl Correction {
+    /// The delivered volume, in µL, of an indicated mass in g over time in s.
+    #[must_use]
+    pub fn volume_ul(&self, mass_g: &Cumulative) -> Option<Cumulative> {
+        let (first_s, first_g) = mass_g.points()[0];
+        let volume = |(t, g): &(f64, f64)| {
+            let lost_g = self.evaporation_ug_per_s * 1e-6 * (t - first_s);
+            (*t, (g - first_g + lost_g) * self.ul_per_g)
+        };
+        Cumulative::new(mass_g.points().iter().map(volume).collect())
+    }
+}
+
+/// What is asked of a log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Period {
+    /// When the analysis begins and ends, in s of the log's time.
+    pub from_s: f64,
+    /// When it ends.
+    pub to_s: f64,
+    /// The sample interval, in s.
+    pub interval_s: f64,
+    /// The windows, as multiples of it.
+    pub windows: Vec<u32>,
+}
+
+/// The figures of a period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// The volume that was delivered, in µL.
+    pub delivered_ul: f64,
+    /// The volume that was commanded, in µL.
+    pub commanded_ul: f64,
+    /// The first in excess of the second, in % of it.
+    pub mean_error_percent: f64,
+    /// The standard deviation of that mean, in %, from the means over tenths of the period: what lasts longer than a tenth
+    /// does not show in it.
+    pub repeatability_percent: Option<f64>,
+    /// The errors over windows, in the order in which they were asked for; those in which nothing was commanded are left out.
+    pub trumpet: Vec<Window>,
+    /// The mean flow over each sample interval: when it ends in s, and the flow in µL/h.
+    pub flow_ul_per_h: Vec<(f64, f64)>,
+    /// Delivery by pulses, if that is what the log shows.
+    pub pulses: Option<Pulses>,
+}
+
+/// The figures of a period of a log; `None` if the log does not cover it, or nothing was commanded in it.
+#[must_use]
+pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Period) -> Option<Figures> {
+    let (from_s, to_s, interval_s) = (period.from_s, period.to_s, period.interval_s);
+    // A period shorter than an interval still has a mean.
+    let delivered = delivered_ul.on_grid(from_s, to_s, interval_s).unwrap_or_default();
+    let commanded = commanded_ul.on_grid(from_s, to_s, interval_s).unwrap_or_default();
+    let over = |curve: &Cumulative, from: f64, to: f64| Some(curve.at(to)? - curve.at(from)?);
+    let error = |from: f64, to: f64| {
+        let due = over(commanded_ul, from, to).filter(|due| *due > 0.0)?;
+        Some(100.0 * (over(delivered_ul, from, to)? / due - 1.0))
+    };
+    let batch = |i: u32| from_s + (to_s - from_s) * f64::from(i) / f64::from(BATCHES);
+    let batches: Option<Vec<f64>> = (0..BATCHES).map(|i| error(batch(i), batch(i + 1))).collect();
+    let flow =
+        |(i, pair): (usize, &[f64])| (from_s + (i + 1) as f64 * interval_s, (pair[1] - pair[0]) / interval_s * 3600.0);
+    let within = |(t, _): &&(f64, f64)| (from_s..=to_s).contains(t);
+    let shown: Vec<(f64, f64)> = delivered_ul.points().iter().filter(within).copied().collect();
+    Some(Figures {
+        delivered_ul: over(delivered_ul, from_s, to_s)?,
+        commanded_ul: over(commanded_ul, from_s, to_s)?,
+        mean_error_percent: error(from_s, to_s)?,
+        repeatability_percent: batches.map(|batches| deviation_of_mean(&batches)),
+        trumpet: period.windows.iter().filter_map(|k| trumpet::window(&delivered, &commanded, *k)).collect(),
+        flow_ul_per_h: delivered.windows(2).enumerate().map(flow).collect(),
+        pulses: Cumulative::new(shown).and_then(|shown| pulses::find(&shown)),
+    })
+}
+
+fn deviation_of_mean(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (squares / (n - 1.0) / n).sqrt()
+}
+
+/// What a term of somebody's budget is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Input {
+    /// The difference of two weighings, in g.
+    Mass,
+    /// The evaporation, in µg/s.
+    Evaporation,
+    /// The delivered volume, in µL.
+    Volume,
+    /// The mean flow, in µL/h.
+    Flow,
+    /// The delivered volume, in % of it.
+    Share,
+}
+
+/// The uncertainty of the mean error, in %: somebody's terms, and the repeatability that the log shows.
+///
+/// Each term is a name, what it is about with its distribution in that unit, and its degrees of freedom. `None` for a term
+/// that has no standard uncertainty.
+#[must_use]
+pub fn budget(
+    figures: &Figures,
+    correction: &Correction,
+    period_s: f64,
+    terms: &[(String, Input, Distribution, f64)],
+) -> Option<Budget> {
+    let per_ul = 100.0 / figures.commanded_ul;
+    let mut budget = Budget { terms: Vec::with_capacity(terms.len() + 1), unit: "%".to_owned() };
+    for (name, about, distribution, dof) in terms {
+        let sensitivity = match about {
+            Input::Mass => correction.ul_per_g * per_ul,
+            Input::Evaporation => period_s * 1e-6 * correction.ul_per_g * per_ul,
+            Input::Volume => per_ul,
+            Input::Flow => period_s / 3600.0 * per_ul,
+            Input::Share => figures.delivered_ul / figures.commanded_ul,
+        };
+        budget.terms.push(Term::type_b(name, *distribution, sensitivity, *dof, "the budget's file")?);
+    }
+    if let Some(repeatability) = figures.repeatability_percent {
+        let scatter = crate::Estimate::new(figures.mean_error_percent, repeatability, f64::from(BATCHES - 1))?;
+        budget.terms.push(Term::type_a("repeatability", scatter, 1.0, "means over tenths of the period")?);
+    }
+    Some(budget)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 24 h at 0.5 mL/day: a reading each minute.
+    fn day() -> (Cumulative, Correction) {
+        let gain_g = 0.48;
+        let minutes = (0..=1440).map(|i| (f64::from(i) * 60.0, 12.0 + gain_g * f64::from(i) / 1440.0)).collect();
+        let air = crate::air::cipm_2007_kg_per_m3(23.0, 1013.0, 50.0).expect("in range");
+        let water = crate::water::density_kg_per_m3(23.0).expect("in range");
+        let z = crate::buoyancy::volume_per_indicated_mass_ml_per_g(air, water, water).expect("in range");
+        let needle = crate::buoyancy::needle_factor(0.5, 20.0).expect("in range");
+        (
+            Cumulative::new(minutes).expect("a curve"),
+            Correction { evaporation_ug_per_s: 0.12, ul_per_g: z * needle * 1e3 },
+        )
+    }
+
+    #[test]
+    fn the_worked_example_of_a_day() {
+        let (mass, correction) = day();
+        let delivered = correction.volume_ul(&mass).expect("a curve");
+        let commanded = Cumulative::new(vec![(0.0, 0.0), (86_400.0, 500.0)]).expect("a curve");
+        let period = Period { from_s: 0.0, to_s: 86_400.0, interval_s: 900.0, windows: vec![1, 62] };
+        let found = figures(&delivered, &commanded, &period).expect("figures");
+        assert!((found.delivered_ul - 491.7814).abs() < 2e-3, "{}", found.delivered_ul);
+        assert!((found.mean_error_percent + 1.6437).abs() < 1e-3, "{}", found.mean_error_percent);
+        assert_eq!(found.trumpet.len(), 2);
+        assert!((found.trumpet[0].ep_max_percent - found.mean_error_percent).abs() < 1e-6);
+        assert_eq!(found.flow_ul_per_h.len(), 96);
+        assert!(found.repeatability_percent.is_some_and(|s| s < 1e-6));
+        assert!(found.pulses.is_none());
+        let none = Period { to_s: 86_401.0, ..period.clone() };
+        assert_eq!(figures(&delivered, &commanded, &none), None, "the log ends before");
+    }
+
+    #[test]
+    fn terms_count_by_what_they_are_about() {
+        let (mass, correction) = day();
+        let delivered = correction.volume_ul(&mass).expect("a curve");
+        let commanded = Cumulative::new(vec![(0.0, 0.0), (86_400.0, 500.0)]).expect("a curve");
+        let period = Period { from_s: 0.0, to_s: 86_400.0, interval_s: 900.0, windows: vec![] };
+        let found = figures(&delivered, &commanded, &period).expect("figures");
+        let u = |about, u| {
+            let term = ("one".to_owned(), about, Distribution::Normal { u }, f64::INFINITY);
+            budget(&found, &correction, 86_400.0, &[term]).expect("a budget").terms[0].u
+        };
+        for (about, u_in, u_out) in [
+            (Input::Mass, 1e-4, 0.020_058),
+            (Input::Evaporation, 0.01, 0.173_3),
+            (Input::Volume, 1.0, 0.2),
+            (Input::Flow, 0.1, 0.48),
+            (Input::Share, 0.5, 0.491_78),
+        ] {
+            let found = u(about, u_in);
+            assert!((found - u_out).abs() < 2e-4 * u_out.max(0.1), "{about:?}: {found}");
+        }
+    }
+}

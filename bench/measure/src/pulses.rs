@@ -1,0 +1,146 @@
+//! Is a volume delivered in pulses? Their period, their volumes, and the error over whole cycles.
+//!
+//! A pump that delivers a fixed volume each few minutes is not inaccurate because a window's edges fall between its pulses
+//! (Bissig et al. 2022, doi 10.1515/bmt-2022-0040: a basal rate is averaged over whole cycles). What is found here stands
+//! beside the trumpet curve.
+
+use crate::cumulative::Cumulative;
+
+/// Fewer pulses than this are none: steps of another kind look alike.
+const PULSES_MIN: usize = 8;
+/// By so many deviations of the noise a rise stands out of it.
+const NOISE_FACTOR: f64 = 6.0;
+/// The share of the whole volume that the pulses must bring for the delivery to be called pulsed.
+const SHARE_MIN: f64 = 0.8;
+/// For a normal distribution, the deviation in terms of the median of absolute values.
+const PER_MEDIAN: f64 = 1.482_602_218_505_602;
+
+/// One pulse.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pulse {
+    /// When it came, in s: in the middle of the readings that it lies between.
+    pub t_s: f64,
+    /// Its volume, in the curve's unit.
+    pub volume: f64,
+}
+
+/// Delivery by pulses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pulses {
+    /// Each, in order.
+    pub pulses: Vec<Pulse>,
+    /// The median of the times between two, in s.
+    pub period_s: f64,
+}
+
+/// The pulses of a cumulative volume; `None` if it does not come in pulses that the readings resolve.
+#[must_use]
+pub fn find(volume: &Cumulative) -> Option<Pulses> {
+    let points = volume.points();
+    let rises: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
+    // Between pulses nothing flows, so most differences are noise about zero.
+    let noise = PER_MEDIAN * median(rises.iter().map(|rise| rise.abs()).collect())?;
+    let greatest = rises.iter().copied().fold(0.0, f64::max);
+    let threshold = (NOISE_FACTOR * noise).max(greatest * 0.2);
+    if threshold <= 0.0 {
+        return None;
+    }
+    let mut pulses: Vec<Pulse> = Vec::new();
+    let mut i = 0;
+    while i < rises.len() {
+        if rises[i] < threshold {
+            i += 1;
+            continue;
+        }
+        let first = i;
+        while i < rises.len() && rises[i] >= threshold {
+            i += 1;
+        }
+        // A pulse that falls between two readings may show in the ones beside it as well.
+        let (from, to) = (first.saturating_sub(1), (i + 1).min(points.len() - 1));
+        let level = |at: usize| points[at].1;
+        pulses.push(Pulse { t_s: f64::midpoint(points[first].0, points[i].0), volume: level(to) - level(from) });
+    }
+    let (from, to) = (points[0].1, points[points.len() - 1].1);
+    let brought: f64 = pulses.iter().map(|pulse| pulse.volume).sum();
+    if pulses.len() < PULSES_MIN || brought < SHARE_MIN * (to - from) {
+        return None;
+    }
+    let period_s = median(pulses.windows(2).map(|pair| pair[1].t_s - pair[0].t_s).collect())?;
+    Some(Pulses { pulses, period_s })
+}
+
+impl Pulses {
+    /// The greatest and the least error over `cycles` whole cycles, in %, of the volume that they bring against what was
+    /// commanded between the first of them and the one behind them; `None` if there are fewer, or nothing was commanded.
+    #[must_use]
+    pub fn over_cycles(&self, cycles: usize, commanded: &Cumulative) -> Option<(f64, f64)> {
+        let errors = self.pulses.windows(cycles.checked_add(1)?).filter_map(|window| {
+            let (from, to) = (commanded.at(window[0].t_s)?, commanded.at(window[cycles].t_s)?);
+            let brought: f64 = window[..cycles].iter().map(|pulse| pulse.volume).sum();
+            (to > from).then(|| 100.0 * (brought / (to - from) - 1.0))
+        });
+        let ends = |ends: Option<(f64, f64)>, e: f64| Some(ends.map_or((e, e), |(max, min)| (max.max(e), min.min(e))));
+        if cycles == 0 { None } else { errors.fold(None, ends) }
+    }
+
+    /// How many pulses there are of each volume: the least volume of each of `bins` classes of one width, and its number.
+    #[must_use]
+    pub fn histogram(&self, bins: usize) -> Vec<(f64, usize)> {
+        let volumes = || self.pulses.iter().map(|pulse| pulse.volume);
+        let (low, high) = (volumes().fold(f64::INFINITY, f64::min), volumes().fold(f64::NEG_INFINITY, f64::max));
+        let bins = bins.max(1);
+        let width = (high - low) / bins as f64;
+        let mut counts = vec![0; bins];
+        for volume in volumes() {
+            let bin = if width > 0.0 { ((volume - low) / width) as usize } else { 0 };
+            counts[bin.min(bins - 1)] += 1;
+        }
+        counts.into_iter().enumerate().map(|(i, n)| (low + i as f64 * width, n)).collect()
+    }
+}
+
+/// The median; `None` of nothing.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    let middle = values.len().checked_sub(1)? / 2;
+    let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    Some(*median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reading each 10 s for 6 h: 2 µL each 5.76 min, and noise.
+    fn readings(pulse_ul: f64, noise_ul: f64) -> Vec<(f64, f64)> {
+        let noise = |i: u32| noise_ul * (f64::from(i.wrapping_mul(2_654_435_761) % 1000) / 500.0 - 1.0);
+        (0..=2160).map(|i| (f64::from(i) * 10.0, pulse_ul * (f64::from(i) * 10.0 / 345.6).floor() + noise(i))).collect()
+    }
+
+    #[test]
+    fn a_pump_head_is_recognised_and_is_right_over_whole_cycles() {
+        let volume = Cumulative::new(readings(2.0, 0.02)).expect("a curve");
+        let commanded = Cumulative::new(vec![(0.0, 0.0), (21_600.0, 21_600.0 * 2.0 / 345.6)]).expect("a curve");
+        let found = find(&volume).expect("pulses");
+        assert_eq!(found.pulses.len(), 62);
+        assert!((found.period_s - 345.6).abs() < 6.0, "{}", found.period_s);
+        let (max, min) = found.over_cycles(20, &commanded).expect("cycles");
+        assert!(max < 1.0 && min > -1.0, "{max} {min}");
+        let counts: usize = found.histogram(9).iter().map(|(_, n)| n).sum();
+        assert_eq!(counts, 62);
+        assert_eq!(found.over_cycles(0, &commanded), None);
+        assert_eq!(found.over_cycles(62, &commanded), None);
+    }
+
+    #[test]
+    fn an_even_flow_a_few_steps_and_noise_alone_are_no_pulses() {
+        let even = (0..100).map(|i| (f64::from(i), 0.1 * f64::from(i))).collect();
+        assert_eq!(find(&Cumulative::new(even).expect("a curve")), None);
+        let noise = Cumulative::new(readings(0.0, 0.02)).expect("a curve");
+        assert_eq!(find(&noise), None);
+        let still = Cumulative::new(vec![(0.0, 1.0), (1.0, 1.0)]).expect("a curve");
+        assert_eq!(find(&still), None);
+        let steps = (0..100).map(|i| (f64::from(i), f64::from(i / 25))).collect();
+        assert_eq!(find(&Cumulative::new(steps).expect("a curve")), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! An analysis as plots: volume, start-up, trumpet, pulses.
+//!
+//! It decides units by the size of what is shown; drawing is the canvas's business.
+
+use std::path::Path;
+
+use super::{Analysis, LogError};
+use crate::decimate::{Point, decimate};
+use crate::error::ReportError;
+use crate::files::replace;
+use crate::plot::{Curve, Frame, Panel, Stroke, draw};
+
+/// Points of a curve in a plot, at most.
+const POINTS: usize = 2000;
+/// From this volume on, in µL, an axis is in mL.
+const MILLILITRES_FROM_UL: f64 = 2000.0;
+
+impl Analysis {
+    /// Writes `analysis.json` and the plots into a folder, which is made if it is not there; each file as a whole.
+    ///
+    /// # Errors
+    /// [`LogError::Report`] if the system refuses.
+    pub fn write(&self, folder: &Path) -> Result<(), LogError> {
+        std::fs::create_dir_all(folder).map_err(|why| ReportError::file("make", folder, why))?;
+        replace(&folder.join("analysis.json"), format!("{}\n", self.json()).as_bytes())?;
+        for (panel, frame) in self.panels() {
+            let svg = draw(&panel, &frame)?;
+            replace(&folder.join(format!("{}.svg", panel.file)), svg.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn panels(&self) -> Vec<(Panel, Frame)> {
+        let (from, to) = self.period_s;
+        let (unit, seconds) = axis(to - from);
+        let frame = Frame {
+            label: "Time since the first reading",
+            unit,
+            from: from / seconds,
+            to: to / seconds,
+            ..Frame::default()
+        };
+        let mut panels = vec![(self.volume(seconds), frame.clone())];
+        if self.figures.flow_ul_per_h.len() > 1 {
+            panels.push((self.start_up(seconds), frame));
+        }
+        panels.extend(self.trumpet());
+        panels
+    }
+
+    fn volume(&self, seconds: f64) -> Panel {
+        let most = self.curves.iter().flatten().map(|(_, ul)| ul.abs()).fold(0.0, f64::max);
+        let (unit, ul) = if most >= MILLILITRES_FROM_UL { ("mL", 1e3) } else { ("\u{b5}L", 1.0) };
+        let shown = |curve: &[Point]| {
+            let points: Vec<Point> = curve.iter().map(|(t, volume)| (t / seconds, volume / ul)).collect();
+            vec![decimate(&points, POINTS)]
+        };
+        let [delivered, commanded] = &self.curves;
+        Panel {
+            file: "delivered".to_owned(),
+            title: "Delivered volume against commanded dose".to_owned(),
+            caption: "The volume since the beginning of the period, and the dose that was commanded until then."
+                .to_owned(),
+            value_label: format!("Volume / {unit}"),
+            curves: vec![
+                Curve { name: "delivered", stroke: Stroke::Solid, parts: shown(delivered) },
+                Curve { name: "commanded", stroke: Stroke::Dashed, parts: shown(commanded) },
+            ],
+            about_zero: false,
+            small: false,
+        }
+    }
+
+    fn start_up(&self, seconds: f64) -> Panel {
+        let first_s = self.period_s.0;
+        let begin_s = self.figures.flow_ul_per_h.first().map_or(0.0, |(t, _)| t - self.interval_s);
+        let at = |t: f64| (t - begin_s + first_s) / seconds;
+        let fast = self.rate_ul_per_h >= measure::trumpet::FAST_FROM_UL_PER_H;
+        let (unit, ul_per_h) = if fast { ("mL/h", 1e3) } else { ("\u{b5}L/h", 1.0) };
+        let flow: Vec<Point> = self.figures.flow_ul_per_h.iter().map(|(t, flow)| (at(*t), flow / ul_per_h)).collect();
+        let rate = self.rate_ul_per_h / ul_per_h;
+        let ends = vec![(self.period_s.0 / seconds, rate), (self.period_s.1 / seconds, rate)];
+        Panel {
+            file: "start-up".to_owned(),
+            title: "Flow over each sample interval".to_owned(),
+            caption:
+                "The start-up curve: the mean flow over each sample interval, and the mean rate that was commanded."
+                    .to_owned(),
+            value_label: format!("Flow / {unit}"),
+            curves: vec![
+                Curve { name: "flow", stroke: Stroke::Solid, parts: vec![decimate(&flow, POINTS)] },
+                Curve { name: "commanded", stroke: Stroke::Dashed, parts: vec![ends] },
+            ],
+            about_zero: false,
+            small: false,
+        }
+    }
+
+    fn trumpet(&self) -> Option<(Panel, Frame)> {
+        let windows = &self.figures.trumpet;
+        let longest_s = f64::from(windows.iter().map(|window| window.intervals).max()?) * self.interval_s;
+        if windows.len() < 2 {
+            return None;
+        }
+        let (unit, seconds) = axis(longest_s);
+        let at = |intervals: u32| f64::from(intervals) * self.interval_s / seconds;
+        let curve = |value: fn(&measure::trumpet::Window) -> f64| {
+            let mut points: Vec<Point> = windows.iter().map(|window| (at(window.intervals), value(window))).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            vec![points]
+        };
+        let (mean, to) = (self.figures.mean_error_percent, longest_s / seconds);
+        let panel = Panel {
+            file: "trumpet".to_owned(),
+            title: "Trumpet curve".to_owned(),
+            caption: "The greatest and the least error of the volume over windows of each length, with the mean error of the \
+                      period between them. A pump that delivers in pulses shows a wide bell at short windows, however \
+                      right it is."
+                .to_owned(),
+            value_label: "Error of the flow / %".to_owned(),
+            curves: vec![
+                Curve { name: "Ep(max)", stroke: Stroke::Solid, parts: curve(|window| window.ep_max_percent) },
+                Curve { name: "Ep(min)", stroke: Stroke::Solid, parts: curve(|window| window.ep_min_percent) },
+                Curve { name: "mean error", stroke: Stroke::Dashed, parts: vec![vec![(0.0, mean), (to, mean)]] },
+            ],
+            about_zero: true,
+            small: false,
+        };
+        Some((panel, Frame { label: "Length of the window", unit, from: 0.0, to, ..Frame::default() }))
+    }
+}
+
+/// The unit of time that suits an axis of that length, and its seconds.
+fn axis(lasts_s: f64) -> (&'static str, f64) {
+    match lasts_s {
+        s if s >= 10_800.0 => ("h", 3600.0),
+        s if s >= 600.0 => ("min", 60.0),
+        _ => ("s", 1.0),
+    }
+}

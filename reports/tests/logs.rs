@@ -1,0 +1,85 @@
+//! Logs in Parquet, as other programs write them.
+
+use std::path::PathBuf;
+
+use polars::prelude::{Column, DataFrame, DataType, ParquetWriter, TimeUnit};
+use reports::analysis::{ColumnSpec, Commanded, Dialect, Liquid, Request, analyze};
+
+fn request() -> Request {
+    Request {
+        dialect: Dialect { separator: b',', decimal: '.' },
+        time: ColumnSpec::USUAL,
+        mass: ColumnSpec::USUAL,
+        commanded: Commanded::Rate(60_000.0),
+        liquid: Liquid {
+            density_kg_per_m3: Some(1000.0),
+            temperature_c: None,
+            stated_c: None,
+            pressure_hpa: None,
+            humidity_percent: None,
+        },
+        evaporation_ug_per_s: None,
+        needle_mm: None,
+        budget: None,
+        interval_s: Some(60.0),
+        windows_s: None,
+        from_s: None,
+        to_s: None,
+        max_gap_s: None,
+    }
+}
+
+/// A table of 11 rows with these columns, as a file.
+fn file(folder: &tempfile::TempDir, columns: Vec<Column>) -> PathBuf {
+    let path = folder.path().join("log.parquet");
+    let mut frame = DataFrame::new(11, columns).expect("a table");
+    ParquetWriter::new(std::fs::File::create(&path).expect("a file")).finish(&mut frame).expect("written");
+    path
+}
+
+fn minutes() -> Vec<i64> {
+    (0..11).collect()
+}
+
+fn mass() -> Column {
+    Column::new("g".into(), minutes().into_iter().map(|minute| minute as f32).collect::<Vec<f32>>())
+}
+
+#[test]
+fn times_may_be_numbers_moments_or_texts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seconds = Column::new("t".into(), minutes().into_iter().map(|minute| minute * 60).collect::<Vec<_>>());
+    let micros = Column::new("t".into(), minutes().into_iter().map(|minute| minute * 60_000_000).collect::<Vec<_>>());
+    let moments = micros.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).expect("moments");
+    let texts: Vec<String> = minutes().into_iter().map(|minute| format!("2026-03-01 12:{minute:02}:00")).collect();
+    for time in [seconds, moments, Column::new("t".into(), texts)] {
+        let kind = time.dtype().clone();
+        let analysis =
+            analyze(&file(&folder, vec![time, mass()]), &request()).unwrap_or_else(|why| panic!("{kind}: {why}"));
+        assert!(analysis.figures.mean_error_percent.abs() < 1e-9, "{kind}");
+        assert_eq!(analysis.period_s, (0.0, 600.0), "{kind}");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_named_by_row_and_column() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let time = || Column::new("t".into(), minutes());
+    let mut with_nothing: Vec<Option<f64>> = vec![Some(1.0); 11];
+    with_nothing[3] = None;
+    let mut with_nan = vec![1.0; 11];
+    with_nan[4] = f64::NAN;
+    for (mass, says) in [
+        (Column::new("g".into(), with_nothing), "row 4, column 'g': expected a number, but found nothing"),
+        (Column::new("g".into(), with_nan), "row 5, column 'g': expected a number, but found NaN"),
+        (Column::new("g".into(), vec!["x"; 11]), "row 1, column 'g': expected a number, but found 'x'"),
+        (Column::new("g".into(), vec![true; 11]), "column 'g': expected numbers, but found the type bool"),
+    ] {
+        let why = analyze(&file(&folder, vec![time(), mass]), &request()).expect_err("refused").to_string();
+        assert!(why.contains(says), "{why}");
+    }
+    let path = folder.path().join("none.parquet");
+    std::fs::write(&path, b"PAR1 is not enough PAR1").expect("a file");
+    let why = analyze(&path, &request()).expect_err("refused").to_string();
+    assert!(why.contains("expected a Parquet file"), "{why}");
+}
