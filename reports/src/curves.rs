@@ -15,6 +15,7 @@ use crate::plot::{Curve, Frame, Panel, Stroke};
 use crate::rates::{RateWindows, rate_windows};
 use crate::series::Sample;
 use crate::story::Story;
+use crate::trumpet::trumpet_panel;
 
 /// Points of a curve in a plot, at most.
 const POINTS: usize = 2000;
@@ -60,6 +61,7 @@ pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger) -> Plo
             if let Some(windows) = rate_windows(story, profile, ledger, &flat) {
                 panels.push(rate_panel(&clock, &windows));
             }
+            panels.extend(trumpet_panel(story, profile, ledger, &flat));
         }
     }
     let channels = story.series.iter().map(|(channel, _)| channel.as_str()).take(CHANNELS);
@@ -178,6 +180,7 @@ fn volume_panels(story: &Story, clock: &TimeAxis<'_>, ledger: &Ledger, parts: &[
             ],
             about_zero: false,
             small: false,
+            frame: None,
         },
         Panel {
             file: "error".to_owned(),
@@ -189,6 +192,7 @@ fn volume_panels(story: &Story, clock: &TimeAxis<'_>, ledger: &Ledger, parts: &[
             curves: vec![Curve { name: "error", stroke: Stroke::Solid, parts: errors }],
             about_zero: true,
             small: false,
+            frame: None,
         },
     ]
 }
@@ -243,6 +247,7 @@ fn rate_panel(clock: &TimeAxis<'_>, windows: &RateWindows) -> Panel {
         ],
         about_zero: false,
         small: false,
+        frame: None,
     }
 }
 
@@ -272,6 +277,7 @@ fn channel_panel(story: &Story, profile: &RigProfile, clock: &TimeAxis<'_>, chan
         curves: vec![Curve { name: "reading", stroke: Stroke::Solid, parts }],
         about_zero: false,
         small: true,
+        frame: None,
     })
 }
 

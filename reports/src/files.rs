@@ -73,14 +73,23 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
     }
 }
 
+/// A manifest over every other file of the folder as it is now.
+///
+/// # Errors
+/// If a file cannot be read.
+pub(crate) fn manifest(folder: &Path, firmware_sha256: Option<String>) -> Result<Manifest, ReportError> {
+    let mut manifest =
+        Manifest { schema: 1, tool: TOOL.to_owned(), firmware_sha256, files: BTreeMap::new(), sizes: BTreeMap::new() };
+    list(folder, "", &mut manifest)?;
+    Ok(manifest)
+}
+
 /// Writes the manifest over every other file of the folder: the run is finished.
 ///
 /// # Errors
 /// If a file cannot be read, or the manifest not be written.
 pub(crate) fn close_folder(folder: &Path, firmware_sha256: Option<String>) -> Result<(), ReportError> {
-    let mut manifest =
-        Manifest { schema: 1, tool: TOOL.to_owned(), firmware_sha256, files: BTreeMap::new(), sizes: BTreeMap::new() };
-    list(folder, "", &mut manifest)?;
+    let manifest = manifest(folder, firmware_sha256)?;
     let mut text = serde_json::to_string_pretty(&manifest).map_err(|why| ReportError::made(MANIFEST, &why))?;
     text.push('\n');
     replace(&folder.join(MANIFEST), text.as_bytes())

@@ -13,6 +13,7 @@ mod junit;
 mod number;
 mod outcome;
 mod page;
+mod paper;
 mod plot;
 mod rates;
 mod samples;
@@ -20,6 +21,7 @@ mod series;
 mod story;
 mod summary;
 mod timeline;
+mod trumpet;
 mod write;
 
 pub use error::ReportError;

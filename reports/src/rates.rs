@@ -75,7 +75,7 @@ pub(crate) fn rate_windows(
 }
 
 /// From when to when the scenario's steps ran.
-fn steps(story: &Story) -> Option<(RunTime, RunTime)> {
+pub(crate) fn steps(story: &Story) -> Option<(RunTime, RunTime)> {
     let entered = |phase: Phase| story.steps.iter().find(|step| step.phase == Some(phase)).map(|step| step.at);
     let from = entered(Phase::Steps)?;
     let to = entered(Phase::ClosingWeighing).unwrap_or(story.last);

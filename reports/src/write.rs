@@ -8,22 +8,25 @@ use domain::event::Opened;
 use record::{Reader, Tail};
 
 use crate::again::Recomputation;
-use crate::curves::plots;
+use crate::curves::{Plots, plots};
 use crate::error::ReportError;
-use crate::files::{close_folder, open_folder, remove, replace};
+use crate::files::{Manifest, close_folder, manifest, open_folder, remove, replace};
 use crate::junit::junit_xml;
 use crate::outcome::{Outcome, outcome};
-use crate::page::{Drawing, Material, report_html};
-use crate::plot::draw;
+use crate::page::{Drawing, Material, content, report_html};
+use crate::paper::{Sheet, report_pdf};
+use crate::plot::{Panel, draw};
 use crate::samples::samples_parquet;
 use crate::story::Story;
 use crate::summary::{Origin, Summary};
 
-/// Which files are to be written. The manifest always is.
+/// Which files are to be written: the PDF on demand, the others unless told otherwise. The manifest always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// `report.html` and `plots/*.svg`.
     pub html: bool,
+    /// `report.pdf`.
+    pub pdf: bool,
     /// `junit.xml`.
     pub junit: bool,
     /// `summary.json` and `samples.parquet`.
@@ -32,7 +35,7 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { html: true, junit: true, json: true }
+        Self { html: true, pdf: false, junit: true, json: true }
     }
 }
 
@@ -57,9 +60,21 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
     if wanted.junit {
         replace(&folder.join("junit.xml"), junit_xml(&read.summary, &read.story)?.as_bytes())?;
     }
-    if wanted.html {
-        let drawings = read.draw(&folder.join("plots"))?;
-        replace(&folder.join("report.html"), report_html(&read.material(), &drawings)?.as_bytes())?;
+    if wanted.html || wanted.pdf {
+        let material = read.material();
+        let plots = plots(&read.story, &read.opened.profile, &read.again.ledger);
+        let drawings = drawings(&plots)?;
+        let content = content(&material, &drawings);
+        if wanted.html {
+            save(&folder.join("plots"), &drawings)?;
+            replace(&folder.join("report.html"), report_html(&content)?.as_bytes())?;
+        }
+        if wanted.pdf {
+            let path = folder.join("report.pdf");
+            remove(&path)?;
+            let manifest = manifest(folder, None)?;
+            replace(&path, &report_pdf(&content, &drawings, &sheet(&read.summary, manifest))?)?;
+        }
     }
     close_folder(folder, read.summary.device.image_sha256.clone())?;
     Ok(read.summary)
@@ -111,31 +126,44 @@ impl Run {
             tool: &self.tool,
         }
     }
+}
 
-    /// Writes the plots into their folder, which then holds no other plot, and gives them for the page.
-    fn draw(&self, folder: &Path) -> Result<Vec<Drawing>, ReportError> {
-        std::fs::create_dir_all(folder).map_err(|why| ReportError::file("make", folder, why))?;
-        let plots = plots(&self.story, &self.opened.profile, &self.again.ledger);
-        let mut drawings = Vec::new();
-        let mut names = Vec::new();
-        for panel in &plots.panels {
-            let name = format!("{}.svg", panel.file);
-            let svg = draw(panel, &plots.frame)?;
-            replace(&folder.join(&name), svg.as_bytes())?;
-            names.push(name);
-            drawings.push(Drawing { svg, caption: panel.caption.clone() });
-        }
-        forget_others(folder, &names)?;
-        Ok(drawings)
+fn drawings(plots: &Plots) -> Result<Vec<Drawing>, ReportError> {
+    let drawing = |panel: &Panel| {
+        let svg = draw(panel, panel.frame.as_ref().unwrap_or(&plots.frame))?;
+        Ok(Drawing { file: format!("{}.svg", panel.file), svg, caption: panel.caption.clone() })
+    };
+    plots.panels.iter().map(drawing).collect()
+}
+
+/// Writes the plots into their folder, which then holds no other plot.
+fn save(folder: &Path, drawings: &[Drawing]) -> Result<(), ReportError> {
+    std::fs::create_dir_all(folder).map_err(|why| ReportError::file("make", folder, why))?;
+    for drawing in drawings {
+        replace(&folder.join(&drawing.file), drawing.svg.as_bytes())?;
+    }
+    forget_others(folder, drawings)
+}
+
+/// What a sheet of paper says of its run.
+fn sheet(summary: &Summary, manifest: Manifest) -> Sheet<'_> {
+    let device = &summary.device;
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "not given".to_owned());
+    Sheet {
+        run: &summary.run,
+        device: format!("{}, serial {}", known(&device.model), known(&device.serial)),
+        started: &summary.started,
+        stream_sha256: &summary.stream_sha256,
+        manifest: manifest.files.into_iter().collect(),
     }
 }
 
 /// Removes plots of an earlier version that this one no longer makes.
-fn forget_others(folder: &Path, names: &[String]) -> Result<(), ReportError> {
+fn forget_others(folder: &Path, drawings: &[Drawing]) -> Result<(), ReportError> {
     let listing = |why| ReportError::file("list", folder, why);
     for entry in std::fs::read_dir(folder).map_err(listing)? {
         let name = entry.map_err(listing)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".svg") && !names.contains(&name) {
+        if name.ends_with(".svg") && drawings.iter().all(|drawing| drawing.file != name) {
             remove(&folder.join(name))?;
         }
     }

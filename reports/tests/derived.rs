@@ -195,6 +195,31 @@ fn texts_of_others_are_escaped() {
     }
 }
 
+/// PDF/A-2b on demand, the same bytes each time, whatever the texts of others hold: they are data, never markup.
+#[test]
+fn the_run_on_paper_is_an_archive_file_and_reads_no_markup() {
+    let mut stream = stream(&Fake { gap: true, ..Fake::default() });
+    for event in &mut stream.events {
+        if let EventKind::Opened(opened) = &mut event.kind {
+            opened.title = "#panic(\"read\") *$x^2 _[<label>] @ref \\ `raw` /* c".to_owned();
+            opened.method = "#include \"/etc/passwd\"\n= heading".to_owned();
+        }
+    }
+    let (folder, _) = derive(&stream);
+    assert!(!folder.path().join("report.pdf").exists(), "on demand");
+    let pdf = |folder: &Path| {
+        write(folder, &Wanted { html: false, pdf: true, junit: false, json: false }).expect("a PDF");
+        fs::read(folder.join("report.pdf")).expect("a PDF")
+    };
+    let first = pdf(folder.path());
+    assert!(first.starts_with(b"%PDF-1.7"));
+    let holds = |what: &[u8]| first.windows(what.len()).any(|window| window == what);
+    assert!(holds(b"<pdfaid:part>2</pdfaid:part>") && holds(b"<pdfaid:conformance>B</pdfaid:conformance>"));
+    assert_eq!(first, pdf(folder.path()), "the same record gives the same bytes");
+    let manifest = text(folder.path(), "manifest.json");
+    assert!(manifest.contains("report.pdf") && manifest.contains("report.html"));
+}
+
 #[test]
 fn samples_are_sorted_and_a_row_group_holds_one_channel() {
     let (folder, _) = derive(&stream(&Fake::default()));
@@ -244,7 +269,7 @@ fn the_record_and_the_truth_are_left_alone() {
     stream(&Fake { lasts_s: 600, ..Fake::default() }).record(folder.path());
     fs::write(folder.path().join("truth.mcap"), "sealed").expect("written");
     let record = fs::read(folder.path().join("record.mcap")).expect("a record");
-    write(folder.path(), &Wanted { html: false, junit: true, json: false }).expect("derived");
+    write(folder.path(), &Wanted { html: false, pdf: false, junit: true, json: false }).expect("derived");
     assert_eq!(fs::read(folder.path().join("record.mcap")).expect("a record"), record);
     assert_eq!(text(folder.path(), "truth.mcap"), "sealed");
     assert!(folder.path().join("junit.xml").exists() && !folder.path().join("report.html").exists());

@@ -88,6 +88,16 @@ pub fn probability_nonconforming(value: f64, u: f64, limits: Limits) -> Option<f
     Some((above + below).min(1.0))
 }
 
+/// The test uncertainty ratio: half of the width between the limits over the expanded uncertainty, in one unit.
+///
+/// `None` for a single limit, which has no width, and where either is not positive and finite.
+#[must_use]
+pub fn test_uncertainty_ratio(limits: Limits, expanded_u: f64) -> Option<f64> {
+    let half = (limits.high? - limits.low?) / 2.0;
+    let ratio = half / expanded_u;
+    (half > 0.0 && expanded_u > 0.0 && ratio.is_finite()).then_some(ratio)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +142,13 @@ mod tests {
         assert_eq!(decide_guarded(14.500_001, 0.0, LIMITS), Fail);
         assert_eq!(probability_nonconforming(14.5, 0.0, LIMITS), Some(0.0));
         assert_eq!(probability_nonconforming(14.500_001, 0.0, LIMITS), Some(1.0));
+    }
+
+    #[test]
+    fn the_ratio_of_tolerance_and_uncertainty() {
+        assert_eq!(test_uncertainty_ratio(LIMITS, 2.9), Some(5.0));
+        assert_eq!(test_uncertainty_ratio(LIMITS, 0.0), None);
+        assert_eq!(test_uncertainty_ratio(Limits { low: None, high: Some(1.0) }, 1.0), None);
     }
 
     #[test]

@@ -235,6 +235,32 @@ impl Dose {
         self.basal.iter().any(|b| (from_s < b.from_s && b.from_s < to_s) || flex(b))
     }
 
+    /// The longest time within a span in which one constant rate flowed and no bolus was given: from, to, in s.
+    #[must_use]
+    pub fn steady(&self, from_s: f64, to_s: f64) -> Option<(f64, f64)> {
+        let mut longest: Option<(f64, f64)> = None;
+        for (i, basal) in self.basal.iter().enumerate() {
+            if !matches!(basal.rate, Rate::Constant(rate) if rate > 0.0) {
+                continue;
+            }
+            let end = self.basal.get(i + 1).map_or(f64::INFINITY, |next| next.from_s).min(to_s);
+            let mut begin = basal.from_s.max(from_s);
+            let mut boluses: Vec<&Bolus> = self.boluses.iter().filter(|b| b.from_s < end && b.to_s > begin).collect();
+            boluses.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
+            let mut take = |begin: f64, end: f64| {
+                if end - begin > longest.map_or(0.0, |(from, to)| to - from) {
+                    longest = Some((begin, end));
+                }
+            };
+            for bolus in boluses {
+                take(begin, bolus.from_s);
+                begin = begin.max(bolus.to_s);
+            }
+            take(begin, end);
+        }
+        longest
+    }
+
     /// The volume of continuous therapy within a span, in uL.
     #[must_use]
     pub fn basal_ul(&self, from_s: f64, to_s: f64) -> f64 {
@@ -283,6 +309,8 @@ mod tests {
         assert!((dose.commanded_ul(0.0, 200.0) - 1.0).abs() < 1e-12);
         assert!((dose.commanded_ul(200.0, 250.0) - 5.5).abs() < 1e-12);
         dose.accepted(&PumpRequest::Stop, s(250), 0.25);
+        assert_eq!(dose.steady(0.0, 1000.0), Some((100.0, 200.0)), "the longest piece without a bolus");
+        assert_eq!(dose.steady(240.0, 1000.0), None);
         assert!((dose.bolus_ul(0.0, 1000.0) - 5.0).abs() < 1e-12);
         assert!((dose.basal_ul(0.0, 1000.0) - 1.5).abs() < 1e-12);
         assert!(!dose.flows(300.0));

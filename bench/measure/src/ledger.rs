@@ -208,6 +208,18 @@ impl Ledger {
         self.dose.rate_ul_per_h(at.seconds())
     }
 
+    /// The longest time within a span in which one constant rate was commanded and no bolus, from and to in s of run time.
+    #[must_use]
+    pub fn steady(&self, from: RunTime, to: RunTime) -> Option<(f64, f64)> {
+        self.dose.steady(from.seconds(), to.seconds())
+    }
+
+    /// The scatter of a reading with the pump stopped, about the drift of the opening weighing, in g.
+    #[must_use]
+    pub fn still_scatter_g(&self) -> Option<f64> {
+        self.before.residual_s()
+    }
+
     /// Settles a figure against its limits.
     #[must_use]
     pub fn settle(&self, figure: &Figure, limits: &Limits) -> Settled {

@@ -9,6 +9,7 @@ use crate::decimate::{Point, decimate};
 use crate::error::ReportError;
 use crate::files::replace;
 use crate::plot::{Curve, Frame, Panel, Stroke, draw};
+use crate::trumpet::{axis, ends, panel};
 
 /// Points of a curve in a plot, at most.
 const POINTS: usize = 2000;
@@ -23,29 +24,34 @@ impl Analysis {
     pub fn write(&self, folder: &Path) -> Result<(), LogError> {
         std::fs::create_dir_all(folder).map_err(|why| ReportError::file("make", folder, why))?;
         replace(&folder.join("analysis.json"), format!("{}\n", self.json()).as_bytes())?;
-        for (panel, frame) in self.panels() {
-            let svg = draw(&panel, &frame)?;
+        for panel in self.panels() {
+            let svg = draw(&panel, &panel.frame.clone().unwrap_or_default())?;
             replace(&folder.join(format!("{}.svg", panel.file)), svg.as_bytes())?;
         }
         Ok(())
     }
 
-    fn panels(&self) -> Vec<(Panel, Frame)> {
+    fn panels(&self) -> Vec<Panel> {
         let (from, to) = self.period_s;
-        let (unit, seconds) = axis(to - from);
-        let frame = Frame {
+        let (_, seconds) = axis(to - from);
+        let mut panels = vec![self.volume(seconds)];
+        if self.figures.flow_ul_per_h.len() > 1 {
+            panels.push(self.start_up(seconds));
+        }
+        panels.extend(self.trumpet());
+        panels
+    }
+
+    fn time(&self, seconds: f64) -> Frame {
+        let (from, to) = self.period_s;
+        let (unit, _) = axis(to - from);
+        Frame {
             label: "Time since the first reading",
             unit,
             from: from / seconds,
             to: to / seconds,
             ..Frame::default()
-        };
-        let mut panels = vec![(self.volume(seconds), frame.clone())];
-        if self.figures.flow_ul_per_h.len() > 1 {
-            panels.push((self.start_up(seconds), frame));
         }
-        panels.extend(self.trumpet());
-        panels
     }
 
     fn volume(&self, seconds: f64) -> Panel {
@@ -68,6 +74,7 @@ impl Analysis {
             ],
             about_zero: false,
             small: false,
+            frame: Some(self.time(seconds)),
         }
     }
 
@@ -93,48 +100,22 @@ impl Analysis {
             ],
             about_zero: false,
             small: false,
+            frame: Some(self.time(seconds)),
         }
     }
 
-    fn trumpet(&self) -> Option<(Panel, Frame)> {
+    fn trumpet(&self) -> Option<Panel> {
         let windows = &self.figures.trumpet;
         let longest_s = f64::from(windows.iter().map(|window| window.intervals).max()?) * self.interval_s;
         if windows.len() < 2 {
             return None;
         }
-        let (unit, seconds) = axis(longest_s);
-        let at = |intervals: u32| f64::from(intervals) * self.interval_s / seconds;
-        let curve = |value: fn(&measure::trumpet::Window) -> f64| {
-            let mut points: Vec<Point> = windows.iter().map(|window| (at(window.intervals), value(window))).collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            vec![points]
-        };
-        let (mean, to) = (self.figures.mean_error_percent, longest_s / seconds);
-        let panel = Panel {
-            file: "trumpet".to_owned(),
-            title: "Trumpet curve".to_owned(),
-            caption: "The greatest and the least error of the volume over windows of each length, with the mean error of the \
-                      period between them. A pump that delivers in pulses shows a wide bell at short windows, however \
-                      right it is."
-                .to_owned(),
-            value_label: "Error of the flow / %".to_owned(),
-            curves: vec![
-                Curve { name: "Ep(max)", stroke: Stroke::Solid, parts: curve(|window| window.ep_max_percent) },
-                Curve { name: "Ep(min)", stroke: Stroke::Solid, parts: curve(|window| window.ep_min_percent) },
-                Curve { name: "mean error", stroke: Stroke::Dashed, parts: vec![vec![(0.0, mean), (to, mean)]] },
-            ],
-            about_zero: true,
-            small: false,
-        };
-        Some((panel, Frame { label: "Length of the window", unit, from: 0.0, to, ..Frame::default() }))
-    }
-}
-
-/// The unit of time that suits an axis of that length, and its seconds.
-fn axis(lasts_s: f64) -> (&'static str, f64) {
-    match lasts_s {
-        s if s >= 10_800.0 => ("h", 3600.0),
-        s if s >= 600.0 => ("min", 60.0),
-        _ => ("s", 1.0),
+        let mean = self.figures.mean_error_percent;
+        let parts = vec![vec![(0.0, mean), (longest_s, mean)]];
+        let curves = vec![ends(windows, self.interval_s), Curve { name: "mean error", stroke: Stroke::Dashed, parts }];
+        let caption = "The greatest and the least error of the volume over windows of each length, with the mean error of the \
+                       period between them. A pump that delivers in pulses shows a wide bell at short windows, however \
+                       right it is.";
+        Some(panel(caption.to_owned(), curves, windows, self.interval_s))
     }
 }

@@ -1,10 +1,9 @@
 //! The table of checks, and for each settled one where its uncertainty comes from.
 //! It formats what the summary and the recomputation hold, and decides nothing.
 
-use domain::CheckVerdict;
-use measure::Budget;
+use domain::{CheckVerdict, Limits};
 use measure::budget::{Kind, Shape};
-use minijinja::Value;
+use measure::{Budget, decision};
 use serde::Serialize;
 
 use super::Material;
@@ -22,9 +21,12 @@ pub(super) struct Row {
     value: String,
     factor: Option<String>,
     limits: String,
-    bar: Option<Value>,
+    /// A drawing of this crate, as SVG.
+    bar: Option<String>,
     verdict: &'static str,
     verdict_text: &'static str,
+    /// How far the uncertainty leaves the verdict open.
+    risk: Option<String>,
     reason: Option<String>,
     notes: Vec<String>,
     difference: Option<String>,
@@ -53,13 +55,29 @@ fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
         value: value.unwrap_or_else(|| "–".to_owned()),
         factor: check.coverage_factor.filter(|_| check.value.is_some()).map(|k| format!("k = {}", rounded(k, 3))),
         limits: limits(check, &symbol),
-        bar: bar(check).map(Value::from_safe_string),
+        bar: bar(check),
         verdict: check.verdict.name(),
         verdict_text: verdict_text(check.verdict),
+        risk: risk(check),
         reason: reason.map(|why| prose(&why)).or_else(|| record.is_none().then(undecided)),
         notes: record.map(|record| record.notes.iter().map(|note| prose(note)).collect()).unwrap_or_default(),
         difference: again.and_then(|again| again.difference.clone()),
     }
+}
+
+/// Test uncertainty ratio and the probability that the true value is outside its limits, for a value with an uncertainty.
+fn risk(check: &CheckSummary) -> Option<String> {
+    let (value, expanded, k) = (check.value?, check.expanded_uncertainty?, check.coverage_factor?);
+    let limits = Limits { low: check.limit_low, high: check.limit_high };
+    let outside = decision::probability_nonconforming(value, expanded / k, limits).filter(|_| expanded > 0.0)?;
+    let probability = match outside * 100.0 {
+        percent if percent < 0.01 => "below 0.01 %".to_owned(),
+        percent if percent > 99.99 => "above 99.99 %".to_owned(),
+        percent => format!("{} %", rounded(percent, 2)),
+    };
+    let tur = decision::test_uncertainty_ratio(limits, expanded);
+    let tur = tur.map_or(String::new(), |tur| format!("TUR {}; ", rounded(tur, 2)));
+    Some(format!("{tur}probability of being outside the limits: {probability}"))
 }
 
 const fn verdict_text(verdict: CheckVerdict) -> &'static str {

@@ -65,7 +65,7 @@ fn device(instrument: &InstrumentProfile, identity: Option<&Identity>, ends_on: 
             || "–".to_owned(),
             |c| {
                 let u_mg = c.expanded_uncertainty_g.g() * 1e3;
-                format!("U = {} mg (k = {})", rounded(u_mg, 2), plain(c.coverage_factor))
+                format!("U = {} mg (k\u{a0}=\u{a0}{})", rounded(u_mg, 2), plain(c.coverage_factor))
             },
         ),
     }

@@ -1,7 +1,7 @@
-//! `report.html`: the run on one page, for people. One file, no script, nothing from the network.
+//! What a report says, and `report.html`: the run on one page, for people. One file, no script, nothing from the network.
 //!
 //! Texts of scenarios, instruments and operators are untrusted: the template escapes everything but the drawings that
-//! this crate makes itself.
+//! this crate makes itself. [`crate::paper`] prints the same content.
 
 mod bar;
 mod checks;
@@ -10,7 +10,7 @@ mod method;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::again::Recomputation;
@@ -46,6 +46,8 @@ pub(crate) struct Material<'a> {
 /// A plot as the page shows it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Drawing {
+    /// Its file's name under `plots/`.
+    pub(crate) file: String,
     /// The SVG document.
     pub(crate) svg: String,
     /// What it shows, for the caption.
@@ -72,29 +74,51 @@ struct Row {
     loud: bool,
 }
 
+/// Everything that a report says, ready to be shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Content<'a> {
+    head: head::Head,
+    asked: head::Asked,
+    devices: Vec<method::Device>,
+    checks: Vec<checks::Row>,
+    budgets: Vec<checks::BudgetTable>,
+    conditions: Vec<Pair>,
+    corrections: Vec<Pair>,
+    plots: &'a [Drawing],
+    channels: &'a [Drawing],
+    timeline: Vec<Row>,
+    timeline_left_out: usize,
+    files: Vec<Pair>,
+    limits: Vec<String>,
+}
+
+/// What a report of that run says.
+pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a [Drawing]) -> Content<'a> {
+    let (plots, channels) = drawings.split_at(material.main_plots(drawings));
+    let story = material.story;
+    Content {
+        head: head::head(material),
+        asked: head::asked(material),
+        devices: method::devices(material),
+        checks: checks::rows(material),
+        budgets: checks::budgets(material),
+        conditions: method::conditions(material),
+        corrections: method::corrections(material),
+        plots,
+        channels,
+        timeline: timeline(story),
+        timeline_left_out: story.timeline.len().saturating_sub(TIMELINE_ROWS),
+        files: files(material),
+        limits: method::limits_of_this_report(material),
+    }
+}
+
 /// The page's text.
 ///
 /// # Errors
 /// Only if the template does not render, which would be a fault of this program.
-pub(crate) fn report_html(material: &Material<'_>, drawings: &[Drawing]) -> Result<String, ReportError> {
-    let (plots, channels) = drawings.split_at(drawings.len().min(material.main_plots(drawings)));
-    let story = material.story;
-    let values = context! {
-        head => serde(head::head(material)),
-        asked => serde(head::asked(material)),
-        devices => serde(method::devices(material)),
-        checks => serde(checks::rows(material)),
-        budgets => serde(checks::budgets(material)),
-        conditions => serde(method::conditions(material)),
-        corrections => serde(method::corrections(material)),
-        plots => safe(plots),
-        channels => safe(channels),
-        timeline => serde(timeline(story)),
-        timeline_left_out => story.timeline.len().saturating_sub(TIMELINE_ROWS),
-        files => serde(files(material)),
-        limits => method::limits_of_this_report(material),
-    };
-    render(&values).map_err(|why| ReportError::made(FILE, &why))
+pub(crate) fn report_html(content: &Content<'_>) -> Result<String, ReportError> {
+    render(content).map_err(|why| ReportError::made(FILE, &why))
 }
 
 impl Material<'_> {
@@ -105,23 +129,13 @@ impl Material<'_> {
     }
 }
 
-fn render(values: &Value) -> Result<String, minijinja::Error> {
+fn render(content: &Content<'_>) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template(FILE, TEMPLATE)?;
-    environment.get_template(FILE)?.render(values)
-}
-
-fn serde(part: impl Serialize) -> Value {
-    Value::from(Serde(part))
-}
-
-/// Drawings of this crate, which escape their own texts.
-fn safe(drawings: &[Drawing]) -> Vec<Value> {
-    let one = |d: &Drawing| context! { svg => Value::from_safe_string(d.svg.clone()), caption => d.caption.as_str() };
-    drawings.iter().map(one).collect()
+    environment.get_template(FILE)?.render(Value::from(Serde(content)))
 }
 
 fn timeline(story: &Story) -> Vec<Row> {

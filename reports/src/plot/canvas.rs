@@ -153,9 +153,9 @@ fn stroke<'a>(chart: &mut Chart<'a>, curve: &Curve) -> Result<(), String> {
             Stroke::Solid => {
                 chart.draw_series(LineSeries::new(part.iter().copied(), pen(curve.stroke))).map_err(text)?;
             }
-            Stroke::Dashed => {
-                let points = part.clone();
-                chart.draw_series(DashedLineSeries::new(points, 14, 9, pen(curve.stroke))).map_err(text)?;
+            Stroke::Dashed | Stroke::Faint => {
+                let (points, dash) = (part.clone(), if curve.stroke == Stroke::Faint { 5 } else { 14 });
+                chart.draw_series(DashedLineSeries::new(points, dash, 9, pen(curve.stroke))).map_err(text)?;
             }
         }
     }
@@ -166,6 +166,7 @@ const fn pen(stroke: Stroke) -> ShapeStyle {
     let (colour, stroke_width) = match stroke {
         Stroke::Solid => (MAIN, 4),
         Stroke::Dashed => (OTHER, 4),
+        Stroke::Faint => (GREY, 3),
     };
     let RGBColor(r, g, b) = colour;
     ShapeStyle { color: plotters::style::RGBAColor(r, g, b, 1.0), filled: false, stroke_width }
@@ -194,6 +195,7 @@ fn head(root: &Area<'_>, panel: &Panel, frame: &Frame) -> Result<(), String> {
         let dashes: &[(i32, i32)] = match curve.stroke {
             Stroke::Solid => &[(-72, -12)],
             Stroke::Dashed => &[(-72, -56), (-48, -32), (-24, -12)],
+            Stroke::Faint => &[(-72, -66), (-57, -51), (-42, -36), (-27, -21)],
         };
         for (from, to) in dashes {
             let line = PathElement::new(vec![(x + from, middle), (x + to, middle)], pen(curve.stroke));

@@ -18,6 +18,8 @@ pub(crate) enum Stroke {
     Solid,
     /// What it is compared with.
     Dashed,
+    /// What the rig itself adds.
+    Faint,
 }
 
 /// A curve, broken where nothing is known.
@@ -65,4 +67,6 @@ pub(crate) struct Panel {
     pub(crate) about_zero: bool,
     /// A plot of less weight, drawn lower.
     pub(crate) small: bool,
+    /// Its own horizontal axis, if it does not show the run's time.
+    pub(crate) frame: Option<Frame>,
 }

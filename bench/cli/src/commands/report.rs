@@ -14,7 +14,7 @@ use crate::{BENCH_ERROR, Failure, runs};
 pub(crate) struct Args {
     /// The run: its folder, or its id under --runs
     run: String,
-    /// Which files; all unless given
+    /// Which files; all but the PDF unless given
     #[arg(long, value_delimiter = ',')]
     format: Vec<Format>,
     /// Where runs are
@@ -26,6 +26,8 @@ pub(crate) struct Args {
 enum Format {
     /// report.html and its plots
     Html,
+    /// report.pdf: PDF/A-2b
+    Pdf,
     /// summary.json and samples.parquet
     Json,
     /// junit.xml
@@ -34,8 +36,14 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
-    let asked = |format| args.format.is_empty() || args.format.contains(&format);
-    let wanted = Wanted { html: asked(Format::Html), json: asked(Format::Json), junit: asked(Format::Junit) };
+    let named = |format| args.format.contains(&format);
+    let asked = |format| args.format.is_empty() || named(format);
+    let wanted = Wanted {
+        html: asked(Format::Html),
+        pdf: named(Format::Pdf),
+        json: asked(Format::Json),
+        junit: asked(Format::Junit),
+    };
     match reports::write(&folder, &wanted) {
         Ok(_) => {
             say!("{}", folder.canonicalize().unwrap_or(folder).display());

@@ -32,7 +32,7 @@ const RENAMED: [(&str, &str); 1] = [("cli", "dosebench")];
 const ALONE: [&str; 1] = ["xtask"];
 
 /// Packages for one crate only: (package, the crate that may have it).
-const RESERVED: [(&str, &str); 2] = [("polars", "reports"), ("plotters", "reports")];
+const RESERVED: [(&str, &str); 3] = [("polars", "reports"), ("plotters", "reports"), ("typst", "reports")];
 
 /// One crate of the workspace.
 #[derive(Debug, PartialEq, Eq)]
