@@ -14,6 +14,8 @@ pub(crate) struct Again {
     pub(crate) name: String,
     /// Where the value's uncertainty comes from.
     pub(crate) budget: Option<Budget>,
+    /// Each bolus' error, of a figure over boluses.
+    pub(crate) each: Vec<f64>,
     /// What came out differently, as a sentence.
     pub(crate) difference: Option<String>,
 }
@@ -35,7 +37,8 @@ impl Recomputation {
         {
             let settled = self.ledger.settle(figure, &check.limits);
             let difference = difference(check, &settled);
-            self.checks.push(Again { name: check.head.name.clone(), budget: settled.budget, difference });
+            let each = self.ledger.each(figure);
+            self.checks.push(Again { name: check.head.name.clone(), budget: settled.budget, each, difference });
         }
         self.ledger.apply(event);
     }

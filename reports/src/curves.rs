@@ -64,6 +64,7 @@ pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger) -> Plo
             panels.extend(trumpet_panel(story, profile, ledger, &flat));
         }
     }
+    panels.extend(occlusion_panel(story, profile));
     let channels = story.series.iter().map(|(channel, _)| channel.as_str()).take(CHANNELS);
     panels.extend(channels.filter_map(|channel| channel_panel(story, profile, &clock, channel)));
     Plots { frame, panels }
@@ -109,6 +110,7 @@ impl<'a> TimeAxis<'a> {
             unit: self.unit,
             from: self.from,
             to: self.to,
+            alarms: story.alarms.iter().map(|(at, name)| (self.at(*at), name.clone())).collect(),
             gaps: story.gaps.iter().map(|gap| (self.at(gap.from), end(gap.to))).collect(),
             steps: story
                 .steps
@@ -249,6 +251,45 @@ fn rate_panel(clock: &TimeAxis<'_>, windows: &RateWindows) -> Panel {
         small: false,
         frame: None,
     }
+}
+
+/// The line's pressure around the first time the valve was closed, until it had opened again for half as long.
+fn occlusion_panel(story: &Story, profile: &RigProfile) -> Option<Panel> {
+    let line = profile.by_role(Role::Line)?;
+    let channel = line.channels.iter().find(|c| c.channel.ends_with(".pressure"))?;
+    let (closed, _) = *story.valve.iter().find(|(_, closed)| *closed)?;
+    let opened = story.valve.iter().find(|(at, shut)| !shut && *at > closed).map_or(story.last, |(at, _)| *at);
+    let lasted = opened.since(closed);
+    let (from, to) = (closed - lasted / 4, opened + lasted / 2);
+    let (unit, seconds) = crate::trumpet::axis(to.since(from).as_secs_f64());
+    let at = |moment: RunTime| (story.seconds(moment) - story.seconds(closed)) / seconds;
+    let points: Vec<Point> = story.series.of(&channel.channel).iter().map(|s| (at(s.at), s.value)).collect();
+    let (begin, end) = (at(from), at(to));
+    let shown: Vec<Point> = points.into_iter().filter(|(t, _)| (begin..=end).contains(t)).collect();
+    if shown.len() < 2 {
+        return None;
+    }
+    Some(Panel {
+        file: "occlusion".to_owned(),
+        title: "Pressure in the line around the occlusion".to_owned(),
+        caption:
+            "The line's pressure from before the valve was told to close until after it was told to open, with the \
+                  pump's alarms as the bench heard of them."
+                .to_owned(),
+        value_label: format!("Pressure / {}", number::unit(&channel.unit)),
+        curves: vec![Curve { name: "pressure", stroke: Stroke::Solid, parts: vec![decimate(&shown, POINTS)] }],
+        about_zero: false,
+        small: false,
+        frame: Some(Frame {
+            label: "Time since the valve was told to close",
+            unit,
+            from: begin,
+            to: end,
+            gaps: Vec::new(),
+            alarms: story.alarms.iter().map(|(moment, name)| (at(*moment), name.clone())).collect(),
+            steps: vec![(0.0, "closed".to_owned()), (at(opened), "opened".to_owned())],
+        }),
+    })
 }
 
 fn channel_panel(story: &Story, profile: &RigProfile, clock: &TimeAxis<'_>, channel: &str) -> Option<Panel> {

@@ -10,6 +10,7 @@ mod decimate;
 mod error;
 mod files;
 mod junit;
+mod markdown;
 mod number;
 mod outcome;
 mod page;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use domain::check::CheckRecord;
 use domain::event::{Event, EventKind, Opened, Phase, SafeStopReport};
 use domain::identity::{Identity, Nature};
-use domain::{CheckVerdict, RunTime, RunVerdict};
+use domain::pump::{PumpLogEntry, PumpLogged};
+use domain::{CheckVerdict, Order, RunTime, RunVerdict};
 
 use crate::series::Series;
 use crate::timeline::{Moment, moment};
@@ -76,6 +77,10 @@ pub(crate) struct Story {
     pub(crate) safe_stop: Option<SafeStopReport>,
     /// The end, if the stream has one.
     pub(crate) ending: Option<Ending>,
+    /// The pump's alarms: when the bench heard of each, and its name.
+    pub(crate) alarms: Vec<(RunTime, String)>,
+    /// When the valve was told to close, or to open.
+    pub(crate) valve: Vec<(RunTime, bool)>,
     /// A script answered for an operator.
     pub(crate) scripted_answers: bool,
 }
@@ -95,6 +100,10 @@ impl Story {
             EventKind::RigReady => self.ready = self.ready.or(Some(at)),
             EventKind::ImagesCompared { images, .. } => self.board_sha256 = Some(images.board_sha256.clone()),
             EventKind::Reading(reading) => self.series.push(reading),
+            EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::AlarmRaised { alarm }, .. }) => {
+                self.alarms.push((at, alarm.clone()));
+            }
+            EventKind::Ordered { what: Order::Valve { closed }, .. } => self.valve.push((at, *closed)),
             EventKind::Answered(answer) => self.scripted_answers |= answer.simulated,
             EventKind::StopAsked { cause } => {
                 self.stop.get_or_insert_with(|| cause.clone());

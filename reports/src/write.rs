@@ -5,17 +5,20 @@
 use std::path::Path;
 
 use domain::event::Opened;
+use domain::identity::Nature;
+use measure::Budget;
 use record::{Reader, Tail};
 
-use crate::again::Recomputation;
-use crate::curves::{Plots, plots};
+use crate::again::{Again, Recomputation};
+use crate::curves::plots;
 use crate::error::ReportError;
 use crate::files::{Manifest, close_folder, manifest, open_folder, remove, replace};
 use crate::junit::junit_xml;
+use crate::markdown::summary_md;
 use crate::outcome::{Outcome, outcome};
-use crate::page::{Drawing, Material, content, report_html};
+use crate::page::{Drawing, Drawings, Material, content, report_html};
 use crate::paper::{Sheet, report_pdf};
-use crate::plot::{Panel, draw};
+use crate::plot::{Histogram, Panel, draw, histogram, shares};
 use crate::samples::samples_parquet;
 use crate::story::Story;
 use crate::summary::{Origin, Summary};
@@ -29,7 +32,7 @@ pub struct Wanted {
     pub pdf: bool,
     /// `junit.xml`.
     pub junit: bool,
-    /// `summary.json` and `samples.parquet`.
+    /// `summary.json`, `summary.md` and `samples.parquet`.
     pub json: bool,
 }
 
@@ -56,14 +59,16 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
         let mut text = serde_json::to_string(&read.summary).map_err(|why| ReportError::made("summary.json", &why))?;
         text.push('\n');
         replace(&folder.join("summary.json"), text.as_bytes())?;
+        let simulated =
+            read.story.natures.iter().any(|nature| *nature != Nature::Real) || read.story.natures.is_empty();
+        replace(&folder.join("summary.md"), summary_md(&read.summary, simulated).as_bytes())?;
     }
     if wanted.junit {
         replace(&folder.join("junit.xml"), junit_xml(&read.summary, &read.story)?.as_bytes())?;
     }
     if wanted.html || wanted.pdf {
         let material = read.material();
-        let plots = plots(&read.story, &read.opened.profile, &read.again.ledger);
-        let drawings = drawings(&plots)?;
+        let drawings = drawings(&read)?;
         let content = content(&material, &drawings);
         if wanted.html {
             save(&folder.join("plots"), &drawings)?;
@@ -73,7 +78,7 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
             let path = folder.join("report.pdf");
             remove(&path)?;
             let manifest = manifest(folder, None)?;
-            replace(&path, &report_pdf(&content, &drawings, &sheet(&read.summary, manifest))?)?;
+            replace(&path, &report_pdf(&content, drawings.all(), &sheet(&read.summary, manifest))?)?;
         }
     }
     close_folder(folder, read.summary.device.image_sha256.clone())?;
@@ -128,18 +133,64 @@ impl Run {
     }
 }
 
-fn drawings(plots: &Plots) -> Result<Vec<Drawing>, ReportError> {
+fn drawings(read: &Run) -> Result<Drawings, ReportError> {
+    let shown = plots(&read.story, &read.opened.profile, &read.again.ledger);
     let drawing = |panel: &Panel| {
-        let svg = draw(panel, panel.frame.as_ref().unwrap_or(&plots.frame))?;
+        let svg = draw(panel, panel.frame.as_ref().unwrap_or(&shown.frame))?;
         Ok(Drawing { file: format!("{}.svg", panel.file), svg, caption: panel.caption.clone() })
     };
-    plots.panels.iter().map(drawing).collect()
+    let (channels, plots): (Vec<&Panel>, Vec<&Panel>) = shown.panels.iter().partition(|panel| panel.small);
+    let mut plots: Vec<Drawing> = plots.into_iter().map(drawing).collect::<Result<_, ReportError>>()?;
+    let channels = channels.into_iter().map(drawing).collect::<Result<_, ReportError>>()?;
+    plots.extend(boluses(read)?);
+    Ok(Drawings { plots, channels, budgets: budgets(read)? })
+}
+
+/// The errors of a train's boluses, once for each unit that a check states them in.
+fn boluses(read: &Run) -> Result<Vec<Drawing>, ReportError> {
+    const LEAST: usize = 5;
+    let mut drawings: Vec<Drawing> = Vec::new();
+    for again in read.again.checks.iter().filter(|again| again.each.len() >= LEAST) {
+        let Some(check) = read.summary.checks.iter().find(|check| check.name == again.name) else { continue };
+        let unit = check.unit.as_deref().map(crate::number::unit).unwrap_or_default();
+        let file = format!("boluses-{}.svg", drawings.len() + 1);
+        let caption = format!(
+            "The errors of {} boluses, each in excess of the continuous rate, against the limits of check {}.",
+            again.each.len(),
+            check.name
+        );
+        let of = Histogram {
+            title: "Errors of the boluses",
+            caption: &caption,
+            label: &format!("Error / {unit}"),
+            values: &again.each,
+            limits: [check.limit_low, check.limit_high],
+        };
+        let svg = histogram(&of)?;
+        drawings.push(Drawing { file, svg, caption });
+    }
+    Ok(drawings)
+}
+
+/// Where each check's uncertainty comes from, the greatest share first.
+fn budgets(read: &Run) -> Result<Vec<Drawing>, ReportError> {
+    let with_budget = read.again.checks.iter().filter_map(|again| Some((again, again.budget.as_ref()?)));
+    let drawing = |(i, (again, budget)): (usize, (&Again, &Budget))| {
+        let variance: f64 = budget.terms.iter().map(|term| term.u * term.u).sum();
+        let share = |u: f64| if variance > 0.0 { u * u / variance } else { 0.0 };
+        let mut rows: Vec<(String, f64)> = budget.terms.iter().map(|t| (t.name.clone(), share(t.u))).collect();
+        rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let caption = format!("Share of each term in the variance of {}.", again.name);
+        let svg = shares("Share of the variance", &caption, &rows)?;
+        Ok(Drawing { file: format!("budget-{}.svg", i + 1), svg, caption })
+    };
+    with_budget.enumerate().map(drawing).collect()
 }
 
 /// Writes the plots into their folder, which then holds no other plot.
-fn save(folder: &Path, drawings: &[Drawing]) -> Result<(), ReportError> {
+fn save(folder: &Path, drawings: &Drawings) -> Result<(), ReportError> {
     std::fs::create_dir_all(folder).map_err(|why| ReportError::file("make", folder, why))?;
-    for drawing in drawings {
+    for drawing in drawings.all() {
         replace(&folder.join(&drawing.file), drawing.svg.as_bytes())?;
     }
     forget_others(folder, drawings)
@@ -159,11 +210,11 @@ fn sheet(summary: &Summary, manifest: Manifest) -> Sheet<'_> {
 }
 
 /// Removes plots of an earlier version that this one no longer makes.
-fn forget_others(folder: &Path, drawings: &[Drawing]) -> Result<(), ReportError> {
+fn forget_others(folder: &Path, drawings: &Drawings) -> Result<(), ReportError> {
     let listing = |why| ReportError::file("list", folder, why);
     for entry in std::fs::read_dir(folder).map_err(listing)? {
         let name = entry.map_err(listing)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".svg") && drawings.iter().all(|drawing| drawing.file != name) {
+        if name.ends_with(".svg") && drawings.all().all(|drawing| drawing.file != name) {
             remove(&folder.join(name))?;
         }
     }

@@ -220,6 +220,12 @@ impl Ledger {
         self.before.residual_s()
     }
 
+    /// The values of which a figure is the worst or the mean, each bolus', in the figure's unit; nothing for other figures.
+    #[must_use]
+    pub fn each(&self, figure: &Figure) -> Vec<f64> {
+        settle::each(self, figure)
+    }
+
     /// Settles a figure against its limits.
     #[must_use]
     pub fn settle(&self, figure: &Figure, limits: &Limits) -> Settled {

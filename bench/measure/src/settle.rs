@@ -69,6 +69,16 @@ pub(crate) fn settle(ledger: &Ledger, figure: &Figure, limits: Limits) -> Settle
     }
 }
 
+/// Each bolus' error of a figure over boluses; those that could not be weighed are left out.
+pub(crate) fn each(ledger: &Ledger, figure: &Figure) -> Vec<f64> {
+    match figure {
+        Figure::WorstBolusError { windows, unit } | Figure::MeanBolusError { windows, unit } => {
+            windows.iter().filter_map(|window| Some(measure(ledger, window, Of::Bolus, *unit).ok()?.value)).collect()
+        }
+        Figure::VolumeError { .. } | Figure::ExcessVolume { .. } => Vec::new(),
+    }
+}
+
 fn undecided(reason: String) -> Settled {
     Settled {
         verdict: CheckVerdict::Inconclusive,

@@ -54,6 +54,24 @@ pub(crate) struct Drawing {
     pub(crate) caption: String,
 }
 
+/// The drawings of a report.
+#[derive(Debug)]
+pub(crate) struct Drawings {
+    /// What was delivered, and what follows from it.
+    pub(crate) plots: Vec<Drawing>,
+    /// Channels as they were read.
+    pub(crate) channels: Vec<Drawing>,
+    /// Where each check's uncertainty comes from, in the order of the budgets.
+    pub(crate) budgets: Vec<Drawing>,
+}
+
+impl Drawings {
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Drawing> {
+        self.plots.iter().chain(&self.channels).chain(&self.budgets)
+    }
+}
+
 /// A line of a table of two columns.
 #[derive(Debug, Serialize)]
 struct Pair {
@@ -82,6 +100,7 @@ pub(crate) struct Content<'a> {
     devices: Vec<method::Device>,
     checks: Vec<checks::Row>,
     budgets: Vec<checks::BudgetTable>,
+    budget_bars: &'a [Drawing],
     conditions: Vec<Pair>,
     corrections: Vec<Pair>,
     plots: &'a [Drawing],
@@ -93,8 +112,7 @@ pub(crate) struct Content<'a> {
 }
 
 /// What a report of that run says.
-pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a [Drawing]) -> Content<'a> {
-    let (plots, channels) = drawings.split_at(material.main_plots(drawings));
+pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a Drawings) -> Content<'a> {
     let story = material.story;
     Content {
         head: head::head(material),
@@ -102,10 +120,11 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a [Drawing]) -> C
         devices: method::devices(material),
         checks: checks::rows(material),
         budgets: checks::budgets(material),
+        budget_bars: &drawings.budgets,
         conditions: method::conditions(material),
         corrections: method::corrections(material),
-        plots,
-        channels,
+        plots: &drawings.plots,
+        channels: &drawings.channels,
         timeline: timeline(story),
         timeline_left_out: story.timeline.len().saturating_sub(TIMELINE_ROWS),
         files: files(material),
@@ -119,14 +138,6 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a [Drawing]) -> C
 /// Only if the template does not render, which would be a fault of this program.
 pub(crate) fn report_html(content: &Content<'_>) -> Result<String, ReportError> {
     render(content).map_err(|why| ReportError::made(FILE, &why))
-}
-
-impl Material<'_> {
-    /// Plots of raw channels come last and are shown apart.
-    fn main_plots(&self, drawings: &[Drawing]) -> usize {
-        let raw = |drawing: &Drawing| drawing.caption.starts_with("Readings of ");
-        drawings.iter().position(raw).unwrap_or(drawings.len())
-    }
 }
 
 fn render(content: &Content<'_>) -> Result<String, minijinja::Error> {

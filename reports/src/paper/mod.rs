@@ -48,9 +48,9 @@ struct Data<'a> {
 ///
 /// # Errors
 /// Only if it cannot be set, which would be a fault of this program.
-pub(crate) fn report_pdf(
+pub(crate) fn report_pdf<'a>(
     content: &Content<'_>,
-    drawings: &[Drawing],
+    drawings: impl Iterator<Item = &'a Drawing>,
     sheet: &Sheet<'_>,
 ) -> Result<Vec<u8>, ReportError> {
     let data = serde_json::to_vec(&Data { content, sheet }).map_err(|why| ReportError::made(FILE, &why))?;

@@ -39,6 +39,12 @@ impl Scale {
         Self::new(low, high, step)
     }
 
+    /// A scale of counts from zero on, with whole ticks.
+    pub(crate) fn of_counts(most: f64) -> Self {
+        let high = most.max(1.0) * 1.05;
+        Self::new(0.0, high, round_step(high / 5.0).max(1.0))
+    }
+
     fn new(low: f64, high: f64, step: f64) -> Self {
         let decimals = (0..9_u32)
             .find(|d| {

@@ -24,30 +24,31 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// Pixels of the canvas; shown at half of it.
-const WIDTH: u32 = 2000;
+pub(super) const WIDTH: u32 = 2000;
 const HEIGHT: u32 = 760;
 const HEIGHT_SMALL: u32 = 520;
 
 /// Pixels around the plotting area.
-const LEFT: u32 = 150;
-const RIGHT: u32 = 40;
-const BOTTOM: u32 = 96;
-const HEAD: u32 = 56;
+pub(super) const LEFT: u32 = 150;
+pub(super) const RIGHT: u32 = 40;
+pub(super) const BOTTOM: u32 = 96;
+pub(super) const HEAD: u32 = 56;
 const ROW: u32 = 34;
 
 /// Sizes of letters, in pixels of the canvas.
-const TITLE: f64 = 30.0;
-const TEXT: f64 = 26.0;
+pub(super) const TITLE: f64 = 30.0;
+pub(super) const TEXT: f64 = 26.0;
 const STEP: f64 = 22.0;
 
 /// plotters' SVG backend writes a font size divided by this.
 const BACKEND_FONT: f64 = 1.24;
 
-const INK: RGBColor = RGBColor(38, 44, 52);
-const GREY: RGBColor = RGBColor(120, 128, 138);
-const GRID: RGBColor = RGBColor(226, 230, 235);
-const MAIN: RGBColor = RGBColor(0, 95, 175);
-const OTHER: RGBColor = RGBColor(200, 80, 0);
+pub(super) const INK: RGBColor = RGBColor(38, 44, 52);
+pub(super) const GREY: RGBColor = RGBColor(120, 128, 138);
+pub(super) const GRID: RGBColor = RGBColor(226, 230, 235);
+pub(super) const MAIN: RGBColor = RGBColor(0, 95, 175);
+pub(super) const OTHER: RGBColor = RGBColor(200, 80, 0);
+const ALARM: RGBColor = RGBColor(179, 38, 30);
 const AWAY: RGBColor = RGBColor(214, 168, 32);
 
 /// The panel as a self-contained SVG document.
@@ -58,7 +59,7 @@ pub(crate) fn draw(panel: &Panel, frame: &Frame) -> Result<String, ReportError> 
     let height = if panel.small { HEIGHT_SMALL } else { HEIGHT };
     let mut svg = String::new();
     paint(panel, frame, height, &mut svg).map_err(|why| ReportError::made("plots/*.svg", &why))?;
-    Ok(with_head(&svg, panel, height))
+    Ok(with_head(&svg, &panel.title, &panel.caption, height))
 }
 
 fn paint(panel: &Panel, frame: &Frame, height: u32, svg: &mut String) -> Result<(), String> {
@@ -81,6 +82,7 @@ fn paint(panel: &Panel, frame: &Frame, height: u32, svg: &mut String) -> Result<
         let zero = PathElement::new(vec![(x.low, 0.0), (x.high, 0.0)], GREY.stroke_width(3));
         chart.draw_series([zero]).map_err(text)?;
     }
+    alarms(&root, &mut chart, frame, &y)?;
     // The main curve is drawn first, so that what it is compared with stays visible on top of it.
     for curve in &panel.curves {
         stroke(&mut chart, curve)?;
@@ -143,6 +145,23 @@ fn steps<'a>(root: &Area<'a>, chart: &mut Chart<'a>, frame: &Frame, y: &Scale) -
     for name in place(&names, (WIDTH - RIGHT / 2) as i32, STEP) {
         let py = HEAD + ROW * name.row as u32 + ROW / 2;
         root.draw(&Text::new(name.text, (name.x, py as i32), letters.clone())).map_err(text)?;
+    }
+    Ok(())
+}
+
+/// A line where each alarm began, with its name beside it.
+fn alarms<'a>(root: &Area<'a>, chart: &mut Chart<'a>, frame: &Frame, y: &Scale) -> Result<(), String> {
+    let inside = |(at, _): &&(f64, String)| *at >= frame.from && *at <= frame.to;
+    let letters = style(STEP, ALARM, HPos::Left, VPos::Top);
+    for (at, name) in frame.alarms.iter().filter(inside) {
+        let line = vec![(*at, y.low), (*at, y.high)];
+        chart.draw_series(DashedLineSeries::new(line, 10, 8, ALARM.stroke_width(3))).map_err(text)?;
+        let (x, top) = chart.backend_coord(&(*at, y.high));
+        let x = (x + 8).min((WIDTH - RIGHT) as i32 - width(name, STEP));
+        let (right, bottom) = (x + width(name, STEP), top + 4 + STEP as i32);
+        let ground = RGBColor(255, 255, 255).mix(0.85).filled();
+        root.draw(&Rectangle::new([(x - 2, top + 2), (right, bottom + 4)], ground)).map_err(text)?;
+        root.draw(&Text::new(name.clone(), (x, top + 4), letters.clone())).map_err(text)?;
     }
     Ok(())
 }
@@ -218,14 +237,14 @@ fn axis_titles(root: &Area<'_>, panel: &Panel, frame: &Frame, height: u32) -> Re
     root.draw(&Text::new(panel.value_label.clone(), (8, middle as i32), upright)).map_err(text)
 }
 
-fn style(size: f64, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
+pub(super) fn style(size: f64, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
     ("sans-serif", size * BACKEND_FONT).into_font().color(&colour).pos(Pos::new(h, v))
 }
 
 /// Gives the document a name for screen readers and the size at which it is shown.
-fn with_head(svg: &str, panel: &Panel, height: u32) -> String {
+pub(super) fn with_head(svg: &str, title: &str, caption: &str, height: u32) -> String {
     let body = svg.split_once('>').map_or("", |(_, body)| body);
-    let (title, caption) = (escaped(&panel.title), escaped(&panel.caption));
+    let (title, caption) = (escaped(title), escaped(caption));
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{}\" height=\"{}\" \
          stroke-linejoin=\"round\" role=\"img\" aria-label=\"{title}. {caption}\"><title>{title}</title>{body}",
@@ -238,6 +257,6 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn text(why: impl Display) -> String {
+pub(super) fn text(why: impl Display) -> String {
     why.to_string()
 }

@@ -4,9 +4,11 @@
 //! beside the colour. Nothing here knows what the curves mean; [`crate::curves`] does.
 
 mod axis;
+mod bars;
 mod canvas;
 mod labels;
 
+pub(crate) use bars::{Histogram, histogram, shares};
 pub(crate) use canvas::draw;
 
 use crate::decimate::Point;
@@ -46,6 +48,8 @@ pub(crate) struct Frame {
     pub(crate) to: f64,
     /// From when to when an instrument was away.
     pub(crate) gaps: Vec<(f64, f64)>,
+    /// When each alarm began, and its name.
+    pub(crate) alarms: Vec<(f64, String)>,
     /// When each step began, and its name.
     pub(crate) steps: Vec<(f64, String)>,
 }

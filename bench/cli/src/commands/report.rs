@@ -28,7 +28,7 @@ enum Format {
     Html,
     /// report.pdf: PDF/A-2b
     Pdf,
-    /// summary.json and samples.parquet
+    /// summary.json, summary.md and samples.parquet
     Json,
     /// junit.xml
     Junit,

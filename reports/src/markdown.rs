@@ -1,0 +1,102 @@
+//! `summary.md`: a run in a screen of Markdown, for the page of a CI job.
+//!
+//! Texts of scenarios and instruments are untrusted: whatever could be markup is escaped.
+
+use std::fmt::Write as _;
+
+use domain::CheckVerdict;
+
+use crate::number::{plain, uncertain, unit};
+use crate::summary::{CheckSummary, Summary};
+
+/// The text.
+pub(crate) fn summary_md(summary: &Summary, simulated: bool) -> String {
+    let mut text = String::new();
+    let verdict = summary.verdict.name().replace('_', " ");
+    // Writing into a text cannot fail.
+    let _ = writeln!(text, "## {}: {}\n", escaped(&summary.scenario), verdict);
+    if let Some(reason) = &summary.reason {
+        let _ = writeln!(text, "**{}**\n", escaped(reason));
+    }
+    if simulated {
+        text.push_str("*Simulated: no figure here was measured on a device.*\n\n");
+    }
+    if !summary.checks.is_empty() {
+        text.push_str("| check | value | limits | verdict |\n|---|---|---|---|\n");
+    }
+    for check in &summary.checks {
+        let mark = match check.verdict {
+            CheckVerdict::Pass => "\u{2714} pass",
+            CheckVerdict::Fail => "\u{2716} **fail**",
+            CheckVerdict::Inconclusive => "\u{25d0} inconclusive",
+            CheckVerdict::NotRun => "\u{25cb} not run",
+        };
+        let _ = writeln!(text, "| {} | {} | {} | {mark} |", escaped(&check.name), value(check), limits(check));
+    }
+    let device = &summary.device;
+    let known = |text: &Option<String>| text.as_deref().map_or_else(|| "not given".to_owned(), escaped);
+    let _ = writeln!(
+        text,
+        "\nDevice {}, serial {}, firmware {} · rig {}, tier {} · seed {} · run `{}` · stream `{}`",
+        known(&device.model),
+        known(&device.serial),
+        known(&device.firmware),
+        escaped(&summary.rig),
+        summary.tier.map_or("unknown", domain::Tier::name),
+        summary.seed,
+        summary.run.replace('`', ""),
+        summary.stream_sha256.get(..16).unwrap_or_default(),
+    );
+    text
+}
+
+fn value(check: &CheckSummary) -> String {
+    let Some(value) = check.value else { return "–".to_owned() };
+    let (value, u) = uncertain(value, check.expanded_uncertainty);
+    let u = u.map_or(String::new(), |u| format!(" ± {u}"));
+    format!("{value}{u} {}", symbol(check)).trim_end().to_owned()
+}
+
+fn limits(check: &CheckSummary) -> String {
+    let text = match (check.limit_low, check.limit_high) {
+        (Some(low), Some(high)) => format!("{} … {} {}", plain(low), plain(high), symbol(check)),
+        (Some(low), None) => format!("≥ {} {}", plain(low), symbol(check)),
+        (None, Some(high)) => format!("≤ {} {}", plain(high), symbol(check)),
+        (None, None) => "–".to_owned(),
+    };
+    text.trim_end().to_owned()
+}
+
+fn symbol(check: &CheckSummary) -> String {
+    check.unit.as_deref().map(unit).unwrap_or_default()
+}
+
+/// A text in which nothing is markup, on one line.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            c if c.is_control() => escaped.push(' '),
+            c if c.is_ascii_punctuation() && !matches!(c, ',' | '.' | ':' | ';' | '/' | '-' | '%' | '\'' | '"') => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_text_is_markup() {
+        assert_eq!(escaped("a|b *c* <d>\n[e](f) `g` _h_"), "a\\|b \\*c\\* &lt;d&gt; \\[e\\]\\(f\\) \\`g\\` \\_h\\_");
+        assert_eq!(escaped("occlusion/complete-during-basal: 1.5 %"), "occlusion/complete-during-basal: 1.5 %");
+    }
+}
