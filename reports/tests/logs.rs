@@ -83,3 +83,46 @@ fn what_is_no_number_is_named_by_row_and_column() {
     let why = analyze(&path, &request()).expect_err("refused").to_string();
     assert!(why.contains("expected a Parquet file"), "{why}");
 }
+
+/// A table with a row a reading, in that unit.
+fn channels(folder: &tempfile::TempDir, units: Vec<&str>) -> PathBuf {
+    let seconds: Vec<f64> = minutes().into_iter().map(|minute| minute as f64 * 60.0).collect();
+    let milligrams: Vec<f64> = minutes().into_iter().map(|minute| minute as f64 * 1000.0).collect();
+    let columns = vec![
+        Column::new("time_s".into(), seconds),
+        Column::new("channel".into(), vec!["balance.mass"; 11]),
+        Column::new("value".into(), milligrams),
+        Column::new("unit".into(), units),
+        Column::new("status".into(), vec!["ok"; 11]),
+    ];
+    file(folder, columns)
+}
+
+#[test]
+fn a_channels_unit_counts_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = channels(&folder, vec!["mg"; 11]);
+    let analysis = analyze(&path, &request()).expect("figures");
+    assert!(analysis.figures.mean_error_percent.abs() < 1e-9);
+    let mass = |text: &str| Request { mass: ColumnSpec::parse(text, &[domain::Dimension::Mass]), ..request() };
+    let same = analyze(&path, &mass("balance.mass:mg")).expect("figures");
+    assert!(same.figures.mean_error_percent.abs() < 1e-9, "it is in mg, as the request says as well");
+    let other = analyze(&path, &mass("balance.mass:g")).expect_err("refused").to_string();
+    assert!(other.contains("is in mg"), "{other}");
+    let time = Request { time: ColumnSpec::parse("when", &[]), ..request() };
+    assert!(analyze(&path, &time).expect_err("refused").to_string().contains("expected no --time"));
+    let mut units = vec!["mg"; 11];
+    units[5] = "g";
+    let mixed = analyze(&channels(&folder, units), &request()).expect_err("refused").to_string();
+    assert!(mixed.contains("in one unit, but found 'mg' and 'g'"), "{mixed}");
+}
+
+#[test]
+fn moments_have_no_unit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let micros = Column::new("t".into(), minutes().into_iter().map(|minute| minute * 60_000_000).collect::<Vec<_>>());
+    let moments = micros.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).expect("moments");
+    let request = Request { time: ColumnSpec::parse("t:min", &[domain::Dimension::Time]), ..request() };
+    let why = analyze(&file(&folder, vec![moments, mass()]), &request).expect_err("refused").to_string();
+    assert!(why.contains("expected no unit behind its name"), "{why}");
+}

@@ -18,7 +18,7 @@ use crate::poll::{Post, RETRY};
 /// By so much, beside a hundredth, a pump's clock may lag behind the bench's without being called reset.
 const CLOCK_SLACK_US: u128 = 1_000_000;
 /// The pump's clock is told anew after so long: what happens meanwhile is dated by it.
-const CLOCK_EVERY: Duration = Duration::from_secs(60);
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// A link that failed is listened to for so many deadlines.
 const LISTEN: u32 = 4;
 /// So often a command is sent on a link that is attached again each time. A link that cannot be attached is another

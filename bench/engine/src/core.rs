@@ -36,18 +36,18 @@ pub(crate) struct Core {
     pub(crate) log_gap_at: Option<RunTime>,
     /// The board's image as it was last held against the rig file's.
     pub(crate) images: Option<Images>,
-    /// Whether a step has begun.
-    pub(crate) begun: bool,
     /// The index of the step under way, or of the last one.
     pub(crate) step: usize,
     /// The pump's own clock.
     pub(crate) pump_clock: PumpClock,
     /// Until when a step allows the pump to be silent.
     pub(crate) silent_until: RunTime,
-    /// The indices of steps whose alarm, reset or line came while a step before them was acting.
-    pub(crate) early: Vec<usize>,
+    /// The indices of steps whose alarm, reset or line came while a step before them was acting, and when it was read.
+    pub(crate) early: Vec<(usize, RunTime)>,
     /// The indices of steps of which something came meanwhile that may be it, and that nothing dates.
     pub(crate) undated: Vec<usize>,
+    /// When the flash was done that came first, until another step begins than those that wait for what it brings about.
+    pub(crate) flashed_first_at: Option<RunTime>,
     /// Whether the board has been flashed.
     pub(crate) flashed: bool,
     /// Resets of the board that were ordered and that its log has not told of yet, each until when it may.
@@ -72,12 +72,12 @@ impl Core {
             probe_deaf_at: None,
             log_gap_at: None,
             images: None,
-            begun: false,
             step: 0,
             pump_clock: PumpClock::default(),
             silent_until: RunTime::ZERO,
             early: Vec::new(),
             undated: Vec::new(),
+            flashed_first_at: None,
             flashed: false,
             resets_ordered: Vec::new(),
             commands: 0,
@@ -133,9 +133,10 @@ impl Core {
     pub(crate) fn enter_step(&mut self, index: usize, step: &Step) {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         self.decide(EventKind::StepEntered { index: number, name: step.name.clone(), what: step.what.clone() });
-        (self.begun, self.step) = (true, index);
+        self.step = index;
         if !matches!(step.kind, StepKind::Expect(_)) {
             self.pump_clock.caused(self.now);
+            self.flashed_first_at = None;
         }
     }
 
@@ -173,10 +174,13 @@ impl Core {
         let plan = Arc::clone(&self.plan);
         for (number, step) in plan.steps.iter().enumerate().skip(index) {
             let StepKind::Expect(expect) = &step.kind else { break };
-            if expect.what.meets(&event.kind) && !self.early.contains(&number) {
-                let kept = if dated.is_some() { &mut self.early } else { &mut self.undated };
-                kept.push(number);
-                return dated.is_some();
+            if expect.what.meets(&event.kind) && !self.early.iter().any(|(early, _)| *early == number) {
+                if dated.is_none() {
+                    self.undated.push(number);
+                    return false;
+                }
+                self.early.push((number, self.now));
+                return true;
             }
         }
         false

@@ -266,14 +266,14 @@ impl Engine {
         self.state = self.unclaimed(event, claimed, state);
     }
 
-    /// Whether the first step has begun already, and those behind it have not.
+    /// Whether the first step is done already, and those behind it have not begun.
     fn flashed_before(&self) -> bool {
         let opening = match &self.state {
             State::Starting(_) => true,
             State::Halting { then: phase, .. } | State::Weighing { phase, .. } => *phase == Phase::OpeningWeighing,
             State::Stepping { .. } | State::Stopping | State::Ended => false,
         };
-        opening && self.core.begun
+        opening && self.core.flashed_first_at.is_some()
     }
 
     /// The station is ready: preconditions, then the opening weighing.

@@ -7,7 +7,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use domain::profile::{InstrumentProfile, Role};
+use domain::profile::Role;
 use domain::{Event, EventKind, RigProfile, RunTime};
 use scenario::{Plan, Supply, Valve};
 
@@ -56,11 +56,17 @@ enum Flash {
     Due {
         /// Whether the probe is.
         probe: bool,
+        /// Whether the pump is.
+        pump: bool,
     },
     /// The image is written.
-    Writing(Active),
+    Writing {
+        active: Active,
+        /// Whether the pump's log was followed before.
+        pump: bool,
+    },
     /// It has been since then, and the pump has not shown itself.
-    Booting(RunTime),
+    Booting { since: RunTime, pump: bool },
     /// The pump is there, or the plan begins with something else.
     Done,
 }
@@ -78,7 +84,7 @@ pub(crate) enum Reached {
 
 impl Initial {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let flash = if plan.flashes_first() { Flash::Due { probe: false } } else { Flash::Done };
+        let flash = if plan.flashes_first() { Flash::Due { probe: false, pump: false } } else { Flash::Done };
         Self::Attaching(Box::new(Attaching { power: Power::Unknown, flash, attached: false }))
     }
 
@@ -86,7 +92,7 @@ impl Initial {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Attaching(attaching) => match attaching.flash {
-                Flash::Writing(_) => "flashing the board",
+                Flash::Writing { .. } => "flashing the board",
                 _ => "attaching instruments",
             },
             Self::Opening(_) => "opening the valve",
@@ -154,26 +160,36 @@ impl Power {
 
 impl Flash {
     fn apply(self, event: &Event, power: bool, core: &mut Core) -> Result<Self, Ending> {
-        let flow = match self {
+        let (flow, pump) = match self {
             Self::Done => return Ok(self),
-            Self::Booting(since) => {
-                return Ok(if shows_pump(event, since, &core.profile) { Self::Done } else { self });
+            Self::Booting { since, pump } => {
+                if !shows_pump(event, since, &core.profile) {
+                    return Ok(self);
+                }
+                if !pump {
+                    // Its log is followed from here on: the boot that the flash has brought about is not told of any more.
+                    core.resets_ordered.clear();
+                }
+                return Ok(Self::Done);
             }
-            Self::Due { probe } => {
-                let is_probe = |i: &&InstrumentProfile| i.role == Role::Probe && is_attached(&i.name, event);
-                let probe = probe || core.profile.instruments.iter().any(|i| is_probe(&i));
+            Self::Due { probe, pump } => {
+                let is = |role| core.profile.by_role(role).is_some_and(|i| is_attached(&i.name, event));
+                let (probe, pump) = (probe || is(Role::Probe), pump || is(Role::Pump));
                 if !(probe && power) {
-                    return Ok(Self::Due { probe });
+                    return Ok(Self::Due { probe, pump });
                 }
                 let plan = Arc::clone(&core.plan);
                 core.enter_step(0, &plan.steps[0]);
-                steps::enter(&plan.steps[0], core)
+                (steps::enter(&plan.steps[0], core), pump)
             }
-            Self::Writing(active) => steps::apply(active, event, core).0,
+            Self::Writing { active, pump } => (steps::apply(active, event, core).0, pump),
         };
         match flow {
-            Flow::Stay(active) => Ok(Self::Writing(active)),
-            Flow::Done => Ok(Self::Booting(core.now)),
+            Flow::Stay(active) => Ok(Self::Writing { active, pump }),
+            Flow::Done => {
+                core.flashed_first_at = Some(core.now);
+                Ok(Self::Booting { since: core.now, pump })
+            }
             Flow::End(ending) => Err(ending),
         }
     }
@@ -222,7 +238,7 @@ mod tests {
     use domain::order::{Order, OrderOutcome};
     use domain::profile::Declared;
     use domain::quantity::Voltage;
-    use domain::{Channel, Identity, Reading, Status};
+    use domain::{Channel, Identity, Images, Reading, Status};
 
     /// A station with supply and valve, and what it has been told.
     struct Station {
@@ -234,20 +250,21 @@ mod tests {
 
     impl Station {
         fn new() -> Self {
+            Self::of("  - hold: {for: 1 s}\n")
+        }
+
+        fn of(steps: &str) -> Self {
             let mut profile = crate::testing::profile();
             let volts = |v| Voltage::from_v(v);
             profile.pump.supply_v = Some(Declared { value: volts(3.0), half_width: volts(0.3) });
-            for (name, role) in [("supply", Role::Supply), ("valve", Role::Valve)] {
+            for (name, role) in [("supply", Role::Supply), ("valve", Role::Valve), ("probe", Role::Probe)] {
                 let like = profile.instruments[1].clone();
-                profile.instruments.push(InstrumentProfile { name: name.to_owned(), role, ..like });
+                profile.instruments.push(domain::profile::InstrumentProfile { name: name.to_owned(), role, ..like });
             }
-            let source = text::Source::new(
-                "plan.yaml",
-                b"scenario: plan\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\n\
-                  steps:\n  - hold: {for: 1 s}\n"
-                    .to_vec(),
-            )
-            .expect("text");
+            let text = format!(
+                "scenario: plan\nweighing: {{before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}}\nsteps:\n{steps}"
+            );
+            let source = text::Source::new("plan.yaml", text.into_bytes()).expect("text");
             let document = scenario::Document::parse(source).expect("a scenario");
             let plan = scenario::resolve(&document, &[], &profile).expect("a plan");
             let initial = Some(Initial::new(&plan));
@@ -266,6 +283,7 @@ mod tests {
             }
             let ordered = |kind| match kind {
                 EventKind::Ordered { what, .. } => Some(what),
+                EventKind::StepEntered { .. } => None,
                 kind => panic!("nothing is weighed or commanded yet, but found {kind:?}"),
             };
             self.core.decisions.drain(..).filter_map(ordered).collect()
@@ -306,6 +324,30 @@ mod tests {
         assert!(station.end.is_none());
         assert!(station.reads(7, "valve.position", 1.0).is_empty());
         assert!(matches!(station.end, Some(Reached::There)));
+    }
+
+    /// An empty board tells of no boot from before its log was followed: the excuse for it must not wait for another.
+    #[test]
+    fn a_first_flash_excuses_its_own_reset_and_no_later_one() {
+        for pump_before in [false, true] {
+            let mut station = Station::of("  - flash: {}\n  - hold: {for: 1 s}\n");
+            if pump_before {
+                station.attach("pump");
+            }
+            station.attach("supply");
+            station.done(0, 0);
+            assert!(station.reads(1, "supply.voltage", 3.0).is_empty(), "the probe is not there");
+            assert_eq!(station.attach("probe"), [Order::Flash]);
+            assert_eq!(station.core.resets_ordered.len(), 1);
+            let images = Images { file_sha256: "a".to_owned(), board_sha256: "a".to_owned() };
+            station.core.images = Some(images);
+            station.done(2, 1);
+            assert!(station.core.flashed_first_at.is_some());
+            station.reads(1, "pump.commanded_rate", 0.0);
+            station.reads(9, "pump.commanded_rate", 0.0);
+            assert_eq!(station.core.resets_ordered.len(), usize::from(pump_before));
+            assert_eq!(station.tell(9, EventKind::RigReady), [Order::Valve { closed: false }]);
+        }
     }
 
     #[test]

@@ -3,11 +3,15 @@
 //! The clock begins anew with each boot, and the two logs tell of a boot each in its own time. A stamp of that clock may
 //! keep a verdict from being wrong; it never makes one, since it is the device's word.
 
+use core::time::Duration;
+
 use domain::pump::{PumpLogEntry, PumpLogged, PumpOutcome};
 use domain::{EventKind, RunTime};
 
 /// A pump's clock may be off by one part in this many.
 const DRIFT: i128 = 10_000;
+/// The firmware's log shows a boot at the latest so long after the pump has told of it: a probe's poll and its deadlines.
+const HEARD_WITHIN: Duration = Duration::from_secs(20);
 /// A line's stamp may be ahead of what the pump's clock should show by this much.
 const SLACK_US: u128 = 1_000_000;
 
@@ -15,12 +19,16 @@ const SLACK_US: u128 = 1_000_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PumpClock {
     told: Option<Told>,
+    /// The same of the boot before: what was logged then may be read later.
+    before: Option<Told>,
     /// When the last step began that was no `expect`: what those wait for comes of it.
     caused: RunTime,
     /// Whether the pump has told of a reset since, or its firmware's log has begun anew.
     booted_since: bool,
-    /// Whether the pump has told of a boot that its firmware's log does not show yet.
-    boot_unheard: bool,
+    /// When the pump told of a boot that its firmware's log does not show yet.
+    boot_unheard: Option<RunTime>,
+    /// Whether the firmware's log shows a boot that the pump has not told of yet.
+    boot_untold: bool,
     /// The stamp of the last line of the firmware's log, in us since boot.
     line_us: u64,
 }
@@ -40,6 +48,17 @@ struct Happened {
     latest_ns: i128,
 }
 
+/// What the clock tells of a stamp.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// It was then.
+    At(Happened),
+    /// It was before the last boot, nobody knows when.
+    BeforeBoot,
+    /// Nobody knows the clock.
+    Untold,
+}
+
 impl PumpClock {
     /// The clock is told, or begins anew. While the core is `halted` it stands still.
     pub(crate) fn hear(&mut self, kind: &EventKind, now: RunTime, halted: bool) {
@@ -51,11 +70,13 @@ impl PumpClock {
                 self.told = Some(Told { at: *at_ns, u_ns: *u_ns, clock_us: *pump_us });
             }
             EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => {
-                self.told = None;
+                self.forget();
                 self.booted_since = true;
-                self.boot_unheard = true;
+                if !core::mem::take(&mut self.boot_untold) {
+                    self.boot_unheard = Some(now);
+                }
             }
-            EventKind::FirmwareLogGap { restarted: true, .. } => self.firmware_began_anew(),
+            EventKind::FirmwareLogGap { restarted: true, .. } => self.firmware_began_anew(now),
             // A stamp that is earlier than the one before tells of a reset before the pump's own log does.
             EventKind::FirmwareLogged { line, .. } => {
                 let stamp_us = line.stamp_us().unwrap_or(self.line_us);
@@ -65,11 +86,13 @@ impl PumpClock {
                     shows_us < u128::from(self.line_us)
                 });
                 if stamp_us < self.line_us && !told_since {
-                    self.firmware_began_anew();
+                    self.firmware_began_anew(now);
                 }
                 self.line_us = stamp_us;
                 // It is of this boot.
-                self.boot_unheard &= self.happened(stamp_us, now).is_none();
+                if matches!(self.happened(stamp_us, now), When::At(_)) {
+                    self.boot_unheard = None;
+                }
             }
             _ => {}
         }
@@ -77,23 +100,24 @@ impl PumpClock {
 
     /// The clock may stand still, or has: what it showed says nothing any more.
     pub(crate) fn forget(&mut self) {
-        self.told = None;
+        self.before = self.told.take().or(self.before);
     }
 
     /// The bench has reset the board.
-    pub(crate) fn board_began_anew(&mut self) {
-        self.boot_unheard = false;
-        self.firmware_began_anew();
+    pub(crate) fn board_began_anew(&mut self, now: RunTime) {
+        self.boot_unheard = None;
+        self.firmware_began_anew(now);
     }
 
-    /// The firmware's log has begun anew. Of a boot that the pump has told of already its clock may have been told since.
-    fn firmware_began_anew(&mut self) {
+    /// The firmware's log has begun anew. Of a boot that the pump has told of just now its clock may have been told since.
+    fn firmware_began_anew(&mut self, now: RunTime) {
         self.line_us = 0;
-        if core::mem::take(&mut self.boot_unheard) {
+        if self.boot_unheard.take().is_some_and(|told| now.since(told) <= HEARD_WITHIN) {
             return;
         }
-        self.told = None;
+        self.forget();
         self.booted_since = true;
+        self.boot_untold = true;
     }
 
     /// Something begins that may be the cause of what is waited for from now on.
@@ -107,9 +131,10 @@ impl PumpClock {
         if !matches!(kind, EventKind::PumpLogged(_) | EventKind::FirmwareLogged { .. }) {
             return Some(false);
         }
-        match stamp_us(kind).and_then(|stamp_us| self.happened(stamp_us, now)) {
-            Some(happened) => Some(happened.latest_ns >= i128::from(self.caused.ns())),
-            None => {
+        match stamp_us(kind).map_or(When::Untold, |stamp_us| self.happened(stamp_us, now)) {
+            When::At(happened) => Some(happened.latest_ns >= i128::from(self.caused.ns())),
+            When::BeforeBoot => None,
+            When::Untold => {
                 let may_be = matches!(kind, EventKind::PumpLogged(_)) || self.booted_since;
                 may_be.then_some(true)
             }
@@ -118,17 +143,27 @@ impl PumpClock {
 
     /// Whether something may have happened by then; none if this clock tells nothing.
     pub(crate) fn may_have_happened_by(&self, kind: &EventKind, until: RunTime, now: RunTime) -> Option<bool> {
-        let happened = self.happened(stamp_us(kind)?, now)?;
-        Some(happened.earliest_ns <= i128::from(until.ns()))
+        match self.happened(stamp_us(kind)?, now) {
+            When::At(happened) => Some(happened.earliest_ns <= i128::from(until.ns())),
+            When::BeforeBoot | When::Untold => None,
+        }
     }
 
-    /// When the clock showed that stamp; none if it is not known. A stamp that is still to come is none of this boot's.
-    fn happened(&self, stamp_us: u64, now: RunTime) -> Option<Happened> {
-        let told = self.told?;
+    /// When the clock showed that stamp. One that is still to come is of the boot before.
+    fn happened(&self, stamp_us: u64, now: RunTime) -> When {
+        let Some(told) = self.told else { return When::Untold };
+        let by = |told: Told| told.happened(stamp_us, now).map(When::At);
+        by(told).or_else(|| self.before.and_then(by)).unwrap_or(When::BeforeBoot)
+    }
+}
+
+impl Told {
+    /// When this clock showed that stamp, unless that is still to come.
+    fn happened(self, stamp_us: u64, now: RunTime) -> Option<Happened> {
         let ns = |us: u64| i128::from(us) * 1000;
-        let since_ns = ns(stamp_us) - ns(told.clock_us);
-        let happened_ns = i128::from(told.at.ns()) + since_ns;
-        let u_ns = i128::from(told.u_ns) + since_ns.abs() / DRIFT;
+        let since_ns = ns(stamp_us) - ns(self.clock_us);
+        let happened_ns = i128::from(self.at.ns()) + since_ns;
+        let u_ns = i128::from(self.u_ns) + since_ns.abs() / DRIFT;
         let (earliest_ns, latest_ns) = (happened_ns - u_ns, happened_ns + u_ns);
         (earliest_ns <= i128::from(now.ns())).then_some(Happened { earliest_ns, latest_ns })
     }
@@ -212,6 +247,40 @@ mod tests {
         assert_eq!(clock.dates(&line("4.500"), s(30)), Some(true));
         clock.hear(&RESTARTED, s(31), false);
         assert_eq!(clock.dates(&line("0.010"), s(31)), Some(true), "that is the next boot, and nobody knows its clock");
+    }
+
+    /// The bench resets the board, and its line is read before the pump tells of the boot; then the watchdog bites, and the
+    /// probe is first again.
+    #[test]
+    fn a_boot_that_the_firmware_has_shown_is_not_waited_for() {
+        let mut clock = PumpClock::default();
+        clock.hear(&told(1, 1_000_000), s(1), false);
+        clock.board_began_anew(s(2));
+        clock.hear(&line("0.020"), s(2), false);
+        clock.hear(&booted(), s(3), false);
+        clock.hear(&told(3, 1_000_000), s(3), false);
+        clock.caused(s(8));
+        clock.hear(&RESTARTED, s(10), false);
+        clock.hear(&line("0.020"), s(10), false);
+        assert_eq!(clock.dates(&line("0.020"), s(10)), Some(true));
+        clock.hear(&booted(), s(11), false);
+        clock.hear(&told(11, 1_500_000), s(11), false);
+        clock.hear(&booted(), s(20), false);
+        clock.hear(&told(20, 1_000_000), s(20), false);
+        clock.hear(&RESTARTED, s(60), false);
+        assert_eq!(clock.dates(&line("0.020"), s(60)), Some(true), "long after it was told, a boot is another one");
+    }
+
+    #[test]
+    fn what_the_boot_before_has_logged_is_dated_by_its_clock() {
+        let mut clock = PumpClock::default();
+        clock.hear(&told(10, 110_000_000), s(10), false);
+        clock.caused(s(14));
+        clock.hear(&booted(), s(17), false);
+        clock.hear(&told(17, 1_000_000), s(17), false);
+        assert_eq!(clock.dates(&line("113.0"), s(18)), Some(false), "a second before the cause");
+        assert_eq!(clock.dates(&line("115.0"), s(18)), Some(true));
+        assert_eq!(clock.dates(&line("200.0"), s(18)), None);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::cumulative::Cumulative;
 use crate::pulses::{self, Pulses};
 use crate::trumpet::{self, Window};
 
-/// Parts of the period whose means tell the repeatability.
-const BATCHES: u32 = 10;
+/// Parts of the period whose means tell the repeatability, at most: each holds a time between two readings of its own.
+const BATCHES: usize = 10;
 
 /// How an indicated mass becomes a volume.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,9 +54,9 @@ pub struct Figures {
     pub commanded_ul: f64,
     /// The first in excess of the second, in % of it.
     pub mean_error_percent: f64,
-    /// The standard deviation of that mean, in %, from the means over tenths of the period: what lasts longer than a tenth
-    /// does not show in it.
-    pub repeatability_percent: Option<f64>,
+    /// The standard deviation of that mean, in %, with its degrees of freedom, from the means over tenths of the period: what
+    /// lasts longer than a tenth does not show in it. Fewer parts where there are fewer readings; none from one part.
+    pub repeatability_percent: Option<(f64, f64)>,
     /// The errors over windows, in the order in which they were asked for; those in which nothing was commanded are left out.
     pub trumpet: Vec<Window>,
     /// The mean flow over each sample interval: when it ends in s, and the flow in µL/h.
@@ -77,8 +77,8 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
         let due = over(commanded_ul, from, to).filter(|due| *due > 0.0)?;
         Some(100.0 * (over(delivered_ul, from, to)? / due - 1.0))
     };
-    let batch = |i: u32| from_s + (to_s - from_s) * f64::from(i) / f64::from(BATCHES);
-    let batches: Option<Vec<f64>> = (0..BATCHES).map(|i| error(batch(i), batch(i + 1))).collect();
+    let edges = batches(delivered_ul, from_s, to_s);
+    let batches: Option<Vec<f64>> = edges.windows(2).map(|pair| error(pair[0], pair[1])).collect();
     let flow =
         |(i, pair): (usize, &[f64])| (from_s + (i + 1) as f64 * interval_s, (pair[1] - pair[0]) / interval_s * 3600.0);
     let within = |(t, _): &&(f64, f64)| (from_s..=to_s).contains(t);
@@ -87,18 +87,35 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
         delivered_ul: over(delivered_ul, from_s, to_s)?,
         commanded_ul: over(commanded_ul, from_s, to_s)?,
         mean_error_percent: error(from_s, to_s)?,
-        repeatability_percent: batches.map(|batches| deviation_of_mean(&batches)),
+        repeatability_percent: batches.and_then(|batches| deviation_of_mean(&batches)),
         trumpet: period.windows.iter().filter_map(|k| trumpet::window(&delivered, &commanded, *k)).collect(),
         flow_ul_per_h: delivered.windows(2).enumerate().map(flow).collect(),
         pulses: Cumulative::new(shown).and_then(|shown| pulses::find(&shown)),
     })
 }
 
-fn deviation_of_mean(values: &[f64]) -> f64 {
+/// The edges of the parts of a period: readings, as evenly as they come.
+fn batches(curve: &Cumulative, from_s: f64, to_s: f64) -> Vec<f64> {
+    let within = |t: &f64| (from_s..=to_s).contains(t);
+    let times: Vec<f64> = curve.points().iter().map(|(t, _)| *t).filter(within).collect();
+    match times.len().saturating_sub(1) {
+        0 => Vec::new(),
+        intervals => {
+            let parts = intervals.min(BATCHES);
+            (0..=parts).map(|i| times[i * intervals / parts]).collect()
+        }
+    }
+}
+
+/// The standard deviation of the mean, and its degrees of freedom; none of fewer than two values.
+fn deviation_of_mean(values: &[f64]) -> Option<(f64, f64)> {
+    if values.len() < 2 {
+        return None;
+    }
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    (squares / (n - 1.0) / n).sqrt()
+    Some(((squares / (n - 1.0) / n).sqrt(), n - 1.0))
 }
 
 /// What a term of somebody's budget is about.
@@ -139,8 +156,8 @@ pub fn budget(
         };
         budget.terms.push(Term::type_b(name, *distribution, sensitivity, *dof, "the budget's file")?);
     }
-    if let Some(repeatability) = figures.repeatability_percent {
-        let scatter = crate::Estimate::new(figures.mean_error_percent, repeatability, f64::from(BATCHES - 1))?;
+    if let Some((repeatability, dof)) = figures.repeatability_percent {
+        let scatter = crate::Estimate::new(figures.mean_error_percent, repeatability, dof)?;
         budget.terms.push(Term::type_a("repeatability", scatter, 1.0, "means over tenths of the period")?);
     }
     Some(budget)
@@ -176,10 +193,23 @@ mod tests {
         assert_eq!(found.trumpet.len(), 2);
         assert!((found.trumpet[0].ep_max_percent - found.mean_error_percent).abs() < 1e-6);
         assert_eq!(found.flow_ul_per_h.len(), 96);
-        assert!(found.repeatability_percent.is_some_and(|s| s < 1e-6));
+        assert!(found.repeatability_percent.is_some_and(|(s, dof)| s < 1e-6 && dof > 8.9));
         assert!(found.pulses.is_none());
         let none = Period { to_s: 86_401.0, ..period.clone() };
         assert_eq!(figures(&delivered, &commanded, &none), None, "the log ends before");
+    }
+
+    #[test]
+    fn a_few_readings_tell_no_more_of_their_scatter_than_they_can() {
+        let commanded = Cumulative::new(vec![(0.0, 0.0), (200.0, 60.0)]).expect("a curve");
+        let figures = |points: Vec<(f64, f64)>| {
+            let to_s = points[points.len() - 1].0;
+            let period = Period { from_s: 0.0, to_s, interval_s: 30.0, windows: vec![] };
+            figures(&Cumulative::new(points).expect("a curve"), &commanded, &period).expect("figures")
+        };
+        assert_eq!(figures(vec![(0.0, 0.0), (200.0, 61.0)]).repeatability_percent, None);
+        let three = figures(vec![(0.0, 0.0), (100.0, 29.0), (200.0, 61.0)]).repeatability_percent.expect("two parts");
+        assert!((three.0 - 5.0).abs() < 1e-9 && (three.1 - 1.0).abs() < 1e-9, "{three:?}");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::cumulative::Cumulative;
 const PULSES_MIN: usize = 8;
 /// By so many deviations of the noise a rise stands out of it.
 const NOISE_FACTOR: f64 = 6.0;
+/// So many digits of the readings are no pulse.
+const DIGITS: f64 = 2.5;
 /// The share of the whole volume that the pulses must bring for the delivery to be called pulsed.
 const SHARE_MIN: f64 = 0.8;
 /// For a normal distribution, the deviation in terms of the median of absolute values.
@@ -41,7 +43,10 @@ pub fn find(volume: &Cumulative) -> Option<Pulses> {
     // Between pulses nothing flows, so most differences are noise about zero.
     let noise = PER_MEDIAN * median(rises.iter().map(|rise| rise.abs()).collect())?;
     let greatest = rises.iter().copied().fold(0.0, f64::max);
-    let threshold = (NOISE_FACTOR * noise).max(greatest * 0.2);
+    // An even flow that is read in digits comes in steps of one or two of them.
+    let digit =
+        rises.iter().map(|rise| rise.abs()).filter(|rise| *rise > 1e-9 * greatest).fold(f64::INFINITY, f64::min);
+    let threshold = (NOISE_FACTOR * noise).max(greatest * 0.2).max(DIGITS * digit);
     if threshold <= 0.0 {
         return None;
     }
@@ -71,6 +76,13 @@ pub fn find(volume: &Cumulative) -> Option<Pulses> {
 }
 
 impl Pulses {
+    /// The same with times counted from a moment on.
+    #[must_use]
+    pub fn since(&self, from_s: f64) -> Self {
+        let shifted = |pulse: &Pulse| Pulse { t_s: pulse.t_s - from_s, ..*pulse };
+        Self { pulses: self.pulses.iter().map(shifted).collect(), period_s: self.period_s }
+    }
+
     /// The greatest and the least error over `cycles` whole cycles, in %, of the volume that they bring against what was
     /// commanded between the first of them and the one behind them; `None` if there are fewer, or nothing was commanded.
     #[must_use]
@@ -82,21 +94,6 @@ impl Pulses {
         });
         let ends = |ends: Option<(f64, f64)>, e: f64| Some(ends.map_or((e, e), |(max, min)| (max.max(e), min.min(e))));
         if cycles == 0 { None } else { errors.fold(None, ends) }
-    }
-
-    /// How many pulses there are of each volume: the least volume of each of `bins` classes of one width, and its number.
-    #[must_use]
-    pub fn histogram(&self, bins: usize) -> Vec<(f64, usize)> {
-        let volumes = || self.pulses.iter().map(|pulse| pulse.volume);
-        let (low, high) = (volumes().fold(f64::INFINITY, f64::min), volumes().fold(f64::NEG_INFINITY, f64::max));
-        let bins = bins.max(1);
-        let width = (high - low) / bins as f64;
-        let mut counts = vec![0; bins];
-        for volume in volumes() {
-            let bin = if width > 0.0 { ((volume - low) / width) as usize } else { 0 };
-            counts[bin.min(bins - 1)] += 1;
-        }
-        counts.into_iter().enumerate().map(|(i, n)| (low + i as f64 * width, n)).collect()
     }
 }
 
@@ -126,8 +123,6 @@ mod tests {
         assert!((found.period_s - 345.6).abs() < 6.0, "{}", found.period_s);
         let (max, min) = found.over_cycles(20, &commanded).expect("cycles");
         assert!(max < 1.0 && min > -1.0, "{max} {min}");
-        let counts: usize = found.histogram(9).iter().map(|(_, n)| n).sum();
-        assert_eq!(counts, 62);
         assert_eq!(found.over_cycles(0, &commanded), None);
         assert_eq!(found.over_cycles(62, &commanded), None);
     }
@@ -136,6 +131,9 @@ mod tests {
     fn an_even_flow_a_few_steps_and_noise_alone_are_no_pulses() {
         let even = (0..100).map(|i| (f64::from(i), 0.1 * f64::from(i))).collect();
         assert_eq!(find(&Cumulative::new(even).expect("a curve")), None);
+        // 0.5 mL/day, a reading a second on a digit of 0.1 mg.
+        let digits = (0..20_000).map(|i| (f64::from(i), (f64::from(i) * 0.005_787 * 10.0).floor() / 10.0)).collect();
+        assert_eq!(find(&Cumulative::new(digits).expect("a curve")), None);
         let noise = Cumulative::new(readings(0.0, 0.02)).expect("a curve");
         assert_eq!(find(&noise), None);
         let still = Cumulative::new(vec![(0.0, 1.0), (1.0, 1.0)]).expect("a curve");

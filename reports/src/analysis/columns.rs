@@ -10,6 +10,10 @@ pub(super) struct Columns {
     pub(super) places: Vec<usize>,
     /// Their values; NaN where one was wrong.
     pub(super) values: Vec<Vec<f64>>,
+    /// The number of each row in the file, from 1; empty if that is its place here.
+    pub(super) rows_in_file: Vec<u32>,
+    /// Whether the mass is in g already, whatever unit the request names.
+    pub(super) in_g: bool,
     /// The line of each row, from 1; empty if the file has no lines.
     pub(super) lines: Vec<u32>,
 }
@@ -17,7 +21,7 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) fn new(names: Vec<String>) -> Self {
         let values = names.iter().map(|_| Vec::new()).collect();
-        Self { names, places: Vec::new(), values, lines: Vec::new() }
+        Self { names, places: Vec::new(), values, rows_in_file: Vec::new(), in_g: false, lines: Vec::new() }
     }
 
     pub(super) fn rows(&self) -> usize {

@@ -57,16 +57,9 @@ impl CsvFile {
             }
         };
         let names: Vec<String> = header.iter().map(str::to_owned).collect();
-        if names.iter().all(|name| number(name, self.dialect.decimal).is_ok() || moment(name).is_ok()) {
-            let found = if self.text.trim().is_empty() { "nothing" } else { "a line without any name" };
-            let line = header.position().map_or(1, |at| line_of(&self.text, at.byte()));
-            problems.push_at(
-                line,
-                1,
-                line_text(&self.text, line),
-                &format!("expected a header with the columns' names, but found {found}"),
-            );
-            return None;
+        let is_value = |name: &String| number(name, self.dialect.decimal).is_ok() || moment(name).is_ok();
+        if names.iter().all(|name| name.is_empty() || is_value(name)) {
+            return self.no_header(header.position(), problems);
         }
         let mut places = Vec::new();
         for wanted in wanted {
@@ -78,7 +71,24 @@ impl CsvFile {
         if places.len() < wanted.len() {
             return None;
         }
+        // A first reading that is taken for the header would be missing from the figures.
+        if places.iter().any(|place| is_value(&names[*place])) {
+            return self.no_header(header.position(), problems);
+        }
         self.rows(&mut reader, &names, &places, wanted, problems)
+    }
+
+    fn no_header(&self, at: Option<&csv::Position>, problems: &mut Problems) -> Option<Columns> {
+        if self.text.trim().is_empty() {
+            problems.push("expected a header with the columns' names, but found nothing");
+            return None;
+        }
+        let start = at.map_or(0, |at| usize::try_from(at.byte()).unwrap_or(0).min(self.text.len()));
+        let start = start + blank(&self.text[start..]);
+        let line = self.text[..start].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let message = "expected a header with the columns' names, but found a line of values";
+        problems.push_at(line, 1, line_text_at(&self.text, start), message);
+        None
     }
 
     fn rows(
@@ -103,6 +113,10 @@ impl CsvFile {
                     return None;
                 }
             }
+            if record.len() == 1 && names.len() > 1 && record[0].is_empty() {
+                // A line of blanks.
+                continue;
+            }
             let start = usize::try_from(record.position().map_or(0, csv::Position::byte)).unwrap_or(0);
             let start = self.text.len().min(start + blank(&self.text[self.text.len().min(start)..]));
             line += self.text[counted..start].bytes().filter(|byte| *byte == b'\n').count();
@@ -120,6 +134,10 @@ impl CsvFile {
                 let text = std::str::from_utf8(&record[*place]).unwrap_or("");
                 match value(text, wanted, is_moment, self.dialect.decimal) {
                     Ok(value) => values.push(value),
+                    Err(why) if !problems.are_shown() => {
+                        problems.push(&why);
+                        values.push(f64::NAN);
+                    }
                     Err(why) => {
                         let shown = line_text_at(&self.text, start);
                         let message = format!("row {row}, column '{}': {why}", names[*place]);
@@ -154,8 +172,14 @@ fn value(text: &str, wanted: &Wanted<'_>, is_moment: &mut Option<bool>, decimal:
         Some(false) => number(text, decimal),
         None => {
             let as_number = number(text, decimal);
-            *is_moment = Some(as_number.is_err());
-            as_number.or_else(|_| moment(text))
+            let as_moment = if as_number.is_ok() { Err(String::new()) } else { moment(text) };
+            // What is neither tells nothing of the others.
+            *is_moment = match (&as_number, &as_moment) {
+                (Ok(_), _) => Some(false),
+                (_, Ok(_)) => Some(true),
+                _ => None,
+            };
+            as_number.or(as_moment)
         }
     }
 }
@@ -170,11 +194,6 @@ fn blank(text: &str) -> usize {
         at += line.len();
     }
     at
-}
-
-fn line_of(text: &str, byte: u64) -> usize {
-    let end = usize::try_from(byte).map_or(text.len(), |at| at.min(text.len()));
-    text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn line_text(text: &str, line: usize) -> &str {

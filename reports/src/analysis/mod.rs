@@ -102,7 +102,9 @@ pub struct Analysis {
     pub not_corrected: Vec<String>,
     /// What else is to be said, a sentence each.
     pub notes: Vec<String>,
-    /// Delivered and commanded volume over the period, each a curve of s and µL since its beginning.
+    /// The time of the first reading, in s of the log's own.
+    first_s: f64,
+    /// Delivered and commanded volume over the period, each a curve of µL since its beginning over s since the first reading.
     curves: [Vec<(f64, f64)>; 2],
 }
 
@@ -132,15 +134,18 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
     let log = series::read(path, request)?;
     let (first_s, last_s) = log.mass.span_s();
     let (from_s, to_s) = series::period(request, last_s - first_s).map_err(|why| log.beyond(&why))?;
-    let hours = (to_s - from_s) / 3600.0;
-    let due = |t: f64| log.commanded.at(first_s + t).unwrap_or(f64::NAN);
-    let rate_ul_per_h = (due(to_s) - due(from_s)) / hours;
-    let (interval_s, windows, mut notes) =
-        series::windows(request, rate_ul_per_h, to_s - from_s).map_err(|why| log.beyond(&why))?;
+    // A sum that rounding has carried past the last reading is that reading.
+    let at = |t: f64| (first_s + t).min(last_s);
+    let due = |t: f64| log.commanded.at(at(t)).unwrap_or(f64::NAN);
+    let rate_ul_per_h = match request.commanded {
+        Commanded::Rate(rate) => rate,
+        Commanded::Column(_) => (due(to_s) - due(from_s)) / (to_s - from_s) * 3600.0,
+    };
+    let (interval_s, windows, mut notes) = series::windows(request, rate_ul_per_h, to_s - from_s, &log)?;
     log.check_gaps(request.max_gap_s, interval_s)?;
     let correction: Correction = made.correction;
     let delivered = correction.volume_ul(&log.mass).ok_or_else(|| LogError::asked("the volume is no number"))?;
-    let period = measure::log::Period { from_s: first_s + from_s, to_s: first_s + to_s, interval_s, windows };
+    let period = measure::log::Period { from_s: at(from_s), to_s: at(to_s), interval_s, windows };
     let figures = measure::log::figures(&delivered, &log.commanded, &period)
         .ok_or_else(|| log.beyond("expected a dose to be commanded within the period, but found none"))?;
     if figures.delivered_ul < 0.0 {
@@ -170,6 +175,7 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
         period_s: (from_s, to_s),
         interval_s,
         rate_ul_per_h,
+        first_s,
         curves: [since(&delivered), since(&log.commanded)],
         figures,
         budget,

@@ -8,7 +8,7 @@ use super::{Analysis, LogError};
 use crate::decimate::{Point, decimate};
 use crate::error::ReportError;
 use crate::files::replace;
-use crate::plot::{Curve, Frame, Panel, Stroke, draw};
+use crate::plot::{Curve, Frame, Histogram, Panel, Stroke, draw, histogram};
 use crate::trumpet::{axis, ends, panel};
 
 /// Points of a curve in a plot, at most.
@@ -27,6 +27,17 @@ impl Analysis {
         for panel in self.panels() {
             let svg = draw(&panel, &panel.frame.clone().unwrap_or_default())?;
             replace(&folder.join(format!("{}.svg", panel.file)), svg.as_bytes())?;
+        }
+        if let Some(pulses) = &self.figures.pulses {
+            let values: Vec<f64> = pulses.pulses.iter().map(|pulse| pulse.volume).collect();
+            let of = Histogram {
+                title: "Volumes of the pulses",
+                caption: "How many pulses there are of each volume.",
+                label: "Volume / \u{b5}L",
+                values: &values,
+                limits: [None, None],
+            };
+            replace(&folder.join("pulses.svg"), histogram(&of)?.as_bytes())?;
         }
         Ok(())
     }

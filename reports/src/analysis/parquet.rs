@@ -35,9 +35,10 @@ impl ParquetFile {
     /// A sentence, if it cannot be read or is no Parquet.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|why| format!("expected a file that can be read, but {why}"))?;
-        let frame = ParquetReader::new(file)
-            .finish()
-            .map_err(|why| format!("expected a Parquet file, but found: {}", first_line(&why.to_string())))?;
+        // The library panics at types that it was not built with.
+        let frame = catch(|| ParquetReader::new(file).finish())
+            .and_then(|frame| frame.map_err(|why| first_line(&why.to_string())))
+            .map_err(|why| format!("expected a Parquet file of numbers, times and texts, but found: {why}"))?;
         let names = frame.get_column_names().iter().map(ToString::to_string).collect();
         Ok(Self { frame, names })
     }
@@ -61,7 +62,13 @@ impl ParquetFile {
 
     /// Time and the value of one channel.
     fn channels(&self, wanted: &[Wanted<'_>], problems: &mut Problems) -> Option<Columns> {
-        let [_, mass, others @ ..] = wanted else { return None };
+        let [time, mass, others @ ..] = wanted else { return None };
+        if time.spec.name.as_deref().is_some_and(|name| name != TIME) || time.spec.unit.is_some() {
+            problems.push(
+                "expected no --time for a file with a row a reading, since its column time_s has it; leave that out",
+            );
+            return None;
+        }
         if !others.is_empty() {
             problems.push("expected the commanded dose as a rate, but found it as a column; give --rate for this file");
             return None;
@@ -85,11 +92,13 @@ impl ParquetFile {
         };
         let time = self.numbers(TIME, problems)?;
         let value = self.numbers(VALUE, problems)?;
-        let scale = self.unit_of(channel, &channels, problems)?;
+        let scale = self.unit_of(channel, &channels, mass, problems)?;
         let mut columns = Columns::new(vec![TIME.to_owned(), (*channel).to_owned()]);
+        columns.in_g = true;
         for (row, is) in channels.iter().enumerate() {
             let overload = statuses.get(row).is_some_and(|status| status == NO_VALUE);
             if is == channel && !overload {
+                columns.rows_in_file.push(u32::try_from(row + 1).unwrap_or(u32::MAX));
                 columns.values[0].push(time[row]);
                 columns.values[1].push(value[row] * scale);
             }
@@ -97,18 +106,28 @@ impl ParquetFile {
         Some(columns)
     }
 
-    /// By what a channel's values are multiplied to be in g, unless the caller says their unit.
-    fn unit_of(&self, channel: &str, channels: &[String], problems: &mut Problems) -> Option<f64> {
+    /// By what a channel's values are multiplied to be in g; the file's unit, if it has one, is the only one.
+    fn unit_of(&self, channel: &str, channels: &[String], mass: &Wanted<'_>, problems: &mut Problems) -> Option<f64> {
         if !self.names.iter().any(|name| name == UNIT) {
-            return Some(1.0);
+            return Some(mass.spec.unit.map_or(1.0, |unit| unit.to_base));
         }
-        let row = channels.iter().position(|is| is == channel)?;
-        let symbol = self.texts(UNIT, problems)?.swap_remove(row);
-        match find(&symbol) {
-            Some(unit) if unit.dimension == domain::Dimension::Mass => Some(unit.to_base),
-            _ => {
-                problems
-                    .push(&format!("expected channel '{channel}' in a unit of mass, but found {}", quoted(&symbol)));
+        let units = self.texts(UNIT, problems)?;
+        let mut symbols = channels.iter().zip(&units).filter(|(is, _)| *is == channel).map(|(_, unit)| unit.as_str());
+        let symbol = symbols.next()?;
+        if let Some(other) = symbols.find(|other| *other != symbol) {
+            let (one, other) = (quoted(symbol), quoted(other));
+            problems.push(&format!("expected channel '{channel}' in one unit, but found {one} and {other}"));
+            return None;
+        }
+        match find(symbol).filter(|unit| unit.dimension == domain::Dimension::Mass) {
+            Some(unit) if mass.spec.unit.is_none_or(|asked| asked == unit) => Some(unit.to_base),
+            Some(unit) => {
+                let message = format!("expected the unit of --mass, but channel '{channel}' is in {}", unit.symbol);
+                problems.push(&message);
+                None
+            }
+            None => {
+                problems.push(&format!("expected channel '{channel}' in a unit of mass, but found {}", quoted(symbol)));
                 None
             }
         }
@@ -116,6 +135,10 @@ impl ParquetFile {
 
     fn values(&self, name: &str, wanted: &Wanted<'_>, problems: &mut Problems) -> Option<Vec<f64>> {
         let column = self.frame.column(name).ok()?;
+        if matches!(column.dtype(), DataType::Datetime(..) | DataType::Duration(_)) && wanted.spec.unit.is_some() {
+            problems.push(&format!("column '{name}': expected no unit behind its name, since it holds moments"));
+            return None;
+        }
         match column.dtype() {
             DataType::Datetime(unit, _) if wanted.holds == Holds::Time => {
                 self.scaled(name, per_second(*unit), problems)
@@ -187,6 +210,15 @@ const fn per_second(unit: TimeUnit) -> f64 {
         TimeUnit::Microseconds => 1e6,
         TimeUnit::Milliseconds => 1e3,
     }
+}
+
+/// Does something that may panic, without a word of that on the terminal.
+fn catch<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(what));
+    std::panic::set_hook(hook);
+    done.map_err(|_| "a column of another type; leave it out, or cast it to floating point".to_owned())
 }
 
 fn first_line(text: &str) -> String {

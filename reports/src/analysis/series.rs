@@ -16,6 +16,8 @@ use crate::number::plain;
 
 /// A window is a multiple of the interval but for rounding.
 const WHOLE: f64 = 1e-6;
+/// More intervals than anybody looks at.
+const MOST_INTERVALS: f64 = 1e7;
 /// Years of seconds: a longer log has its times in another unit.
 const LONGEST_S: f64 = 1e9;
 
@@ -71,7 +73,7 @@ pub(super) fn read(path: &Path, request: &Request) -> Result<Log, LogError> {
     if !problems.is_empty() {
         return Err(wrong(&problems));
     }
-    let mass = scaled(&columns.values[1], &request.mass, 1.0);
+    let mass = if columns.in_g { columns.values[1].clone() } else { scaled(&columns.values[1], &request.mass, 1.0) };
     let curve = |values: Vec<f64>| Cumulative::new(times.iter().copied().zip(values).collect());
     let commanded = match &request.commanded {
         Commanded::Rate(ul_per_h) => Some(times.iter().map(|t| (t - times[0]) / 3600.0 * ul_per_h).collect()),
@@ -125,7 +127,12 @@ fn order(file: &LogFile, columns: &Columns, times: &[f64], problems: &mut Proble
 
 /// A problem of a row's value, where it stands.
 fn place(file: &LogFile, columns: &Columns, row: usize, column: usize, message: &str, problems: &mut Problems) {
-    let message = format!("row {}, column '{}': {message}", row + 1, columns.names[column]);
+    if !problems.are_shown() {
+        // It counts; nobody will read where it stands.
+        return problems.push(message);
+    }
+    let number = columns.rows_in_file.get(row).map_or(row + 1, |row| *row as usize);
+    let message = format!("row {number}, column '{}': {message}", columns.names[column]);
     match (file, columns.lines.get(row)) {
         (LogFile::Csv(csv), Some(line)) => {
             let line = *line as usize;
@@ -243,10 +250,20 @@ pub(super) fn windows(
     request: &Request,
     rate_ul_per_h: f64,
     lasts_s: f64,
-) -> Result<(f64, Vec<u32>, Vec<String>), String> {
+    log: &Log,
+) -> Result<(f64, Vec<u32>, Vec<String>), LogError> {
     let (usual_s, usual) = trumpet::usual(rate_ul_per_h);
     let interval_s = request.interval_s.unwrap_or(usual_s);
     let longest = (lasts_s / interval_s + WHOLE).floor();
+    if longest > MOST_INTERVALS {
+        return Err(LogError::asked(format!(
+            "expected at most {} intervals, but found {} of {} s in {} s; give a longer --interval",
+            plain(MOST_INTERVALS),
+            plain(longest),
+            plain(interval_s),
+            plain(lasts_s)
+        )));
+    }
     let mut notes = Vec::new();
     let Some(asked) = &request.windows_s else {
         let fitting: Vec<u32> = usual.iter().copied().filter(|k| f64::from(*k) <= longest).collect();
@@ -259,18 +276,18 @@ pub(super) fn windows(
     for window_s in asked {
         let multiple = (window_s / interval_s).round();
         if multiple < 1.0 || (window_s / interval_s - multiple).abs() > WHOLE * multiple {
-            return Err(format!(
+            return Err(LogError::asked(format!(
                 "expected windows that are multiples of the interval of {} s, but found {} s",
                 plain(interval_s),
                 plain(*window_s)
-            ));
+            )));
         }
         if multiple > longest {
-            return Err(format!(
+            return Err(log.beyond(&format!(
                 "expected a period of at least the longest window, {} s, but found {} s",
                 plain(*window_s),
                 plain(lasts_s)
-            ));
+            )));
         }
         windows.push(multiple as u32);
     }

@@ -150,6 +150,11 @@ impl Problems {
         self.count == 0
     }
 
+    /// Whether the next one will be shown.
+    pub(super) const fn are_shown(&self) -> bool {
+        self.items.len() < SHOWN_MAX
+    }
+
     /// One of the file as a whole.
     pub(super) fn push(&mut self, message: &str) {
         self.add(format!("{}: {message}\n", self.name));

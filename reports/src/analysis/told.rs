@@ -48,6 +48,15 @@ struct Pulses {
     mean_ul: f64,
     least_ul: f64,
     greatest_ul: f64,
+    /// Errors over whole cycles, the number of which is nearest to each window of the trumpet.
+    over_cycles: Vec<Cycles>,
+}
+
+#[derive(Serialize)]
+struct Cycles {
+    cycles: usize,
+    ep_max_percent: f64,
+    ep_min_percent: f64,
 }
 
 const METHOD: &str = "trumpet curve by a method adapted from IEC 60601-2-24 (ed. 1, 1998; ed. 2, 2012), which excludes \
@@ -69,7 +78,26 @@ impl Analysis {
             mean_ul: volumes().sum::<f64>() / found.pulses.len() as f64,
             least_ul: volumes().fold(f64::INFINITY, f64::min),
             greatest_ul: volumes().fold(f64::NEG_INFINITY, f64::max),
+            over_cycles: self.over_cycles(found),
         })
+    }
+
+    fn over_cycles(&self, found: &measure::pulses::Pulses) -> Vec<Cycles> {
+        let Some(commanded) = measure::Cumulative::new(self.curves[1].clone()) else { return Vec::new() };
+        // Both curves of the plots count from the period's beginning; the pulses have the log's own time.
+        let shifted = found.since(self.first_s);
+        let mut counts: Vec<usize> = self
+            .figures
+            .trumpet
+            .iter()
+            .map(|window| (f64::from(window.intervals) * self.interval_s / found.period_s).round().max(1.0) as usize)
+            .collect();
+        counts.dedup();
+        let error = |cycles: usize| {
+            let (ep_max_percent, ep_min_percent) = shifted.over_cycles(cycles, &commanded)?;
+            Some(Cycles { cycles, ep_max_percent, ep_min_percent })
+        };
+        counts.into_iter().filter_map(error).collect()
     }
 
     /// One object on one line.
@@ -89,7 +117,7 @@ impl Analysis {
             mean_error_percent: self.figures.mean_error_percent,
             expanded_uncertainty_percent: self.uncertainty().map(|(expanded, _)| expanded),
             coverage_factor: self.uncertainty().map(|(_, factor)| factor),
-            repeatability_percent: self.figures.repeatability_percent,
+            repeatability_percent: self.figures.repeatability_percent.map(|(repeatability, _)| repeatability),
             corrections: &self.corrections,
             not_corrected: &self.not_corrected,
             notes: &self.notes,
@@ -123,10 +151,10 @@ impl Analysis {
         );
         line("delivered", &volume(self.figures.delivered_ul));
         line("mean error", &self.error_text());
-        if let Some(repeatability) = self.figures.repeatability_percent {
+        if let Some((repeatability, _)) = self.figures.repeatability_percent {
             line(
                 "repeatability",
-                &format!("{} % (standard deviation of the mean, from tenths of the period)", rounded(repeatability, 2)),
+                &format!("{} % (standard deviation of the mean, from the period's parts)", rounded(repeatability, 2)),
             );
         }
         for (name, phrases) in [("corrected", &self.corrections), ("NOT corrected", &self.not_corrected)] {
@@ -145,6 +173,10 @@ impl Analysis {
                     span(pulses.period_s)
                 ),
             );
+            for over in &pulses.over_cycles {
+                let (max, min) = (signed(over.ep_max_percent), signed(over.ep_min_percent));
+                line("", &format!("over {} whole cycles: {max} % to {min} %", over.cycles));
+            }
         }
         for note in &self.notes {
             line("note", note);

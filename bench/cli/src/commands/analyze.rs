@@ -101,6 +101,14 @@ struct Windows(Vec<f64>);
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let request = request(args)?;
     let mut worst = 0;
+    let mut folders: Vec<&std::ffi::OsStr> = args.files.iter().filter_map(|file| file.file_stem()).collect();
+    folders.sort_unstable();
+    if args.out.is_some()
+        && let Some(pair) = folders.windows(2).find(|pair| pair[0] == pair[1])
+    {
+        let name = pair[0].display();
+        return Err(Failure::input(format!("expected files of different names for --out, but found two of '{name}'")));
+    }
     for file in &args.files {
         let analysis = match analyze(file, &request) {
             Ok(analysis) => analysis,

@@ -189,6 +189,9 @@ fn what_is_no_log_is_bad_input_with_its_place() {
     );
     refused(&log("0,1;5\n"), &[&usual[..], &["--separator", ";"]].concat(), &["at least 2 columns"]);
     refused("0,1\n30,2\n", &usual, &["expected a header"]);
+    refused("# a\n\n0,1,S\n30,2,S\n", &usual, &["log.csv:3:1", "expected a header"]);
+    refused(&log("0,1\n \n30,x\n"), &usual, &["log.csv:4:4: row 2"]);
+    refused(&log("NaN,1\n30,2\n60,3\n"), &usual, &["log.csv:2:1: row 1, column 'time'", "'NaN'"]);
     refused("", &usual, &["expected a header with the columns' names, but found nothing"]);
     refused(&log(rows), &MINUTE, &["--density", "--temperature"]);
     refused(&log(rows), &WATER, &["--rate"]);
@@ -205,6 +208,43 @@ fn what_is_no_log_is_bad_input_with_its_place() {
         &["row 2, column 'rate'", "negative"],
     );
     refused("time,mass,dose\n0,1,5\n30,2,4\n", &["--commanded", "dose:mL", "--density", "1 g/mL"], &["never falls"]);
+}
+
+/// A log whose times are no round numbers is a log as well, and the family of windows is the given rate's.
+#[test]
+fn rounding_refuses_no_log_and_moves_no_boundary() {
+    let bench = Bench::new();
+    for (first, step) in [(39.4, 0.7), (25.9, 0.8), (0.1, 30.0), (7.3, 29.9)] {
+        let rows: String =
+            (0..120).map(|i| format!("{},{}\n", first + step * f64::from(i), f64::from(i) * 0.01)).collect();
+        let log = bench.write("log.csv", &format!("time,mass\n{rows}"));
+        let found = figures(&bench, &log, &[&WATER[..], &["--rate", "1 mL/h"]].concat());
+        assert_eq!(found["interval_s"], 30.0, "{first} {step}");
+    }
+    let text = format!("time,mass\n{}", (0..1000).map(|i| format!("{i},{i}\n{i},{i}\n")).collect::<String>());
+    refused(&text, &[WATER, MINUTE].concat(), &["row 2, column 'time'", "980 more problems are not shown"]);
+}
+
+#[test]
+fn a_pump_that_pulses_is_right_over_whole_cycles() {
+    let bench = Bench::new();
+    let rows: String = (0..=2880)
+        .map(|i| {
+            let noise = f64::from(i * 7919 % 13 - 6) * 1e-6;
+            let pulses = (f64::from(i) * 30.0 / 345.6 + 1e-9).floor();
+            format!("{},{:.6}\n", i * 30, 2e-3 * pulses + noise)
+        })
+        .collect();
+    let log = bench.write("pulsed.csv", &format!("time,mass\n{rows}"));
+    let found = figures(&bench, &log, &["--rate", "0.5 mL/day", "--density", "1 g/mL", "--out", "out"]);
+    near(&found["trumpet"][0]["ep_max_percent"], 15.2, 1.0);
+    assert_eq!(found["pulses"]["count"], 250);
+    near(&found["pulses"]["period_s"], 345.6, 15.0);
+    let whole = found["pulses"]["over_cycles"].as_array().expect("cycles");
+    let last = whole.last().expect("windows");
+    near(&last["ep_max_percent"], 0.0, 0.2);
+    near(&last["ep_min_percent"], 0.0, 0.2);
+    assert!(bench.path("out/pulses.svg").exists());
 }
 
 #[test]

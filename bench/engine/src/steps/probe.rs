@@ -74,7 +74,7 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
         (Answer::Failed(ending), _) => Flow::End(ending),
         (Answer::Done { .. }, Then::Agree { instrument }) => {
             if core.images.as_ref().is_some_and(Images::agree) {
-                core.pump_clock.board_began_anew();
+                core.pump_clock.board_began_anew(core.now);
                 core.flashed = true;
                 return Flow::Done;
             }
@@ -92,7 +92,7 @@ pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
         }
         (Answer::Done { .. }, Then::Go) => Flow::Done,
         (Answer::Done { .. }, Then::BeginAnew) => {
-            core.pump_clock.board_began_anew();
+            core.pump_clock.board_began_anew(core.now);
             Flow::Done
         }
     }
