@@ -16,6 +16,8 @@ pub(crate) struct Again {
     pub(crate) budget: Option<Budget>,
     /// Each bolus' error, of a figure over boluses.
     pub(crate) each: Vec<f64>,
+    /// What is to be doubted of its uncertainty, a sentence each.
+    pub(crate) doubts: Vec<String>,
     /// What came out differently, as a sentence.
     pub(crate) difference: Option<String>,
 }
@@ -38,7 +40,9 @@ impl Recomputation {
             let settled = self.ledger.settle(figure, &check.limits);
             let difference = difference(check, &settled);
             let each = self.ledger.each(figure);
-            self.checks.push(Again { name: check.head.name.clone(), budget: settled.budget, each, difference });
+            let doubts = settled.budget.as_ref().map_or_else(Vec::new, |budget| self.ledger.doubts(figure, budget));
+            let name = check.head.name.clone();
+            self.checks.push(Again { name, budget: settled.budget, each, doubts, difference });
         }
         self.ledger.apply(event);
     }

@@ -17,8 +17,8 @@ use crate::series::Sample;
 use crate::story::Story;
 use crate::trumpet::trumpet_panel;
 
-/// Points of a curve in a plot, at most.
-const POINTS: usize = 2000;
+/// Points of a curve in a drawing, at most.
+pub(crate) const POINTS: usize = 2000;
 
 /// Points for which the commanded dose is computed, at most.
 const POINTS_COMPARED: usize = 40_000;
@@ -47,7 +47,7 @@ pub(crate) struct Delivered {
 }
 
 /// The plots of a run. Those that its record does not support are not among them.
-pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger) -> Plots {
+pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger, points: usize) -> Plots {
     let clock = TimeAxis::of(story);
     let frame = clock.frame(story);
     let mut panels = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger) -> Plo
     if let (Some(balance), Some(mass)) = (balance, mass) {
         let parts = delivered(story, balance, mass, ledger);
         if !parts.is_empty() {
-            panels.extend(volume_panels(story, &clock, ledger, &parts));
+            panels.extend(volume_panels(story, &clock, ledger, &parts, points));
             let flat: Vec<Delivered> = parts.iter().flatten().copied().collect();
             if let Some(windows) = rate_windows(story, profile, ledger, &flat) {
                 panels.push(rate_panel(&clock, &windows));
@@ -64,9 +64,9 @@ pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger) -> Plo
             panels.extend(trumpet_panel(story, profile, ledger, &flat));
         }
     }
-    panels.extend(occlusion_panel(story, profile));
+    panels.extend(occlusion_panel(story, profile, points));
     let channels = story.series.iter().map(|(channel, _)| channel.as_str()).take(CHANNELS);
-    panels.extend(channels.filter_map(|channel| channel_panel(story, profile, &clock, channel)));
+    panels.extend(channels.filter_map(|channel| channel_panel(story, profile, &clock, channel, points)));
     Plots { frame, panels }
 }
 
@@ -151,7 +151,13 @@ fn broken(samples: &[Sample], silence: Duration) -> Vec<Vec<Sample>> {
     parts
 }
 
-fn volume_panels(story: &Story, clock: &TimeAxis<'_>, ledger: &Ledger, parts: &[Vec<Delivered>]) -> Vec<Panel> {
+fn volume_panels(
+    story: &Story,
+    clock: &TimeAxis<'_>,
+    ledger: &Ledger,
+    parts: &[Vec<Delivered>],
+    most_points: usize,
+) -> Vec<Panel> {
     let most = parts.iter().flatten().map(|d| d.ul.abs()).fold(0.0, f64::max);
     let (unit, ul) = if most >= MILLILITRES_FROM_UL { ("mL", 1e3) } else { ("\u{b5}L", 1.0) };
     let begin = ledger.conversion().map_or(RunTime::ZERO, |conversion| moment(conversion.zero.0));
@@ -161,11 +167,11 @@ fn volume_panels(story: &Story, clock: &TimeAxis<'_>, ledger: &Ledger, parts: &[
     let shown = |part: &[Delivered], whole: usize, value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
         let points: Vec<Point> =
             part.iter().filter(|d| clock.shows(d.at)).map(|d| (clock.at(d.at), value(d))).collect();
-        decimate(&points, (POINTS * whole).div_ceil(count))
+        decimate(&points, (most_points * whole).div_ceil(count))
     };
     let delivered = parts.iter().map(|part| shown(part, part.len(), &|d| d.ul / ul)).collect();
     let errors = parts.iter().map(|part| shown(&thinned(part), part.len(), &|d| d.ul - commanded_ul(d.at))).collect();
-    let commanded = grid(begin, story.last, POINTS / 2);
+    let commanded = grid(begin, story.last, most_points / 2);
     let commanded = commanded.filter(|at| clock.shows(*at)).map(|at| (clock.at(at), commanded_ul(at) / ul)).collect();
 
     vec![
@@ -254,7 +260,7 @@ fn rate_panel(clock: &TimeAxis<'_>, windows: &RateWindows) -> Panel {
 }
 
 /// The line's pressure around the first time the valve was closed, until it had opened again for half as long.
-fn occlusion_panel(story: &Story, profile: &RigProfile) -> Option<Panel> {
+fn occlusion_panel(story: &Story, profile: &RigProfile, most_points: usize) -> Option<Panel> {
     let line = profile.by_role(Role::Line)?;
     let channel = line.channels.iter().find(|c| c.channel.ends_with(".pressure"))?;
     let (closed, _) = *story.valve.iter().find(|(_, closed)| *closed)?;
@@ -277,7 +283,7 @@ fn occlusion_panel(story: &Story, profile: &RigProfile) -> Option<Panel> {
                   pump's alarms as the bench heard of them."
                 .to_owned(),
         value_label: format!("Pressure / {}", number::unit(&channel.unit)),
-        curves: vec![Curve { name: "pressure", stroke: Stroke::Solid, parts: vec![decimate(&shown, POINTS)] }],
+        curves: vec![Curve { name: "pressure", stroke: Stroke::Solid, parts: vec![decimate(&shown, most_points)] }],
         about_zero: false,
         small: false,
         frame: Some(Frame {
@@ -292,14 +298,20 @@ fn occlusion_panel(story: &Story, profile: &RigProfile) -> Option<Panel> {
     })
 }
 
-fn channel_panel(story: &Story, profile: &RigProfile, clock: &TimeAxis<'_>, channel: &str) -> Option<Panel> {
+fn channel_panel(
+    story: &Story,
+    profile: &RigProfile,
+    clock: &TimeAxis<'_>,
+    channel: &str,
+    most_points: usize,
+) -> Option<Panel> {
     let declared = profile.channel(channel)?;
     let instrument = profile.instruments.iter().find(|i| i.channels.contains(declared))?;
     let samples = broken(story.series.of(channel), silence(instrument));
     let count: usize = samples.iter().map(Vec::len).sum();
     let shown = |part: &Vec<Sample>| -> Vec<Point> {
         let points: Vec<Point> = part.iter().filter(|s| clock.shows(s.at)).map(|s| (clock.at(s.at), s.value)).collect();
-        decimate(&points, (POINTS * part.len()).div_ceil(count.max(1)))
+        decimate(&points, (most_points * part.len()).div_ceil(count.max(1)))
     };
     let parts: Vec<Vec<Point>> = samples.iter().map(shown).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {

@@ -52,6 +52,9 @@ pub struct Summary {
     pub fluid: FluidSummary,
     /// Each instrument of the rig, the pump among them.
     pub instruments: Vec<InstrumentSummary>,
+    /// By which rule values with an uncertainty were decided.
+    #[serde(default)]
+    pub decision_rule: String,
     /// What was left out of the figures, a sentence each.
     pub exclusions: Vec<String>,
     /// Where the run departed from its protocol, a sentence each.
@@ -184,6 +187,7 @@ impl Summary {
             device: device(opened, story),
             fluid: fluid(opened),
             instruments: instruments(opened, story),
+            decision_rule: opened.decision_rule.to_string(),
             exclusions: Vec::new(),
             deviations: Vec::new(),
             started: origin.metadata.started.clone(),

@@ -10,13 +10,13 @@ use measure::Budget;
 use record::{Reader, Tail};
 
 use crate::again::{Again, Recomputation};
-use crate::curves::plots;
+use crate::curves::{POINTS, plots};
 use crate::error::ReportError;
 use crate::files::{Manifest, close_folder, manifest, open_folder, remove, replace};
 use crate::junit::junit_xml;
 use crate::markdown::summary_md;
 use crate::outcome::{Outcome, outcome};
-use crate::page::{Drawing, Drawings, Material, content, report_html};
+use crate::page::{Drawing, Drawings, Live, Material, POINTS_LIVE, content, report_html};
 use crate::paper::{Sheet, report_pdf};
 use crate::plot::{Histogram, Panel, draw, histogram, shares};
 use crate::samples::samples_parquet;
@@ -72,7 +72,9 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
         let content = content(&material, &drawings);
         if wanted.html {
             save(&folder.join("plots"), &drawings)?;
-            replace(&folder.join("report.html"), report_html(&content)?.as_bytes())?;
+            let zoomed = plots(&read.story, &read.opened.profile, &read.again.ledger, POINTS_LIVE);
+            let live = Live::of(&zoomed)?;
+            replace(&folder.join("report.html"), report_html(&content, &live)?.as_bytes())?;
         }
         if wanted.pdf {
             let path = folder.join("report.pdf");
@@ -134,7 +136,7 @@ impl Run {
 }
 
 fn drawings(read: &Run) -> Result<Drawings, ReportError> {
-    let shown = plots(&read.story, &read.opened.profile, &read.again.ledger);
+    let shown = plots(&read.story, &read.opened.profile, &read.again.ledger, POINTS);
     let drawing = |panel: &Panel| {
         let svg = draw(panel, panel.frame.as_ref().unwrap_or(&shown.frame))?;
         Ok(Drawing { file: format!("{}.svg", panel.file), svg, caption: panel.caption.clone() })

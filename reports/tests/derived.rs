@@ -77,6 +77,7 @@ fn the_summary_has_every_key_of_the_contract() {
         "device",
         "fluid",
         "instruments",
+        "decision_rule",
         "exclusions",
         "deviations",
         "started",
@@ -187,7 +188,10 @@ fn texts_of_others_are_escaped() {
     let title = "<script>alert(1)</script>&\"'";
     let (folder, _) = derive(&stream(&Fake { title: title.to_owned(), lasts_s: 600, ..Fake::default() }));
     let page = text(folder.path(), "report.html");
+    let (page, scripts) = page.split_once("<script type=\"application/json\"").expect("the plots' data");
     assert!(!page.contains("<script"), "a script got into the page");
+    assert_eq!(scripts.matches("<script").count(), 2, "the two that the policy names by their hashes");
+    assert!(page.contains("script-src 'sha256-"), "no other script runs");
     assert!(page.contains("&lt;script&gt;alert(1)"));
     assert!(page.contains("<svg class=\"bar\""), "drawings are not escaped");
     for forbidden in ["http-equiv=\"refresh\"", "src=\"http", "href=\"http", "@import", "url("] {

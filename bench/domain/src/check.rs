@@ -31,6 +31,34 @@ impl Limits {
     }
 }
 
+/// By which rule a value with its uncertainty is held against its limits; named before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionRule {
+    /// Within its limits or not, whatever the uncertainty: a pass at a limit is wrong with a probability of 50 %.
+    SimpleAcceptance,
+    /// A guard band as wide as the expanded uncertainty on both sides of each limit.
+    #[default]
+    GuardBand,
+    /// A guard band so wide that a pass is wrong with at most this probability, in %, at one limit.
+    StatedRisk {
+        /// Above 0 and below 50.
+        false_acceptance_percent: f64,
+    },
+}
+
+impl core::fmt::Display for DecisionRule {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::SimpleAcceptance => f.write_str("simple acceptance, without a guard band"),
+            Self::GuardBand => f.write_str("guard band w = U"),
+            Self::StatedRisk { false_acceptance_percent } => {
+                write!(f, "guard band for a false acceptance of at most {} %", significant(*false_acceptance_percent))
+            }
+        }
+    }
+}
+
 /// A span of the run between two marks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::CheckRecord;
+use crate::check::{CheckRecord, DecisionRule};
 use crate::fault::{Fault, LinkFault};
 use crate::firmware::{FirmwareLine, Images};
 use crate::identity::Identity;
@@ -24,7 +24,7 @@ use crate::verdict::RunVerdict;
 ///
 /// - 1: the first.
 /// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
-/// - 3: the pump's clock, lines of the firmware's log that are lost.
+/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule.
 pub const FORMAT: u32 = 3;
 
 /// One event of a run.
@@ -73,6 +73,9 @@ pub struct Opened {
     pub profile: RigProfile,
     /// By how much evaporation may differ between before and after.
     pub evaporation_changes_at_most_ug_per_s: MassRate,
+    /// By which rule values with an uncertainty are decided; the guard band in records of the formats before 3.
+    #[serde(default)]
+    pub decision_rule: DecisionRule,
     /// The checks that the plan holds, in order.
     pub checks: Vec<String>,
 }

@@ -4,10 +4,12 @@
 //! limits come from, or what follows from a decision. Nothing here can turn a fail into a pass, and a larger
 //! uncertainty only ever moves a decision towards inconclusive.
 
+use domain::check::DecisionRule;
 use domain::{CheckVerdict, Limits};
 use serde::{Deserialize, Serialize};
 
-use crate::student::normal_cdf;
+use crate::budget::Combined;
+use crate::student::{self, normal_cdf};
 
 /// Whether there is at least one limit, every limit is finite, and the lower does not exceed the upper.
 fn usable(limits: Limits) -> bool {
@@ -88,6 +90,24 @@ pub fn probability_nonconforming(value: f64, u: f64, limits: Limits) -> Option<f
     Some((above + below).min(1.0))
 }
 
+/// The guard band of a rule for a combined uncertainty, in its unit.
+///
+/// None for simple acceptance; U for the guard band; for a stated risk Student's one-sided factor for that risk times the
+/// combined standard uncertainty. `None` for a risk that is not above 0 and below 50 %. Source: JCGM 106, 8.3 (from memory,
+/// not checked against the guide).
+#[must_use]
+pub fn guard_band(combined: &Combined, rule: DecisionRule) -> Option<f64> {
+    match rule {
+        DecisionRule::SimpleAcceptance => Some(0.0),
+        DecisionRule::GuardBand => Some(combined.expanded),
+        DecisionRule::StatedRisk { false_acceptance_percent: risk } => {
+            // One side's risk is half of what a two-sided factor leaves out.
+            let two_sided = 1.0 - 2.0 * risk / 100.0;
+            Some(student::coverage_factor(student::truncate(combined.dof_effective), two_sided)? * combined.u)
+        }
+    }
+}
+
 /// The test uncertainty ratio: half of the width between the limits over the expanded uncertainty, in one unit.
 ///
 /// `None` for a single limit, which has no width, and where either is not positive and finite.
@@ -142,6 +162,31 @@ mod tests {
         assert_eq!(decide_guarded(14.500_001, 0.0, LIMITS), Fail);
         assert_eq!(probability_nonconforming(14.5, 0.0, LIMITS), Some(0.0));
         assert_eq!(probability_nonconforming(14.500_001, 0.0, LIMITS), Some(1.0));
+    }
+
+    #[test]
+    fn a_rule_is_as_wide_as_its_risk() {
+        let combined = Combined {
+            u: 0.95,
+            dof_effective: f64::INFINITY,
+            coverage_probability: 0.9545,
+            coverage_factor: 2.0,
+            expanded: 1.9,
+        };
+        let band = |rule| guard_band(&combined, rule);
+        assert_eq!(band(DecisionRule::SimpleAcceptance), Some(0.0));
+        assert_eq!(band(DecisionRule::GuardBand), Some(1.9));
+        for (risk, in_u) in [(2.275, 2.0), (15.866, 1.0), (0.135, 3.0), (4.846, 1.66)] {
+            let found = band(DecisionRule::StatedRisk { false_acceptance_percent: risk }).expect("a band");
+            assert!((found / 0.95 - in_u).abs() < 1e-3, "{risk}: {found}");
+            let at_its_end = probability_nonconforming(14.5 - found, 0.95, LIMITS).expect("usable");
+            assert!((at_its_end * 100.0 - risk).abs() < 1e-3, "{risk}: {at_its_end}");
+        }
+        let few = Combined { dof_effective: 4.0, ..combined };
+        let wide = guard_band(&few, DecisionRule::StatedRisk { false_acceptance_percent: 2.5 }).expect("a band");
+        assert!((wide / 0.95 - 2.776).abs() < 1e-3, "Student's factor for 4 degrees of freedom");
+        assert_eq!(band(DecisionRule::StatedRisk { false_acceptance_percent: 50.0 }), None);
+        assert_eq!(band(DecisionRule::StatedRisk { false_acceptance_percent: 0.0 }), None);
     }
 
     #[test]

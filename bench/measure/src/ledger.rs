@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::check::Figure;
+use domain::check::{DecisionRule, ErrorUnit, Figure};
 use domain::event::{Opened, Phase};
 use domain::profile::{Calibration, Method, Role};
 use domain::pump::{PumpOutcome, PumpRequest, PumpState, STOPPING_ALARMS, Therapy};
 use domain::{Event, EventKind, Limits, MassRate, Reading, RunTime, Status};
 
-use crate::budget::Estimate;
+use crate::budget::{Budget, Estimate};
 use crate::conditions::Conditions;
 use crate::conversion::{Conversion, Evaporation, factors};
 use crate::dose::Dose;
@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     noise_g: f64,
     pub(crate) minimum_ul_per_h: f64,
     pub(crate) change_at_most: MassRate,
+    rule: DecisionRule,
     factors: Option<(Estimate, Estimate)>,
 }
 
@@ -184,6 +185,11 @@ impl Ledger {
         Some(Evaporation { before_ug_per_s, before_t_s, after: loss(&self.after) })
     }
 
+    /// By which rule values are decided.
+    pub(crate) fn rule(&self) -> DecisionRule {
+        self.setup.as_ref().map_or(DecisionRule::default(), |setup| setup.rule)
+    }
+
     /// Whether the declared conditions are within the ranges of the formulae for density and buoyancy.
     pub(crate) fn has_factors(&self) -> bool {
         self.setup.as_ref().is_some_and(|setup| setup.factors.is_some())
@@ -226,6 +232,18 @@ impl Ledger {
         settle::each(self, figure)
     }
 
+    /// What is to be doubted of a figure's uncertainty, a sentence each: of volumes in % of the commanded alone.
+    #[must_use]
+    pub fn doubts(&self, figure: &Figure, budget: &Budget) -> Vec<String> {
+        let Figure::VolumeError { window, unit: ErrorUnit::PercentOfCommanded } = figure else { return Vec::new() };
+        let (Some(Some(from)), Some(Some(to))) = (self.weighing(&window.from), self.weighing(&window.to)) else {
+            return Vec::new();
+        };
+        let lasts_s = to.t_s - from.t_s;
+        let ul_per_h = self.dose.commanded_ul(from.t_s, to.t_s) / lasts_s * 3600.0;
+        crate::plausibility::doubts(budget, ul_per_h, lasts_s)
+    }
+
     /// Settles a figure against its limits.
     #[must_use]
     pub fn settle(&self, figure: &Figure, limits: &Limits) -> Settled {
@@ -252,6 +270,7 @@ fn setup(opened: &Opened) -> Option<Setup> {
         noise_g: balance.calibration.as_ref().map_or(0.0, |c| c.repeatability_g.g().max(c.resolution_g.g())),
         minimum_ul_per_h: profile.pump.minimum_rate_ul_per_h.ul_per_h(),
         change_at_most: opened.evaporation_changes_at_most_ug_per_s,
+        rule: opened.decision_rule,
         factors: factors(&profile.method),
     })
 }

@@ -16,6 +16,7 @@ pub mod fit;
 mod jumps;
 mod ledger;
 pub mod log;
+pub mod plausibility;
 pub mod pulses;
 mod settle;
 pub mod student;

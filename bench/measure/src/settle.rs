@@ -8,7 +8,7 @@ use domain::{CheckVerdict, Limits};
 
 use crate::budget::Budget;
 use crate::conversion::Conversion;
-use crate::decision::{Decision, decide_guarded};
+use crate::decision::{Decision, decide_guarded, guard_band};
 use crate::ledger::Ledger;
 use crate::settle::terms::{Weighed, displacement_term, volume_terms};
 
@@ -97,7 +97,10 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         Err(error) => return undecided(format!("the uncertainty could not be computed: {error}")),
     };
     let unit = measured.budget.unit.clone();
-    let decision = decide_guarded(measured.value, combined.expanded, limits);
+    let Some(band) = guard_band(&combined, ledger.rule()) else {
+        return undecided(format!("the decision rule has no guard band: {}", ledger.rule()));
+    };
+    let decision = decide_guarded(measured.value, band, limits);
     let (value, expanded) = domain::quantity::with_uncertainty(measured.value, combined.expanded);
     let mut reason = match decision {
         Decision::Pass => None,
@@ -106,8 +109,9 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
             limits.shown(&unit)
         )),
         Decision::Inconclusive => Some(format!(
-            "expected {} with a guard band of {expanded} {unit}, but found {value} {unit}, too near a limit to tell",
-            limits.shown(&unit)
+            "expected {} with a guard band of {} {unit}, but found {value} {unit}, too near a limit to tell",
+            limits.shown(&unit),
+            domain::quantity::with_uncertainty(0.0, band).1
         )),
     };
     let mut verdict = CheckVerdict::from(decision);
@@ -276,8 +280,12 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
 /// The worst of several boluses: the one that is decided worst, and among those the one that is farthest off.
 fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -> Result<Measured, String> {
     let rank = |m: &Measured| {
-        let decision =
-            m.budget.combined().map_or(Decision::Inconclusive, |c| decide_guarded(m.value, c.expanded, limits));
+        let decision = m
+            .budget
+            .combined()
+            .ok()
+            .and_then(|c| Some(decide_guarded(m.value, guard_band(&c, ledger.rule())?, limits)));
+        let decision = decision.unwrap_or(Decision::Inconclusive);
         match decision {
             Decision::Fail => 2,
             Decision::Inconclusive => 1,

@@ -52,6 +52,22 @@ const FINALLY: &[Field] = &[
     ),
 ];
 
+/// The rules by which a value is decided, as they are written.
+pub(crate) const RULES: [&str; 3] = ["guard band", "simple acceptance", "stated risk"];
+
+const DECISION: &[Field] = &[
+    Field::required(
+        "rule",
+        Kind::Word(&RULES),
+        "a guard band as wide as the expanded uncertainty, none at all, or one for a stated risk",
+    ),
+    Field::optional(
+        "false acceptance at most",
+        Kind::Quantity(domain::Dimension::Ratio),
+        "the stated risk, that a pass at a limit is wrong",
+    ),
+];
+
 /// The shape of a scenario file.
 pub const SCENARIO: Kind = Kind::Map(&[
     Field::required("scenario", Kind::Text, "the title"),
@@ -63,6 +79,11 @@ pub const SCENARIO: Kind = Kind::Map(&[
         "weighing",
         Kind::Map(WEIGHING),
         "the weighings with the pump stopped that tell what evaporation was",
+    ),
+    Field::optional(
+        "decision",
+        Kind::Map(DECISION),
+        "by which rule volumes and errors are held against their limits; the guard band unless given",
     ),
     Field::required("steps", Kind::List(&Kind::OneOf(VARIANTS), 1), "what is done, in order"),
     Field::optional("throughout", Kind::List(&Kind::Map(guard::FIELDS), 0), "what must hold all the time"),

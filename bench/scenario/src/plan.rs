@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use domain::check::CheckHead;
+use domain::check::{CheckHead, DecisionRule};
 use domain::event::{PromptEntry, Protocol};
 use domain::firmware::Place;
 use domain::profile::Role;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub parameters: Vec<(String, String)>,
     /// The weighings before and after, for evaporation.
     pub weighing: Weighing,
+    /// By which rule values with an uncertainty are decided.
+    pub decision_rule: DecisionRule,
     /// The steps, in order; at least one.
     pub steps: Vec<Step>,
     /// What must hold all the time.

@@ -4,12 +4,13 @@
 
 use core::time::Duration;
 
+use domain::check::DecisionRule;
 use domain::event::Protocol;
 use domain::profile::{Role, SafePump};
 use domain::{Dimension, MassRate, RigProfile};
 use text::{Diagnostics, Node, View, validate};
 
-use crate::document::{Document, SCENARIO};
+use crate::document::{Document, RULES, SCENARIO};
 use crate::guard;
 use crate::lower::{Context, Named, Rate};
 use crate::plan::{Plan, Step, Weighing};
@@ -56,6 +57,7 @@ fn lower(
         .collect();
     finally(view, profile, problems);
     let weighing = view.view("weighing").map(|w| weighing(w, profile, problems));
+    let decision_rule = view.view("decision").map_or(Some(DecisionRule::default()), |d| decision(d, problems));
     let mut context = Context {
         profile,
         requirements: &requirements,
@@ -83,6 +85,7 @@ fn lower(
         method: view.text("method").unwrap_or("").to_owned(),
         parameters: assignment.to_vec(),
         weighing: weighing??,
+        decision_rule: decision_rule?,
         steps,
         throughout,
         checks: context.checks,
@@ -114,6 +117,25 @@ fn step(node: &Node, context: &mut Context<'_>) -> Option<Step> {
         return None;
     }
     (entry.lower)(View::new(body), context)
+}
+
+fn decision(view: View<'_>, problems: &mut Diagnostics) -> Option<DecisionRule> {
+    const RISK: &str = "false acceptance at most";
+    let risk = view.quantity(RISK, Dimension::Ratio);
+    let wrong = match (view.text("rule")?, risk) {
+        (rule, None) if rule == RULES[0] => return Some(DecisionRule::GuardBand),
+        (rule, None) if rule == RULES[1] => return Some(DecisionRule::SimpleAcceptance),
+        (rule, Some(percent)) if rule == RULES[2] && percent > 0.0 && percent < 50.0 => {
+            return Some(DecisionRule::StatedRisk { false_acceptance_percent: percent });
+        }
+        (rule, Some(percent)) if rule == RULES[2] => {
+            format!("{RISK}: expected more than 0 % and less than 50 %, but found {percent} %")
+        }
+        (rule, None) => format!("{rule}: expected '{RISK}', but it is missing"),
+        (rule, Some(_)) => format!("{RISK}: expected the rule '{}' for it, but found '{rule}'", RULES[2]),
+    };
+    problems.push(view.pos_of(RISK), wrong);
+    None
 }
 
 fn weighing(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) -> Option<Weighing> {

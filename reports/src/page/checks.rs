@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Material;
 use super::bar::bar;
+use crate::again::Again;
 use crate::number::{plain, prose, rounded, uncertain, unit};
 use crate::summary::CheckSummary;
 
@@ -107,6 +108,8 @@ pub(super) struct BudgetTable {
     terms: Vec<TermRow>,
     combined: Option<CombinedRow>,
     problem: Option<String>,
+    /// What is to be doubted of it.
+    doubts: Vec<String>,
 }
 
 /// A term of a budget.
@@ -133,10 +136,10 @@ struct CombinedRow {
 
 pub(super) fn budgets(material: &Material<'_>) -> Vec<BudgetTable> {
     let with_budget = material.again.checks.iter().filter_map(|again| Some((again, again.budget.as_ref()?)));
-    with_budget.map(|(again, budget)| table(&again.name, budget)).collect()
+    with_budget.map(|(again, budget)| table(again, budget)).collect()
 }
 
-fn table(check: &str, budget: &Budget) -> BudgetTable {
+fn table(again: &Again, budget: &Budget) -> BudgetTable {
     let variance: f64 = budget.terms.iter().map(|term| term.u * term.u).sum();
     let terms = budget.terms.iter().map(|term| TermRow {
         name: term.name.clone(),
@@ -160,7 +163,8 @@ fn table(check: &str, budget: &Budget) -> BudgetTable {
         expanded: rounded(combined.expanded, 2),
         probability: format!("{} %", plain(combined.coverage_probability * 100.0)),
     });
-    BudgetTable { check: check.to_owned(), unit: unit(&budget.unit), terms, combined, problem }
+    let doubts = again.doubts.iter().map(|doubt| prose(doubt)).collect();
+    BudgetTable { check: again.name.clone(), unit: unit(&budget.unit), terms, combined, problem, doubts }
 }
 
 const fn distribution(shape: Shape) -> &'static str {

@@ -138,13 +138,16 @@ fn estimate(estimate: Estimate, unit: &str) -> String {
 
 /// What this report does not claim.
 pub(super) fn limits_of_this_report(material: &Material<'_>) -> Vec<String> {
+    let rule = material.story.opened.as_ref().map(|opened| opened.decision_rule).unwrap_or_default();
     let mut limits = vec![
         "The method is adapted from IEC 60601-2-24, which excludes implants; its clause text was not checked against \
          the purchased standard. Limits come from the scenario, not from a standard."
             .to_owned(),
-        "Decision rule: a check passes if its value lies inside its limits by at least its expanded uncertainty \
-         (guard band w = U), fails if it lies outside by more than that, and is inconclusive in between."
-            .to_owned(),
+        format!(
+            "Decision rule, named before the run: {rule}. A check passes if its value lies inside its limits by at least the \
+             guard band, fails if it lies outside by more than that, and is inconclusive in between. Times are held against \
+             their limits with their whole bounds, whatever the rule."
+        ),
         "Conditions (temperatures, pressure, humidity, diameters) are those that the rig file declares, with their \
          half widths; they were not measured during the run."
             .to_owned(),

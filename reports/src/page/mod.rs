@@ -1,4 +1,5 @@
-//! What a report says, and `report.html`: the run on one page, for people. One file, no script, nothing from the network.
+//! What a report says, and `report.html`: the run on one page, for people. One file, nothing from the network; its scripts let
+//! people zoom into the plots, and without them the plots stand still.
 //!
 //! Texts of scenarios, instruments and operators are untrusted: the template escapes everything but the drawings that
 //! this crate makes itself. [`crate::paper`] prints the same content.
@@ -6,11 +7,12 @@
 mod bar;
 mod checks;
 mod head;
+mod live;
 mod method;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use crate::again::Recomputation;
@@ -18,6 +20,8 @@ use crate::error::ReportError;
 use crate::outcome::Outcome;
 use crate::story::Story;
 use crate::summary::Summary;
+
+pub(crate) use live::{Live, POINTS_LIVE};
 
 const FILE: &str = "report.html";
 const TEMPLATE: &str = include_str!("report.html.j2");
@@ -99,6 +103,8 @@ pub(crate) struct Content<'a> {
     asked: head::Asked,
     devices: Vec<method::Device>,
     checks: Vec<checks::Row>,
+    /// The decision rule.
+    rule: String,
     budgets: Vec<checks::BudgetTable>,
     budget_bars: &'a [Drawing],
     conditions: Vec<Pair>,
@@ -119,6 +125,7 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a Drawings) -> Co
         asked: head::asked(material),
         devices: method::devices(material),
         checks: checks::rows(material),
+        rule: story.opened.as_ref().map(|opened| opened.decision_rule).unwrap_or_default().to_string(),
         budgets: checks::budgets(material),
         budget_bars: &drawings.budgets,
         conditions: method::conditions(material),
@@ -136,17 +143,17 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a Drawings) -> Co
 ///
 /// # Errors
 /// Only if the template does not render, which would be a fault of this program.
-pub(crate) fn report_html(content: &Content<'_>) -> Result<String, ReportError> {
-    render(content).map_err(|why| ReportError::made(FILE, &why))
+pub(crate) fn report_html(content: &Content<'_>, live: &Live) -> Result<String, ReportError> {
+    render(content, live).map_err(|why| ReportError::made(FILE, &why))
 }
 
-fn render(content: &Content<'_>) -> Result<String, minijinja::Error> {
+fn render(content: &Content<'_>, live: &Live) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template(FILE, TEMPLATE)?;
-    environment.get_template(FILE)?.render(Value::from(Serde(content)))
+    environment.get_template(FILE)?.render(context! { live => Value::from(Serde(live)), ..Value::from(Serde(content)) })
 }
 
 fn timeline(story: &Story) -> Vec<Row> {

@@ -112,6 +112,7 @@ fn show(args: &Args, file: &str, plan: &Plan) {
             line(&format!("{}: {}", step.name, step.what), step.duration());
         }
         line(&format!("weigh with the pump stopped for {}", span(plan.weighing.after)), plan.weighing.after);
+        line(&format!("decide by {}", plan.decision_rule), Duration::ZERO);
         line("settle the checks and make the station safe", Duration::ZERO);
     }
 }

@@ -9,6 +9,7 @@ mod glitches;
 mod library;
 mod occluded;
 mod replay;
+mod rules;
 mod same;
 mod served;
 mod server;

@@ -1,0 +1,59 @@
+//! The decision rule that a scenario names before its run decides, and is on record.
+
+use crate::common::Bench;
+
+const SCENARIO: &str = include_str!("../../../../scenarios/smoke/short-bolus.yaml");
+
+/// The short bolus with limits as near to its error as its uncertainty is wide, decided by that rule.
+fn scenario(bench: &Bench, tolerance: &str, rule: &str) -> String {
+    let text = SCENARIO.replace("\u{b1}14.5 %", tolerance).replace("steps:\n", &format!("{rule}steps:\n"));
+    assert!(text.contains(tolerance) && text.contains(rule));
+    bench.write("scenario.yaml", &text)
+}
+
+#[test]
+fn the_same_value_is_decided_by_the_rule_that_was_named() {
+    let bench = Bench::new();
+    let first = bench.run(&scenario(&bench, "\u{b1}14.5 %", ""), &[]);
+    let check = &first.summary["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .find(|c| c["unit"] == "%")
+        .expect("a volume")
+        .clone();
+    let (value, u) = (check["value"].as_f64().expect("a value"), check["expanded_uncertainty"].as_f64().expect("U"));
+    let k = check["coverage_factor"].as_f64().expect("k");
+    assert_eq!(first.summary["decision_rule"], "guard band w = U");
+    // The upper limit is one standard uncertainty above the value: wrong with 15.9 %.
+    let tolerance = format!("-30 % to {:.6} %", value + u / k);
+    for (rule, code) in [
+        ("", 3),
+        ("decision: {rule: guard band}\n", 3),
+        ("decision: {rule: simple acceptance}\n", 0),
+        ("decision: {rule: stated risk, false acceptance at most: 25 %}\n", 0),
+        ("decision: {rule: stated risk, false acceptance at most: 5 %}\n", 3),
+    ] {
+        let done = bench.run(&scenario(&bench, &tolerance, rule), &[]);
+        assert_eq!(done.code, code, "{rule}: {}", done.summary);
+    }
+    let below = format!("-30 % to {:.6} %", value - u / k);
+    let simple = bench.run(&scenario(&bench, &below, "decision: {rule: simple acceptance}\n"), &[]);
+    assert_eq!(simple.code, 1, "a rule without a guard band fails what is outside: {}", simple.summary);
+    assert_eq!(simple.summary["decision_rule"], "simple acceptance, without a guard band");
+}
+
+#[test]
+fn a_rule_that_cannot_be_is_bad_input() {
+    let bench = Bench::new();
+    for (rule, says) in [
+        ("decision: {rule: best guess}\n", "expected one of guard band, simple acceptance, stated risk"),
+        ("decision: {rule: stated risk}\n", "expected 'false acceptance at most', but it is missing"),
+        ("decision: {rule: stated risk, false acceptance at most: 50 %}\n", "less than 50 %"),
+        ("decision: {rule: guard band, false acceptance at most: 2 %}\n", "expected the rule 'stated risk'"),
+    ] {
+        let output = bench.output(&["check", &scenario(&bench, "\u{b1}14.5 %", rule)]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && stderr.contains(says), "{rule}: {stderr}");
+    }
+}
