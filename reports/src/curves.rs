@@ -11,7 +11,7 @@ use measure::Ledger;
 
 use crate::decimate::{Point, decimate};
 use crate::number;
-use crate::plot::{Curve, Frame, Panel, Stroke};
+use crate::plot::{Curve, Frame, Panel, Stroke, time_unit};
 use crate::rates::{RateWindows, rate_windows};
 use crate::series::Sample;
 use crate::story::Story;
@@ -61,7 +61,7 @@ pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger, points
             if let Some(windows) = rate_windows(story, profile, ledger, &flat) {
                 panels.push(rate_panel(&clock, &windows));
             }
-            panels.extend(trumpet_panel(story, profile, ledger, &flat));
+            panels.extend(trumpet_panel(story, profile, ledger, &parts));
         }
     }
     panels.extend(occlusion_panel(story, profile, points));
@@ -87,11 +87,7 @@ struct TimeAxis<'a> {
 impl<'a> TimeAxis<'a> {
     fn of(story: &'a Story) -> Self {
         let to = story.seconds(story.last).max(1.0);
-        let (unit, seconds) = match to {
-            s if s >= 10_800.0 => ("h", 3600.0),
-            s if s >= 600.0 => ("min", 60.0),
-            _ => ("s", 1.0),
-        };
+        let (unit, seconds) = time_unit(to);
         Self { story, unit, seconds, from: 0.0, to: to / seconds }
     }
 
@@ -205,7 +201,8 @@ fn volume_panels(
     ]
 }
 
-fn moment(seconds: f64) -> RunTime {
+/// A moment of run time, in s.
+pub(crate) fn moment(seconds: f64) -> RunTime {
     RunTime::ZERO + Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
@@ -267,7 +264,7 @@ fn occlusion_panel(story: &Story, profile: &RigProfile, most_points: usize) -> O
     let opened = story.valve.iter().find(|(at, shut)| !shut && *at > closed).map_or(story.last, |(at, _)| *at);
     let lasted = opened.since(closed);
     let (from, to) = (closed - lasted / 4, opened + lasted / 2);
-    let (unit, seconds) = crate::trumpet::axis(to.since(from).as_secs_f64());
+    let (unit, seconds) = time_unit(to.since(from).as_secs_f64());
     let at = |moment: RunTime| (story.seconds(moment) - story.seconds(closed)) / seconds;
     let points: Vec<Point> = story.series.of(&channel.channel).iter().map(|s| (at(s.at), s.value)).collect();
     let (begin, end) = (at(from), at(to));

@@ -10,7 +10,7 @@ use crate::number::{plain, uncertain, unit};
 use crate::summary::{CheckSummary, Summary};
 
 /// The text.
-pub(crate) fn summary_md(summary: &Summary, simulated: bool) -> String {
+pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>) -> String {
     let mut text = String::new();
     let verdict = summary.verdict.name().replace('_', " ");
     // Writing into a text cannot fail.
@@ -18,8 +18,8 @@ pub(crate) fn summary_md(summary: &Summary, simulated: bool) -> String {
     if let Some(reason) = &summary.reason {
         let _ = writeln!(text, "**{}**\n", escaped(reason));
     }
-    if simulated {
-        text.push_str("*Simulated: no figure here was measured on a device.*\n\n");
+    if let Some(simulated) = simulated {
+        let _ = writeln!(text, "*{}*\n", escaped(simulated));
     }
     if !summary.checks.is_empty() {
         text.push_str("| check | value | limits | verdict |\n|---|---|---|---|\n");
@@ -37,7 +37,8 @@ pub(crate) fn summary_md(summary: &Summary, simulated: bool) -> String {
     let known = |text: &Option<String>| text.as_deref().map_or_else(|| "not given".to_owned(), escaped);
     let _ = writeln!(
         text,
-        "\nDevice {}, serial {}, firmware {} · rig {}, tier {} · seed {} · run `{}` · stream `{}`",
+        "\nDecided by {} · device {}, serial {}, firmware {} · rig {}, tier {} · seed {} · run `{}` · stream `{}`",
+        escaped(&summary.decision_rule),
         known(&device.model),
         known(&device.serial),
         known(&device.firmware),

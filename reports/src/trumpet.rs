@@ -3,14 +3,14 @@
 //! Beside it stand the error over whole pulses of the pump's head, by which a pulsed pump is fairly looked at, and what the
 //! rig itself scatters with the pump stopped. Nothing here judges.
 
-use domain::{RigProfile, RunTime};
+use domain::RigProfile;
 use measure::trumpet::{self, Window};
 use measure::{Cumulative, Ledger};
 
-use crate::curves::Delivered;
+use crate::curves::{Delivered, moment};
 use crate::decimate::Point;
 use crate::number::plain;
-use crate::plot::{Curve, Frame, Panel, Stroke};
+use crate::plot::{Curve, Frame, Panel, Stroke, time_unit};
 use crate::rates::steps;
 use crate::story::Story;
 
@@ -20,49 +20,74 @@ const START_UP_FAST_S: f64 = 3_600.0;
 /// 99 of 100 readings of a normal distribution lie within so many deviations.
 const NEARLY_ALL: f64 = 2.576;
 
-/// The trumpet curve over the longest time in which a run commanded one rate; `None` if not two windows fit.
+/// The trumpet curve over the longest time in which a run commanded one rate, the valve was open and the balance was there;
+/// `None` if not two windows fit, or nobody knows what was commanded.
 pub(crate) fn trumpet_panel(
     story: &Story,
     profile: &RigProfile,
     ledger: &Ledger,
-    delivered: &[Delivered],
+    parts: &[Vec<Delivered>],
 ) -> Option<Panel> {
     let (from, to) = steps(story)?;
-    let (steady_from, steady_to) = ledger.steady(from, to)?;
-    let points: Vec<Point> = delivered.iter().map(|d| (d.at.seconds(), d.ul)).collect();
+    let closed = story.valve.iter().find(|(at, closed)| *closed && *at > from).map_or(to, |(at, _)| *at);
+    let (steady_from, steady_to) = ledger.steady(from, closed.min(to))?;
+    let within = |part: &&Vec<Delivered>| {
+        let (first, last) = (part.first().map_or(0.0, |d| d.at.seconds()), part.last().map_or(0.0, |d| d.at.seconds()));
+        (last.min(steady_to) - first.max(steady_from)).max(0.0)
+    };
+    let part = parts.iter().max_by(|a, b| within(a).total_cmp(&within(b)))?;
+    let points: Vec<Point> = part.iter().map(|d| (d.at.seconds(), d.ul)).collect();
     let volume = Cumulative::new(strictly_rising(points))?;
     let (first, last) = volume.span_s();
     let (begin, end) = (steady_from.max(first), steady_to.min(last));
-    let rate_ul_per_h = ledger.rate_ul_per_h(run_time(f64::midpoint(steady_from, steady_to)));
-    let start_up = if rate_ul_per_h >= trumpet::FAST_FROM_UL_PER_H { START_UP_FAST_S } else { START_UP_S };
-    let skipped = if end - begin >= 2.0 * start_up { start_up } else { 0.0 };
-    let period = Period { from_s: begin + skipped, to_s: end, rate_ul_per_h };
+    if ledger.in_doubt(begin, end) {
+        return None;
+    }
+    let rate_ul_per_h = ledger.rate_ul_per_h(moment(f64::midpoint(steady_from, steady_to)));
+    let skipped_s = start_up_s(end - begin, rate_ul_per_h);
+    let period = Period { from_s: begin + skipped_s, to_s: end, rate_ul_per_h };
     let (interval_s, usual) = trumpet::usual(rate_ul_per_h);
     let windows = period.windows(&volume, interval_s, usual)?;
     let pulse_s = profile.pump.pulse_ul.ul() / rate_ul_per_h * 3600.0;
+    let mut said = vec!["the greatest and the least error over windows of each length".to_owned()];
     let mut curves = vec![ends(&windows, interval_s)];
-    curves.extend(period.whole_pulses(&volume, &windows, interval_s, pulse_s));
+    if let Some(whole) = period.whole_pulses(&volume, &windows, interval_s, pulse_s) {
+        said.push(
+            "the same over whole pulses of the pump's head, which is what a pulsed pump can be right in".to_owned(),
+        );
+        curves.push(whole);
+    }
     if let (Some(scatter_g), Some(conversion)) = (ledger.still_scatter_g(), ledger.conversion()) {
+        said.push(
+            "the noise of two single readings with the pump stopped, 99 % of single windows (evaporation and drift are in the \
+             budgets)"
+                .to_owned(),
+        );
         curves.push(period.envelope(&windows, interval_s, scatter_g * conversion.ul_per_g()));
     }
-    let start_up_said = if skipped > 0.0 {
-        format!("the first {} left out", domain::time::span(std::time::Duration::from_secs_f64(skipped)))
+    let start_up = if skipped_s > 0.0 {
+        format!("the first {} left out", domain::time::span(std::time::Duration::from_secs_f64(skipped_s)))
     } else {
         "start-up included".to_owned()
     };
     let caption = format!(
-        "The greatest and the least error over windows of each length, at {} \u{b5}L/h, {start_up_said}; the same over whole \
-         pulses of the pump's head, which is what a pulsed pump can be right in; and the scatter of the rig itself with the \
-         pump stopped (99 %). Method adapted from IEC 60601-2-24.",
-        plain(rate_ul_per_h)
+        "At {} \u{b5}L/h, {start_up}: {}. Method adapted from IEC 60601-2-24.",
+        plain(rate_ul_per_h),
+        said.join("; ")
     );
     Some(panel(caption, curves, &windows, interval_s))
+}
+
+/// How much of a steady time is start-up and not in the curve: none where less than that would be left.
+fn start_up_s(lasts_s: f64, rate_ul_per_h: f64) -> f64 {
+    let start_up_s = if rate_ul_per_h >= trumpet::FAST_FROM_UL_PER_H { START_UP_FAST_S } else { START_UP_S };
+    if lasts_s >= 2.0 * start_up_s { start_up_s } else { 0.0 }
 }
 
 /// A trumpet curve with these curves.
 pub(crate) fn panel(caption: String, curves: Vec<Curve>, windows: &[Window], interval_s: f64) -> Panel {
     let longest_s = windows.iter().map(|window| f64::from(window.intervals) * interval_s).fold(0.0, f64::max);
-    let (unit, seconds) = axis(longest_s);
+    let (unit, seconds) = time_unit(longest_s);
     let scaled = |curve: Curve| Curve {
         parts: curve.parts.into_iter().map(|part| part.into_iter().map(|(t, v)| (t / seconds, v)).collect()).collect(),
         ..curve
@@ -95,15 +120,6 @@ pub(crate) fn ends(windows: &[Window], interval_s: f64) -> Curve {
     };
     let parts = vec![part(|window| window.ep_max_percent), part(|window| window.ep_min_percent)];
     Curve { name: "Ep(max), Ep(min)", stroke: Stroke::Solid, parts }
-}
-
-/// The unit of time that suits an axis of that length, and its seconds.
-pub(crate) fn axis(lasts_s: f64) -> (&'static str, f64) {
-    match lasts_s {
-        s if s >= 10_800.0 => ("h", 3600.0),
-        s if s >= 600.0 => ("min", 60.0),
-        _ => ("s", 1.0),
-    }
 }
 
 struct Period {
@@ -153,16 +169,60 @@ impl Period {
         let mut upper: Vec<Point> = windows.iter().map(half).collect();
         upper.sort_by(|a, b| a.0.total_cmp(&b.0));
         let lower = upper.iter().map(|(window, error)| (*window, -error)).collect();
-        Curve { name: "rig, pump stopped", stroke: Stroke::Faint, parts: vec![upper, lower] }
+        Curve { name: "two readings, pump stopped", stroke: Stroke::Faint, parts: vec![upper, lower] }
     }
-}
-
-fn run_time(seconds: f64) -> RunTime {
-    RunTime::ZERO + std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// Two readings of one moment tell nothing new.
 fn strictly_rising(mut points: Vec<Point>) -> Vec<Point> {
     points.dedup_by(|next, before| next.0 <= before.0);
     points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 10 µL/h as pulses of 0.5 µL, a reading each 10 s for 40 h, all of it 2 % too much.
+    fn pulsed() -> (Cumulative, Period) {
+        let reading = |i: u32| (f64::from(i) * 10.0, 1.02 * 0.5 * (f64::from(i) * 10.0 / 180.0 + 1e-9).floor());
+        let volume = Cumulative::new((0..=14_400).map(reading).collect()).expect("a curve");
+        (volume, Period { from_s: 0.0, to_s: 144_000.0, rate_ul_per_h: 10.0 })
+    }
+
+    fn at(curve: &Curve, part: usize, i: usize) -> f64 {
+        curve.parts[part][i].1
+    }
+
+    #[test]
+    fn over_whole_pulses_a_pulsed_pump_shows_its_mean_error() {
+        let (volume, period) = pulsed();
+        let windows = period.windows(&volume, 900.0, &[1, 4, 10]).expect("they fit");
+        let curve = period.whole_pulses(&volume, &windows, 900.0, 180.0).expect("pulses");
+        for i in 0..3 {
+            assert!((at(&curve, 0, i) - 2.0).abs() < 1e-6 && (at(&curve, 1, i) - 2.0).abs() < 1e-6, "{curve:?}");
+        }
+        let odd = period.windows(&volume, 900.0, &[1, 4]).expect("they fit");
+        assert!(odd[0].ep_max_percent > 1.9);
+        assert!(period.whole_pulses(&volume, &odd, 900.0, 1e9).is_none(), "not one pulse fits");
+    }
+
+    #[test]
+    fn the_noise_of_readings_falls_as_the_window_grows() {
+        let (volume, period) = pulsed();
+        let windows = period.windows(&volume, 900.0, &[1, 4]).expect("they fit");
+        let curve = period.envelope(&windows, 900.0, 0.01);
+        // 2.576 √2 of 0.01 µL in 2.5 µL.
+        assert!((at(&curve, 0, 0) - 1.457).abs() < 1e-3 && (at(&curve, 1, 0) + 1.457).abs() < 1e-3, "{curve:?}");
+        assert!((at(&curve, 0, 1) - 1.457 / 4.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_start_up_is_left_out_where_as_much_remains() {
+        let hours = |h: f64| h * 3600.0;
+        assert_eq!(start_up_s(hours(47.9), 20.0), 0.0);
+        assert_eq!(start_up_s(hours(48.0), 20.0), hours(24.0));
+        assert_eq!(start_up_s(hours(1.9), 1000.0), 0.0);
+        assert_eq!(start_up_s(hours(2.0), 1000.0), hours(1.0));
+    }
 }

@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use domain::event::Opened;
-use domain::identity::Nature;
 use measure::Budget;
 use record::{Reader, Tail};
 
@@ -16,7 +15,7 @@ use crate::files::{Manifest, close_folder, manifest, open_folder, remove, replac
 use crate::junit::junit_xml;
 use crate::markdown::summary_md;
 use crate::outcome::{Outcome, outcome};
-use crate::page::{Drawing, Drawings, Live, Material, POINTS_LIVE, content, report_html};
+use crate::page::{Drawing, Drawings, Live, Material, POINTS_LIVE, content, report_html, simulated};
 use crate::paper::{Sheet, report_pdf};
 use crate::plot::{Histogram, Panel, draw, histogram, shares};
 use crate::samples::samples_parquet;
@@ -59,9 +58,8 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
         let mut text = serde_json::to_string(&read.summary).map_err(|why| ReportError::made("summary.json", &why))?;
         text.push('\n');
         replace(&folder.join("summary.json"), text.as_bytes())?;
-        let simulated =
-            read.story.natures.iter().any(|nature| *nature != Nature::Real) || read.story.natures.is_empty();
-        replace(&folder.join("summary.md"), summary_md(&read.summary, simulated).as_bytes())?;
+        let simulated = simulated(&read.material());
+        replace(&folder.join("summary.md"), summary_md(&read.summary, simulated.as_deref()).as_bytes())?;
     }
     if wanted.junit {
         replace(&folder.join("junit.xml"), junit_xml(&read.summary, &read.story)?.as_bytes())?;

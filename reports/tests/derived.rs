@@ -10,6 +10,7 @@ use domain::{CheckVerdict, EventKind, RunVerdict};
 use fake::{Fake, READY_S, Stream, stream};
 use polars::prelude::{ParquetReader, SerReader};
 use reports::{ReportError, Summary, Wanted, write};
+use sha2::Digest;
 
 fn derive(stream: &Stream) -> (tempfile::TempDir, Summary) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -190,7 +191,14 @@ fn texts_of_others_are_escaped() {
     let page = text(folder.path(), "report.html");
     let (page, scripts) = page.split_once("<script type=\"application/json\"").expect("the plots' data");
     assert!(!page.contains("<script"), "a script got into the page");
-    assert_eq!(scripts.matches("<script").count(), 2, "the two that the policy names by their hashes");
+    let policy = page.split("Content-Security-Policy").nth(1).and_then(|rest| rest.lines().next()).expect("a policy");
+    let bodies: Vec<&str> =
+        scripts.split("<script>").skip(1).map(|s| s.split("</script>").next().unwrap_or("")).collect();
+    assert_eq!((bodies.len(), scripts.matches("<script").count()), (2, 2));
+    for body in bodies {
+        let hash = data_encoding::BASE64.encode(&sha2::Sha256::digest(body.as_bytes()));
+        assert!(policy.contains(&format!("'sha256-{hash}'")), "the policy lets this script run");
+    }
     assert!(page.contains("script-src 'sha256-"), "no other script runs");
     assert!(page.contains("&lt;script&gt;alert(1)"));
     assert!(page.contains("<svg class=\"bar\""), "drawings are not escaped");

@@ -9,7 +9,7 @@ use domain::{CheckVerdict, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Combined;
-use crate::student::{self, normal_cdf};
+use crate::student;
 
 /// Whether there is at least one limit, every limit is finite, and the lower does not exceed the upper.
 fn usable(limits: Limits) -> bool {
@@ -43,50 +43,50 @@ impl From<Decision> for CheckVerdict {
     }
 }
 
-/// Decides with a guard band as wide as the expanded uncertainty, on both sides of each limit.
+/// Decides with a guard band on both sides of each limit.
 ///
-/// `value`, `expanded_u` (0 or more) and `limits` are in one unit. Pass: every limit is kept by at least
-/// `expanded_u`. Fail: one is exceeded by more than `expanded_u`. Between, and exactly at a limit plus the guard
-/// band: inconclusive. So is everything with a number that is not finite, a negative uncertainty, no limit at all,
-/// or limits in the wrong order.
+/// `value`, `band` (0 or more; [`guard_band`] has it by a rule) and `limits` are in one unit. Pass: every limit is kept by at
+/// least the band. Fail: one is exceeded by more than it. Between, and exactly at a limit plus the band: inconclusive. So is
+/// everything with a number that is not finite, a negative band, no limit at all, or limits in the wrong order. Without a band
+/// nothing else is inconclusive.
 ///
-/// Source: the rule of ILAC-G8:09/2019, 4.2.3, with w = U, its two conditional results taken together as
-/// inconclusive. For U = 2u and a normal distribution, a pass is wrong with at most 2.3 % probability per limit.
+/// Source: the rule of ILAC-G8:09/2019, 4.2.3, its two conditional results taken together as inconclusive. For a band of
+/// U = 2u and a normal distribution, a pass is wrong with at most 2.3 % probability per limit.
 #[must_use]
-pub fn decide_guarded(value: f64, expanded_u: f64, limits: Limits) -> Decision {
-    let usable = value.is_finite() && expanded_u.is_finite() && expanded_u >= 0.0 && usable(limits);
+pub fn decide_guarded(value: f64, band: f64, limits: Limits) -> Decision {
+    let usable = value.is_finite() && band.is_finite() && band >= 0.0 && usable(limits);
     if !usable {
         return Decision::Inconclusive;
     }
-    let above = limits.high.is_some_and(|high| value > high + expanded_u);
-    let below = limits.low.is_some_and(|low| value < low - expanded_u);
+    let above = limits.high.is_some_and(|high| value > high + band);
+    let below = limits.low.is_some_and(|low| value < low - band);
     if above || below {
         return Decision::Fail;
     }
-    let under_high = limits.high.is_none_or(|high| value <= high - expanded_u);
-    let over_low = limits.low.is_none_or(|low| value >= low + expanded_u);
+    let under_high = limits.high.is_none_or(|high| value <= high - band);
+    let over_low = limits.low.is_none_or(|low| value >= low + band);
     if under_high && over_low { Decision::Pass } else { Decision::Inconclusive }
 }
 
-/// The probability, 0 to 1, that the true value lies outside the limits, for a normal distribution about `value`
-/// with standard (not expanded) uncertainty `u`, all in one unit.
+/// The probability, 0 to 1, that the true value lies outside the limits, for Student's distribution about `value` with the
+/// standard (not expanded) uncertainty `u` and so many degrees of freedom; all in one unit.
 ///
 /// With `u` = 0 it is 0 or 1; a value at its limit conforms. `None` for numbers that are not finite, a negative
-/// `u`, and limits that are not usable. Source: JCGM 106, 7.2 to 7.4, without prior knowledge of the item (from
-/// memory, not checked against the guide).
+/// `u`, less than 1 degree of freedom, and limits that are not usable. Source: JCGM 106, 7.2 to 7.4, without prior knowledge
+/// of the item (from memory, not checked against the guide).
 #[must_use]
-pub fn probability_nonconforming(value: f64, u: f64, limits: Limits) -> Option<f64> {
+pub fn probability_nonconforming(value: f64, u: f64, dof: f64, limits: Limits) -> Option<f64> {
     let usable = value.is_finite() && u.is_finite() && u >= 0.0 && usable(limits);
     if !usable {
         return None;
     }
     let beyond = |excess: f64| match (u > 0.0, excess > 0.0) {
-        (true, _) => normal_cdf(excess / u),
-        (false, true) => 1.0,
-        (false, false) => 0.0,
+        (true, _) => student::below(excess / u, dof),
+        (false, true) => Some(1.0),
+        (false, false) => Some(0.0),
     };
-    let above = limits.high.map_or(0.0, |high| beyond(value - high));
-    let below = limits.low.map_or(0.0, |low| beyond(low - value));
+    let above = limits.high.map_or(Some(0.0), |high| beyond(value - high))?;
+    let below = limits.low.map_or(Some(0.0), |low| beyond(low - value))?;
     Some((above + below).min(1.0))
 }
 
@@ -141,7 +141,7 @@ mod tests {
         ] {
             for signed in [value, -value] {
                 assert_eq!(decide_guarded(signed, 1.9, LIMITS), decision, "{signed}");
-                let found = probability_nonconforming(signed, 0.95, LIMITS).expect("usable");
+                let found = probability_nonconforming(signed, 0.95, f64::INFINITY, LIMITS).expect("usable");
                 assert!((found - probability).abs() < 1e-5, "{signed}: expected {probability}, found {found}");
             }
         }
@@ -151,7 +151,7 @@ mod tests {
     fn one_sided_risk_at_the_acceptance_limit() {
         let limits = Limits { low: None, high: Some(10.0) };
         for (guard_in_u, expected) in [(0.0, 0.5), (1.0, 0.1587), (1.66, 0.0485), (2.0, 0.0228), (3.0, 0.0013)] {
-            let found = probability_nonconforming(10.0 - guard_in_u, 1.0, limits).expect("usable");
+            let found = probability_nonconforming(10.0 - guard_in_u, 1.0, f64::INFINITY, limits).expect("usable");
             assert!((found - expected).abs() < 6e-5, "{guard_in_u}: {found}");
         }
     }
@@ -160,8 +160,8 @@ mod tests {
     fn without_uncertainty_a_limit_conforms() {
         assert_eq!(decide_guarded(14.5, 0.0, LIMITS), Pass);
         assert_eq!(decide_guarded(14.500_001, 0.0, LIMITS), Fail);
-        assert_eq!(probability_nonconforming(14.5, 0.0, LIMITS), Some(0.0));
-        assert_eq!(probability_nonconforming(14.500_001, 0.0, LIMITS), Some(1.0));
+        assert_eq!(probability_nonconforming(14.5, 0.0, f64::INFINITY, LIMITS), Some(0.0));
+        assert_eq!(probability_nonconforming(14.500_001, 0.0, f64::INFINITY, LIMITS), Some(1.0));
     }
 
     #[test]
@@ -179,12 +179,14 @@ mod tests {
         for (risk, in_u) in [(2.275, 2.0), (15.866, 1.0), (0.135, 3.0), (4.846, 1.66)] {
             let found = band(DecisionRule::StatedRisk { false_acceptance_percent: risk }).expect("a band");
             assert!((found / 0.95 - in_u).abs() < 1e-3, "{risk}: {found}");
-            let at_its_end = probability_nonconforming(14.5 - found, 0.95, LIMITS).expect("usable");
+            let at_its_end = probability_nonconforming(14.5 - found, 0.95, f64::INFINITY, LIMITS).expect("usable");
             assert!((at_its_end * 100.0 - risk).abs() < 1e-3, "{risk}: {at_its_end}");
         }
         let few = Combined { dof_effective: 4.0, ..combined };
         let wide = guard_band(&few, DecisionRule::StatedRisk { false_acceptance_percent: 2.5 }).expect("a band");
         assert!((wide / 0.95 - 2.776).abs() < 1e-3, "Student's factor for 4 degrees of freedom");
+        let outside = probability_nonconforming(14.5 - wide, 0.95, 4.0, LIMITS).expect("usable");
+        assert!((outside - 0.025).abs() < 1e-4, "what is stated is what is left: {outside}");
         assert_eq!(band(DecisionRule::StatedRisk { false_acceptance_percent: 50.0 }), None);
         assert_eq!(band(DecisionRule::StatedRisk { false_acceptance_percent: 0.0 }), None);
     }
@@ -216,8 +218,8 @@ mod tests {
         for number in odd {
             assert_eq!(decide_guarded(number, 1.9, LIMITS), Inconclusive);
             assert_eq!(decide_guarded(99.0, number, LIMITS), Inconclusive);
-            assert_eq!(probability_nonconforming(number, 0.95, LIMITS), None);
-            assert_eq!(probability_nonconforming(99.0, number, LIMITS), None);
+            assert_eq!(probability_nonconforming(number, 0.95, f64::INFINITY, LIMITS), None);
+            assert_eq!(probability_nonconforming(99.0, number, f64::INFINITY, LIMITS), None);
             for limits in [
                 Limits { low: Some(number), high: None },
                 Limits { low: None, high: Some(number) },
@@ -225,7 +227,7 @@ mod tests {
                 Limits { low: Some(-1.0), high: Some(number) },
             ] {
                 assert_eq!(decide_guarded(99.0, 0.1, limits), Inconclusive);
-                assert_eq!(probability_nonconforming(99.0, 0.1, limits), None);
+                assert_eq!(probability_nonconforming(99.0, 0.1, f64::INFINITY, limits), None);
             }
         }
         assert_eq!(decide_guarded(0.0, -1.0, LIMITS), Inconclusive);
@@ -259,7 +261,7 @@ mod tests {
 
         #[test]
         fn a_pass_is_rarely_wrong(value in -20.0..20.0_f64, u in 0.001..10.0_f64, limits in any_limits()) {
-            let probability = probability_nonconforming(value, u, limits);
+            let probability = probability_nonconforming(value, u, f64::INFINITY, limits);
             match decide_guarded(value, 2.0 * u, limits) {
                 Pass => prop_assert!(probability.expect("usable") <= 2.0 * 0.022_751),
                 Fail => prop_assert!(probability.expect("usable") >= 0.977_249),
@@ -274,7 +276,7 @@ mod tests {
         ) {
             let limits = Limits { low, high };
             let _ = decide_guarded(value, u, limits);
-            if let Some(probability) = probability_nonconforming(value, u, limits) {
+            if let Some(probability) = probability_nonconforming(value, u, f64::INFINITY, limits) {
                 prop_assert!((0.0..=1.0).contains(&probability));
             }
         }

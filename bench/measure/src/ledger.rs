@@ -220,6 +220,12 @@ impl Ledger {
         self.dose.steady(from.seconds(), to.seconds())
     }
 
+    /// Whether it is not known what was commanded within a span, in s of run time.
+    #[must_use]
+    pub fn in_doubt(&self, from_s: f64, to_s: f64) -> bool {
+        self.dose.doubt(from_s, to_s).is_some()
+    }
+
     /// The scatter of a reading with the pump stopped, about the drift of the opening weighing, in g.
     #[must_use]
     pub fn still_scatter_g(&self) -> Option<f64> {

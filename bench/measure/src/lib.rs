@@ -16,6 +16,7 @@ pub mod fit;
 mod jumps;
 mod ledger;
 pub mod log;
+pub mod monte_carlo;
 pub mod plausibility;
 pub mod pulses;
 mod settle;

@@ -135,14 +135,15 @@ pub enum Input {
 
 /// The uncertainty of the mean error, in %: somebody's terms, and the repeatability that the log shows.
 ///
-/// Each term is a name, what it is about with its distribution in that unit, and its degrees of freedom. `None` for a term
-/// that has no standard uncertainty.
+/// `source` says where the terms come from. Each is a name, what it is about with its distribution in that unit, and its
+/// degrees of freedom. `None` for a term that has no standard uncertainty.
 #[must_use]
 pub fn budget(
     figures: &Figures,
     correction: &Correction,
     period_s: f64,
     terms: &[(String, Input, Distribution, f64)],
+    source: &str,
 ) -> Option<Budget> {
     let per_ul = 100.0 / figures.commanded_ul;
     let mut budget = Budget { terms: Vec::with_capacity(terms.len() + 1), unit: "%".to_owned() };
@@ -154,7 +155,7 @@ pub fn budget(
             Input::Flow => period_s / 3600.0 * per_ul,
             Input::Share => figures.delivered_ul / figures.commanded_ul,
         };
-        budget.terms.push(Term::type_b(name, *distribution, sensitivity, *dof, "the budget's file")?);
+        budget.terms.push(Term::type_b(name, *distribution, sensitivity, *dof, source)?);
     }
     if let Some((repeatability, dof)) = figures.repeatability_percent {
         let scatter = crate::Estimate::new(figures.mean_error_percent, repeatability, dof)?;
@@ -221,7 +222,7 @@ mod tests {
         let found = figures(&delivered, &commanded, &period).expect("figures");
         let u = |about, u| {
             let term = ("one".to_owned(), about, Distribution::Normal { u }, f64::INFINITY);
-            budget(&found, &correction, 86_400.0, &[term]).expect("a budget").terms[0].u
+            budget(&found, &correction, 86_400.0, &[term], "test").expect("a budget").terms[0].u
         };
         for (about, u_in, u_out) in [
             (Input::Mass, 1e-4, 0.020_058),

@@ -3,7 +3,10 @@
 //! A rig that claims less than a national laboratory either gathers its volume for much longer, or has forgotten a term. It
 //! judges nothing: it names what a reader should doubt.
 
+use core::time::Duration;
+
 use crate::budget::Budget;
+use crate::settle::EVAPORATION;
 
 /// What a laboratory states for a steady flow.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,8 +35,6 @@ pub const LABORATORIES: [Laboratory; 3] = [
 
 /// Microlitres per hour of water in 1 µg/s, nearly.
 const UL_PER_H_PER_UG_PER_S: f64 = 3.6;
-/// How well the best laboratory knows what evaporates, in µg/s: its floor is mostly that.
-const EVAPORATION_UG_PER_S: f64 = 0.1;
 
 impl Laboratory {
     /// Its expanded uncertainty at a flow, in %; `None` below its least.
@@ -51,32 +52,36 @@ pub fn best(ul_per_h: f64) -> Option<(f64, &'static str)> {
     stated.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// What is to be doubted of a budget in % of a volume that gathered at a mean flow for so long, a sentence each.
+/// What is to be said of a budget in % of a volume that gathered at a mean flow for so long, a sentence each.
 #[must_use]
 pub fn doubts(budget: &Budget, ul_per_h: f64, lasts_s: f64) -> Vec<String> {
     let mut doubts = Vec::new();
-    let (Ok(combined), Some((percent, source))) = (budget.combined(), best(ul_per_h)) else { return doubts };
     let shown = domain::quantity::significant;
     let rounded = |value: f64| domain::quantity::with_uncertainty(0.0, value).1;
-    if combined.expanded < percent {
+    if let (Ok(combined), Some((percent, source))) = (budget.combined(), best(ul_per_h))
+        && combined.expanded < percent
+    {
+        let lasts = Duration::try_from_secs_f64(lasts_s).unwrap_or_default();
         doubts.push(format!(
-            "the expanded uncertainty of {} % at {} uL/h is less than the {} % of {source} for a steady flow: it rests on \
-             the {} h over which the volume gathered",
+            "the expanded uncertainty of {} % at {} uL/h is less than the {} % of {source} for a steady flow; here the volume \
+             gathered over {}",
             rounded(combined.expanded),
             shown(ul_per_h),
             rounded(percent),
-            shown((lasts_s / 360.0).round() / 10.0)
+            domain::time::span(lasts)
         ));
     }
-    let evaporation = budget.terms.iter().filter(|term| term.name.starts_with("evaporation"));
-    let u_percent = evaporation.map(|term| term.u * term.u).sum::<f64>().sqrt();
+    let evaporation: Vec<f64> = budget.terms.iter().filter(|t| t.name.starts_with(EVAPORATION)).map(|t| t.u).collect();
+    let u_percent = evaporation.iter().map(|u| u * u).sum::<f64>().sqrt();
     let ug_per_s = 2.0 * u_percent / 100.0 * ul_per_h / UL_PER_H_PER_UG_PER_S;
-    if ug_per_s < EVAPORATION_UG_PER_S {
+    let nist = LABORATORIES[0];
+    if !evaporation.is_empty() && ug_per_s < nist.floor_ug_per_s {
         doubts.push(format!(
-            "evaporation is taken as known to {} ug/s (k = 2), better than the {EVAPORATION_UG_PER_S} ug/s of {}: look at \
-             the lid, and at the swing that the rig file declares",
+            "evaporation is taken as known to {} ug/s (k = 2), better than the {} ug/s of {}: look at the lid, and at the \
+             swing that the rig file declares",
             rounded(ug_per_s),
-            LABORATORIES[0].source
+            shown(nist.floor_ug_per_s),
+            nist.source
         ));
     }
     doubts

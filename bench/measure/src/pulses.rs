@@ -31,7 +31,7 @@ pub struct Pulse {
 pub struct Pulses {
     /// Each, in order.
     pub pulses: Vec<Pulse>,
-    /// The median of the times between two, in s.
+    /// The mean time between two, in s; where one was missed, it counts as two.
     pub period_s: f64,
 }
 
@@ -71,7 +71,11 @@ pub fn find(volume: &Cumulative) -> Option<Pulses> {
     if pulses.len() < PULSES_MIN || brought < SHARE_MIN * (to - from) {
         return None;
     }
-    let period_s = median(pulses.windows(2).map(|pair| pair[1].t_s - pair[0].t_s).collect())?;
+    // One time between two is known to a reading's spacing; over all of them that makes little.
+    let between: Vec<f64> = pulses.windows(2).map(|pair| pair[1].t_s - pair[0].t_s).collect();
+    let usual = median(between.clone())?;
+    let cycles: f64 = between.iter().map(|time| (time / usual).round().max(1.0)).sum();
+    let period_s = (pulses[pulses.len() - 1].t_s - pulses[0].t_s) / cycles;
     Some(Pulses { pulses, period_s })
 }
 
@@ -120,7 +124,7 @@ mod tests {
         let commanded = Cumulative::new(vec![(0.0, 0.0), (21_600.0, 21_600.0 * 2.0 / 345.6)]).expect("a curve");
         let found = find(&volume).expect("pulses");
         assert_eq!(found.pulses.len(), 62);
-        assert!((found.period_s - 345.6).abs() < 6.0, "{}", found.period_s);
+        assert!((found.period_s - 345.6).abs() < 0.2, "{}", found.period_s);
         let (max, min) = found.over_cycles(20, &commanded).expect("cycles");
         assert!(max < 1.0 && min > -1.0, "{max} {min}");
         assert_eq!(found.over_cycles(0, &commanded), None);

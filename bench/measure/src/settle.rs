@@ -15,6 +15,8 @@ use crate::settle::terms::{Weighed, displacement_term, volume_terms};
 mod mean;
 mod terms;
 
+pub(crate) use terms::EVAPORATION;
+
 /// How sure a gain of mass must be before it is held against a measurement: a short weighing scatters.
 const CERTAIN: f64 = 0.9998;
 
@@ -101,12 +103,16 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         return undecided(format!("the decision rule has no guard band: {}", ledger.rule()));
     };
     let decision = decide_guarded(measured.value, band, limits);
-    let (value, expanded) = domain::quantity::with_uncertainty(measured.value, combined.expanded);
+    let (value, _) = domain::quantity::with_uncertainty(measured.value, combined.expanded);
     let mut reason = match decision {
         Decision::Pass => None,
+        Decision::Fail if band <= 0.0 => {
+            Some(format!("expected {}, but found {value} {unit}, outside of it", limits.shown(&unit)))
+        }
         Decision::Fail => Some(format!(
-            "expected {}, but found {value} {unit}, outside by more than its uncertainty of {expanded} {unit}",
-            limits.shown(&unit)
+            "expected {}, but found {value} {unit}, outside by more than the guard band of {} {unit}",
+            limits.shown(&unit),
+            domain::quantity::with_uncertainty(0.0, band).1
         )),
         Decision::Inconclusive => Some(format!(
             "expected {} with a guard band of {} {unit}, but found {value} {unit}, too near a limit to tell",

@@ -42,6 +42,23 @@ pub fn coverage_factor(dof: f64, probability: f64) -> Option<f64> {
     Some(if dof.is_infinite() { z } else { expand_about_normal(z, dof) })
 }
 
+/// The probability that a Student variable with so many degrees of freedom, 1 or more or infinite, lies below `t`.
+///
+/// `None` for less than 1 degree of freedom and for a `t` that is not a number. Source: half of I(ν/(ν+t²); ν/2, 1/2) lies
+/// beyond |t|.
+#[must_use]
+pub fn below(t: f64, dof: f64) -> Option<f64> {
+    if t.is_nan() || dof.is_nan() || dof < 1.0 {
+        return None;
+    }
+    if dof > DOF_EXPANSION_MIN || t.is_infinite() {
+        return Some(normal_cdf(t));
+    }
+    let square = t * t;
+    let beyond = 0.5 * regularised_beta(dof / (dof + square), square / (dof + square), 0.5 * dof, 0.5);
+    Some(if t < 0.0 { beyond } else { 1.0 - beyond })
+}
+
 /// Degrees of freedom rounded down to an integer, as the GUM (G.4.1) allows before a table is entered.
 ///
 /// A value within 1e-9 (relative) below an integer counts as that integer, since it got there by rounding.

@@ -156,7 +156,7 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
     let budget =
         match &request.budget {
             Some(terms) => {
-                let budget = measure::log::budget(&figures, &correction, to_s - from_s, terms);
+                let budget = measure::log::budget(&figures, &correction, to_s - from_s, terms, "the budget's file");
                 Some(budget.ok_or_else(|| {
                     LogError::asked("expected each term of the budget to have a standard uncertainty")
                 })?)

@@ -8,8 +8,8 @@ use super::{Analysis, LogError};
 use crate::decimate::{Point, decimate};
 use crate::error::ReportError;
 use crate::files::replace;
-use crate::plot::{Curve, Frame, Histogram, Panel, Stroke, draw, histogram};
-use crate::trumpet::{axis, ends, panel};
+use crate::plot::{Curve, Frame, Histogram, Panel, Stroke, draw, histogram, time_unit};
+use crate::trumpet::{ends, panel};
 
 /// Points of a curve in a plot, at most.
 const POINTS: usize = 2000;
@@ -44,7 +44,7 @@ impl Analysis {
 
     fn panels(&self) -> Vec<Panel> {
         let (from, to) = self.period_s;
-        let (_, seconds) = axis(to - from);
+        let (_, seconds) = time_unit(to - from);
         let mut panels = vec![self.volume(seconds)];
         if self.figures.flow_ul_per_h.len() > 1 {
             panels.push(self.start_up(seconds));
@@ -55,7 +55,7 @@ impl Analysis {
 
     fn time(&self, seconds: f64) -> Frame {
         let (from, to) = self.period_s;
-        let (unit, _) = axis(to - from);
+        let (unit, _) = time_unit(to - from);
         Frame {
             label: "Time since the first reading",
             unit,

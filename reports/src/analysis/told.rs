@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::Analysis;
 use crate::number::{plain, rounded, uncertain};
 
+/// Errors over whole cycles are told where the spacing of readings makes no more than this share of them.
+const PLACED_WITHIN: f64 = 0.01;
 /// From this volume on, in µL, it is told in mL.
 const MILLILITRES_FROM_UL: f64 = 1000.0;
 
@@ -92,7 +94,11 @@ impl Analysis {
             .iter()
             .map(|window| (f64::from(window.intervals) * self.interval_s / found.period_s).round().max(1.0) as usize)
             .collect();
+        counts.sort_unstable();
         counts.dedup();
+        // A pulse is placed to a reading's spacing: over few of them that is all that would be seen.
+        let placed = |cycles: &usize| self.readings.1 <= PLACED_WITHIN * *cycles as f64 * found.period_s;
+        counts.retain(placed);
         let error = |cycles: usize| {
             let (ep_max_percent, ep_min_percent) = shifted.over_cycles(cycles, &commanded)?;
             Some(Cycles { cycles, ep_max_percent, ep_min_percent })

@@ -2,8 +2,8 @@
 //! It formats what the summary and the recomputation hold, and decides nothing.
 
 use domain::{CheckVerdict, Limits};
-use measure::budget::{Kind, Shape};
-use measure::{Budget, decision};
+use measure::budget::{Combined, Kind, Shape};
+use measure::{Budget, decision, monte_carlo, student};
 use serde::Serialize;
 
 use super::Material;
@@ -59,26 +59,31 @@ fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
         bar: bar(check),
         verdict: check.verdict.name(),
         verdict_text: verdict_text(check.verdict),
-        risk: risk(check),
+        risk: risk(check, again),
         reason: reason.map(|why| prose(&why)).or_else(|| record.is_none().then(undecided)),
         notes: record.map(|record| record.notes.iter().map(|note| prose(note)).collect()).unwrap_or_default(),
         difference: again.and_then(|again| again.difference.clone()),
     }
 }
 
-/// Test uncertainty ratio and the probability that the true value is outside its limits, for a value with an uncertainty.
-fn risk(check: &CheckSummary) -> Option<String> {
-    let (value, expanded, k) = (check.value?, check.expanded_uncertainty?, check.coverage_factor?);
+/// Test uncertainty ratio and the probability that the true value is outside its limits, of a value with a budget. A time is
+/// bounded, not estimated: it has none.
+fn risk(check: &CheckSummary, again: Option<&Again>) -> Option<String> {
+    let again = again?;
+    let (value, combined) = (check.value?, again.budget.as_ref()?.combined().ok()?);
     let limits = Limits { low: check.limit_low, high: check.limit_high };
-    let outside = decision::probability_nonconforming(value, expanded / k, limits).filter(|_| expanded > 0.0)?;
+    let dof = student::truncate(combined.dof_effective);
+    let outside = decision::probability_nonconforming(value, combined.u, dof, limits)?;
     let probability = match outside * 100.0 {
         percent if percent < 0.01 => "below 0.01 %".to_owned(),
         percent if percent > 99.99 => "above 99.99 %".to_owned(),
         percent => format!("{} %", rounded(percent, 2)),
     };
-    let tur = decision::test_uncertainty_ratio(limits, expanded);
+    let tur = decision::test_uncertainty_ratio(limits, combined.expanded);
     let tur = tur.map_or(String::new(), |tur| format!("TUR {}; ", rounded(tur, 2)));
-    Some(format!("{tur}probability of being outside the limits: {probability}"))
+    // Of several boluses the value is one's, the worst, or what they have in common.
+    let whose = if again.each.len() > 1 { "this value" } else { "the value" };
+    Some(format!("{tur}probability that {whose} is outside its limits: {probability}"))
 }
 
 const fn verdict_text(verdict: CheckVerdict) -> &'static str {
@@ -108,7 +113,9 @@ pub(super) struct BudgetTable {
     terms: Vec<TermRow>,
     combined: Option<CombinedRow>,
     problem: Option<String>,
-    /// What is to be doubted of it.
+    /// What it is by trials.
+    trials: Option<String>,
+    /// What it is to be compared with.
     doubts: Vec<String>,
 }
 
@@ -155,6 +162,7 @@ fn table(again: &Again, budget: &Budget) -> BudgetTable {
     });
     let terms = terms.collect();
     let combined = budget.combined();
+    let trials = again.trials.as_ref().zip(combined.as_ref().ok()).map(|(trials, gum)| by_trials(trials, gum, budget));
     let problem = combined.as_ref().err().map(ToString::to_string);
     let combined = combined.ok().map(|combined| CombinedRow {
         u: rounded(combined.u, 2),
@@ -164,7 +172,24 @@ fn table(again: &Again, budget: &Budget) -> BudgetTable {
         probability: format!("{} %", plain(combined.coverage_probability * 100.0)),
     });
     let doubts = again.doubts.iter().map(|doubt| prose(doubt)).collect();
-    BudgetTable { check: again.name.clone(), unit: unit(&budget.unit), terms, combined, problem, doubts }
+    BudgetTable { check: again.name.clone(), unit: unit(&budget.unit), terms, combined, problem, trials, doubts }
+}
+
+/// The coverage interval by trials beside the GUM's, in a sentence.
+fn by_trials(trials: &monte_carlo::Propagated, gum: &Combined, budget: &Budget) -> String {
+    let symbol = unit(&budget.unit);
+    let (low, high) = (uncertain(trials.low, Some(trials.u)).0, uncertain(trials.high, Some(trials.u)).0);
+    let compared = if monte_carlo::agrees(gum, trials) {
+        "which is U to the trials' tolerance"
+    } else if trials.high.max(-trials.low) < gum.expanded {
+        "narrower than U, since a term that is not normal rules it; the verdict keeps U"
+    } else {
+        "WIDER than U: a verdict near its limit is not to be relied on"
+    };
+    format!(
+        "By Monte Carlo (JCGM 101, {} trials) the value lies within {low} to {high} {symbol} of what was found, {compared}.",
+        trials.trials
+    )
 }
 
 const fn distribution(shape: Shape) -> &'static str {

@@ -76,7 +76,7 @@ const fn words(verdict: RunVerdict) -> (&'static str, &'static str) {
 }
 
 /// The note that keeps a simulated figure from passing for a measured one.
-fn simulated(material: &Material<'_>) -> Option<String> {
+pub(crate) fn simulated(material: &Material<'_>) -> Option<String> {
     let story = material.story;
     let unreal: Vec<&str> = story
         .identities

@@ -4,7 +4,7 @@
   const ink = "#262c34", soft = "#78808a", rule = "#e2e6eb";
   const colours = { solid: "#005faf", dashed: "#c85000", dotted: "#78808a" };
   const plots = JSON.parse(document.getElementById("plot-data").textContent);
-  const number = (value) => value === null || value === undefined ? "–" : String(Number(value.toPrecision(6)));
+  const number = (value) => value === null || value === undefined ? "–" : String(Number(value.toPrecision(9)));
 
   // Of names that would stand on each other the last one is shown.
   const crowded = (plot, i) => {

@@ -48,7 +48,7 @@ struct Plot<'a> {
 struct Line<'a> {
     name: &'a str,
     stroke: &'static str,
-    points: Vec<(f32, Option<f32>)>,
+    points: Vec<(f32, Option<f64>)>,
 }
 
 impl Live {
@@ -96,7 +96,7 @@ fn line(curve: &Curve) -> Line<'_> {
         if let (Some(_), Some((x, _))) = (points.last(), part.first()) {
             points.push((*x as f32, None));
         }
-        points.extend(part.iter().filter(|(_, y)| y.is_finite()).map(|(x, y)| (*x as f32, Some(*y as f32))));
+        points.extend(part.iter().filter(|(_, y)| y.is_finite()).map(|(x, y)| (*x as f32, Some(*y))));
     }
     let stroke = match curve.stroke {
         Stroke::Solid => "solid",

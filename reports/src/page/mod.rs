@@ -21,6 +21,7 @@ use crate::outcome::Outcome;
 use crate::story::Story;
 use crate::summary::Summary;
 
+pub(crate) use head::simulated;
 pub(crate) use live::{Live, POINTS_LIVE};
 
 const FILE: &str = "report.html";

@@ -22,6 +22,15 @@ const CLOCK_STEPS: &[f64] = &[0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 12.0
 /// Steps of an axis in minutes or seconds.
 const SIXTY_STEPS: &[f64] = &[0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
 
+/// The unit of time that suits an axis of that length, and its seconds.
+pub(crate) fn time_unit(lasts_s: f64) -> (&'static str, f64) {
+    match lasts_s {
+        s if s >= 10_800.0 => ("h", 3600.0),
+        s if s >= 600.0 => ("min", 60.0),
+        _ => ("s", 1.0),
+    }
+}
+
 impl Scale {
     /// A scale of values with about so many ticks, a little wider than the values so that no curve touches the frame.
     pub(crate) fn of_values(low: f64, high: f64, ticks: u32) -> Self {

@@ -8,6 +8,7 @@ mod bars;
 mod canvas;
 mod labels;
 
+pub(crate) use axis::time_unit;
 pub(crate) use bars::{Histogram, histogram, shares};
 pub(crate) use canvas::draw;
 

@@ -239,7 +239,7 @@ fn a_pump_that_pulses_is_right_over_whole_cycles() {
     let found = figures(&bench, &log, &["--rate", "0.5 mL/day", "--density", "1 g/mL", "--out", "out"]);
     near(&found["trumpet"][0]["ep_max_percent"], 15.2, 1.0);
     assert_eq!(found["pulses"]["count"], 250);
-    near(&found["pulses"]["period_s"], 345.6, 15.0);
+    near(&found["pulses"]["period_s"], 345.6, 0.2);
     let whole = found["pulses"]["over_cycles"].as_array().expect("cycles");
     let last = whole.last().expect("windows");
     near(&last["ep_max_percent"], 0.0, 0.2);

@@ -41,6 +41,8 @@ fn the_same_value_is_decided_by_the_rule_that_was_named() {
     let simple = bench.run(&scenario(&bench, &below, "decision: {rule: simple acceptance}\n"), &[]);
     assert_eq!(simple.code, 1, "a rule without a guard band fails what is outside: {}", simple.summary);
     assert_eq!(simple.summary["decision_rule"], "simple acceptance, without a guard band");
+    let reason = simple.summary["reason"].as_str().expect("a reason");
+    assert!(reason.ends_with("outside of it") && !reason.contains("uncertainty"), "{reason}");
 }
 
 #[test]

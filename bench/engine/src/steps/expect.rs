@@ -29,7 +29,7 @@ pub(crate) struct State {
     reading: Duration,
     /// Whether something came that would be it, and that nothing dates.
     undated: bool,
-    /// One poll after the limit: an alarm that came just in time is still heard.
+    /// Two polls after the limit, and what reading may take: what came just in time is still heard.
     pub(super) until: RunTime,
 }
 

@@ -12,15 +12,8 @@ use crate::weighing::Weighing;
 const CERTIFICATE_DOF: f64 = 50.0;
 
 /// The names of the terms that the boluses of a train share, so that they do not average out.
-pub(super) const SHARED: [&str; 7] = [
-    "balance calibration",
-    "balance linearity",
-    "evaporation before and after",
-    "evaporation, change between",
-    "evaporation, swing",
-    "density and buoyancy",
-    "needle",
-];
+pub(super) const SHARED: [&str; 7] =
+    ["balance calibration", "balance linearity", BEFORE_AND_AFTER, CHANGE, SWING, "density and buoyancy", "needle"];
 
 /// Two weighings that bound a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,6 +113,12 @@ fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Te
     Some(terms)
 }
 
+/// How the name of every term of evaporation begins.
+pub(crate) const EVAPORATION: &str = "evaporation";
+const BEFORE_AND_AFTER: &str = "evaporation before and after";
+const CHANGE: &str = "evaporation, change between";
+const SWING: &str = "evaporation, swing";
+
 fn evaporation_terms(setup: &Setup, conversion: &Conversion, weighed: &Weighed, per_g: f64) -> Option<Vec<Term>> {
     let evaporation = &conversion.evaporation;
     let before = evaporation.before_ug_per_s;
@@ -131,21 +130,10 @@ fn evaporation_terms(setup: &Setup, conversion: &Conversion, weighed: &Weighed, 
     let change = Distribution::Rectangular { half_width: (after.value - before.value).abs() / 2.0 };
     let swing = Distribution::Rectangular { half_width: mean.abs() * setup.method.evaporation_swing.percent() / 100.0 };
     Some(vec![
-        Term::type_a(
-            "evaporation before and after",
-            fits,
-            per_ug_per_s,
-            "scatter about the drifts with the pump stopped",
-        )?,
+        Term::type_a(BEFORE_AND_AFTER, fits, per_ug_per_s, "scatter about the drifts with the pump stopped")?,
+        Term::type_b(CHANGE, change, per_ug_per_s, f64::INFINITY, "difference of the two drifts")?,
         Term::type_b(
-            "evaporation, change between",
-            change,
-            per_ug_per_s,
-            f64::INFINITY,
-            "difference of the two drifts",
-        )?,
-        Term::type_b(
-            "evaporation, swing",
+            SWING,
             swing,
             per_ug_per_s,
             f64::INFINITY,

@@ -31,11 +31,6 @@ pub(super) const SPEC: StepSpec = StepSpec {
             ),
             Field::optional("tolerance", Kind::Tolerance, "the limits of the error"),
             Field::optional("at most", Kind::Quantity(Dimension::Volume), "of an excess volume: the greatest allowed"),
-            Field::optional(
-                "rule",
-                Kind::Word(&["w = U"]),
-                "the decision rule: a guard band as wide as the expanded uncertainty",
-            ),
             BECAUSE,
             REQUIREMENT,
             NAME,
@@ -199,7 +194,7 @@ fn decidable(
         let unit = if tolerance.dimension == Dimension::Ratio { "%" } else { "uL" };
         let key = if matches!(figure, Figure::ExcessVolume { .. }) { "at most" } else { "tolerance" };
         let message = format!(
-            "{key}: expected limits wider than the balance's certificate allows (U = {} {unit} over '{}'), but found '{}'",
+            "{key}: expected limits wider than the balance can tell by its certificate (U = {} {unit} over '{}'), but found '{}'",
             domain::quantity::significant(expanded),
             named.name,
             view.text(key).unwrap_or("")
