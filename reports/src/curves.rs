@@ -13,7 +13,7 @@ use crate::decimate::{Point, decimate};
 use crate::number;
 use crate::plot::{Curve, Frame, Panel, Stroke, time_unit};
 use crate::rates::{RateWindows, rate_windows};
-use crate::series::Sample;
+use crate::series::{Delivered, Sample, moment};
 use crate::story::Story;
 use crate::trumpet::trumpet_panel;
 
@@ -35,15 +35,6 @@ pub(crate) struct Plots {
     pub(crate) frame: Frame,
     /// The plots, the most telling first.
     pub(crate) panels: Vec<Panel>,
-}
-
-/// A volume that was delivered until a moment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Delivered {
-    /// When, in run time.
-    pub(crate) at: RunTime,
-    /// How much since the opening weighing, in µL.
-    pub(crate) ul: f64,
 }
 
 /// The plots of a run. Those that its record does not support are not among them.
@@ -199,11 +190,6 @@ fn volume_panels(
             frame: None,
         },
     ]
-}
-
-/// A moment of run time, in s.
-pub(crate) fn moment(seconds: f64) -> RunTime {
-    RunTime::ZERO + Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// Few enough weighings to compute the commanded dose at each.

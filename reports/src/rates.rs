@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use domain::event::Phase;
 use domain::time::duration_ns;
 use domain::{RigProfile, RunTime};
 use measure::Ledger;
 
-use crate::curves::Delivered;
+use crate::series::Delivered;
 use crate::story::Story;
 
 /// The windows that people expect, in seconds.
@@ -51,7 +50,7 @@ pub(crate) fn rate_windows(
     ledger: &Ledger,
     delivered: &[Delivered],
 ) -> Option<RateWindows> {
-    let (from, to) = steps(story)?;
+    let (from, to) = story.steps_span()?;
     let span_s = to.since(from).as_secs_f64();
     let mean_ul_per_h = ledger.commanded_ul(from, to) / span_s * 3600.0;
     let pulse_s = if mean_ul_per_h > 0.0 { profile.pump.pulse_ul.ul() / mean_ul_per_h * 3600.0 } else { 0.0 };
@@ -72,14 +71,6 @@ pub(crate) fn rate_windows(
         (begin, volume) = (end, next);
     }
     (!rows.is_empty()).then_some(RateWindows { window, rows })
-}
-
-/// From when to when the scenario's steps ran.
-pub(crate) fn steps(story: &Story) -> Option<(RunTime, RunTime)> {
-    let entered = |phase: Phase| story.steps.iter().find(|step| step.phase == Some(phase)).map(|step| step.at);
-    let from = entered(Phase::Steps)?;
-    let to = entered(Phase::ClosingWeighing).unwrap_or(story.last);
-    (to > from).then_some((from, to))
 }
 
 /// The window for a run of that length whose pump gives a pulse so often.

@@ -3,6 +3,7 @@
 //! It holds what `samples.parquet` and the plots are made of, in as little memory as that takes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::{Channel, Reading, RunTime, Status};
 
@@ -54,4 +55,18 @@ impl Series {
     pub(crate) fn of(&self, channel: &str) -> &[Sample] {
         self.channels.get(&Channel::new(channel)).map_or(&[], Vec::as_slice)
     }
+}
+
+/// A volume that was delivered until a moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Delivered {
+    /// When, in run time.
+    pub(crate) at: RunTime,
+    /// How much since the opening weighing, in µL.
+    pub(crate) ul: f64,
+}
+
+/// A moment of run time, in s.
+pub(crate) fn moment(seconds: f64) -> RunTime {
+    RunTime::ZERO + Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -127,6 +127,14 @@ impl Story {
         if at >= ready { (at - ready) as f64 / 1e9 } else { -((ready - at) as f64 / 1e9) }
     }
 
+    /// From when to when the scenario's steps ran.
+    pub(crate) fn steps_span(&self) -> Option<(RunTime, RunTime)> {
+        let entered = |phase: Phase| self.steps.iter().find(|step| step.phase == Some(phase)).map(|step| step.at);
+        let from = entered(Phase::Steps)?;
+        let to = entered(Phase::ClosingWeighing).unwrap_or(self.last);
+        (to > from).then_some((from, to))
+    }
+
     /// Seconds from the moment the rig was ready to the last event, if it ever was.
     pub(crate) fn rig_seconds(&self) -> Option<f64> {
         self.ready.map(|_| self.seconds(self.last))

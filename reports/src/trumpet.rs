@@ -7,11 +7,10 @@ use domain::RigProfile;
 use measure::trumpet::{self, Window};
 use measure::{Cumulative, Ledger};
 
-use crate::curves::{Delivered, moment};
 use crate::decimate::Point;
 use crate::number::plain;
 use crate::plot::{Curve, Frame, Panel, Stroke, time_unit};
-use crate::rates::steps;
+use crate::series::{Delivered, moment};
 use crate::story::Story;
 
 /// A pump's start-up, which is not in the curve where enough is left: a day, or an hour of a fast pump.
@@ -28,7 +27,7 @@ pub(crate) fn trumpet_panel(
     ledger: &Ledger,
     parts: &[Vec<Delivered>],
 ) -> Option<Panel> {
-    let (from, to) = steps(story)?;
+    let (from, to) = story.steps_span()?;
     let closed = story.valve.iter().find(|(at, closed)| *closed && *at > from).map_or(to, |(at, _)| *at);
     let (steady_from, steady_to) = ledger.steady(from, closed.min(to))?;
     let within = |part: &&Vec<Delivered>| {

@@ -9,6 +9,9 @@ use crate::budget::{Distribution, Estimate};
 use crate::buoyancy::{Conditions, needle_factor_with_u};
 use crate::water;
 
+/// How the name of every budget's term of evaporation begins.
+pub(crate) const EVAPORATION: &str = "evaporation";
+
 /// The loss of indicated mass with the pump stopped, in µg/s, balance drift included.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaporation {

@@ -15,8 +15,6 @@ use crate::settle::terms::{Weighed, displacement_term, volume_terms};
 mod mean;
 mod terms;
 
-pub(crate) use terms::EVAPORATION;
-
 /// How sure a gain of mass must be before it is held against a measurement: a short weighing scatters.
 const CERTAIN: f64 = 0.9998;
 

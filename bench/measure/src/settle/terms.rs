@@ -113,8 +113,7 @@ fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Te
     Some(terms)
 }
 
-/// How the name of every term of evaporation begins.
-pub(crate) const EVAPORATION: &str = "evaporation";
+/// Names of terms; each begins with [`crate::conversion::EVAPORATION`].
 const BEFORE_AND_AFTER: &str = "evaporation before and after";
 const CHANGE: &str = "evaporation, change between";
 const SWING: &str = "evaporation, swing";
