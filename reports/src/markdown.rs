@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 
 use domain::CheckVerdict;
 
-use crate::number::{plain, uncertain, unit};
-use crate::summary::{CheckSummary, Summary};
+use crate::summary::Summary;
 
 /// The text.
 pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>) -> String {
@@ -31,7 +30,8 @@ pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>) -> String {
             CheckVerdict::Inconclusive => "\u{25d0} inconclusive",
             CheckVerdict::NotRun => "\u{25cb} not run",
         };
-        let _ = writeln!(text, "| {} | {} | {} | {mark} |", escaped(&check.name), value(check), limits(check));
+        let _ =
+            writeln!(text, "| {} | {} | {} | {mark} |", escaped(&check.name), check.value_text(), check.limits_text());
     }
     let device = &summary.device;
     let known = |text: &Option<String>| text.as_deref().map_or_else(|| "not given".to_owned(), escaped);
@@ -49,27 +49,6 @@ pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>) -> String {
         summary.stream_sha256.get(..16).unwrap_or_default(),
     );
     text
-}
-
-fn value(check: &CheckSummary) -> String {
-    let Some(value) = check.value else { return "–".to_owned() };
-    let (value, u) = uncertain(value, check.expanded_uncertainty);
-    let u = u.map_or(String::new(), |u| format!(" ± {u}"));
-    format!("{value}{u} {}", symbol(check)).trim_end().to_owned()
-}
-
-fn limits(check: &CheckSummary) -> String {
-    let text = match (check.limit_low, check.limit_high) {
-        (Some(low), Some(high)) => format!("{} … {} {}", plain(low), plain(high), symbol(check)),
-        (Some(low), None) => format!("≥ {} {}", plain(low), symbol(check)),
-        (None, Some(high)) => format!("≤ {} {}", plain(high), symbol(check)),
-        (None, None) => "–".to_owned(),
-    };
-    text.trim_end().to_owned()
-}
-
-fn symbol(check: &CheckSummary) -> String {
-    check.unit.as_deref().map(unit).unwrap_or_default()
 }
 
 /// A text in which nothing is markup, on one line.

@@ -11,6 +11,7 @@ use domain::{CheckRecord, CheckVerdict, RunVerdict};
 use record::Metadata;
 use serde::{Deserialize, Serialize};
 
+use crate::number::{plain, uncertain, unit};
 use crate::outcome::Outcome;
 use crate::story::Story;
 
@@ -262,5 +263,30 @@ fn check_summary(name: &str, check: Option<&CheckRecord>) -> CheckSummary {
         limit_low: finite(check.and_then(|c| c.limits.low)),
         limit_high: finite(check.and_then(|c| c.limits.high)),
         requirements: check.map(|c| c.head.requirements.clone()).unwrap_or_default(),
+    }
+}
+
+impl CheckSummary {
+    /// Its value with its uncertainty and unit, as people read it.
+    pub(crate) fn value_text(&self) -> String {
+        let Some(value) = self.value else { return "–".to_owned() };
+        let (value, u) = uncertain(value, self.expanded_uncertainty);
+        let u = u.map_or(String::new(), |u| format!(" ± {u}"));
+        format!("{value}{u} {}", self.symbol()).trim_end().to_owned()
+    }
+
+    /// Its limits with their unit, as people read them.
+    pub(crate) fn limits_text(&self) -> String {
+        let text = match (self.limit_low, self.limit_high) {
+            (Some(low), Some(high)) => format!("{} … {} {}", plain(low), plain(high), self.symbol()),
+            (Some(low), None) => format!("≥ {} {}", plain(low), self.symbol()),
+            (None, Some(high)) => format!("≤ {} {}", plain(high), self.symbol()),
+            (None, None) => "–".to_owned(),
+        };
+        text.trim_end().to_owned()
+    }
+
+    fn symbol(&self) -> String {
+        self.unit.as_deref().map(unit).unwrap_or_default()
     }
 }

@@ -176,9 +176,8 @@ fn boluses(read: &Run) -> Result<Vec<Drawing>, ReportError> {
 fn budgets(read: &Run) -> Result<Vec<Drawing>, ReportError> {
     let with_budget = read.again.checks.iter().filter_map(|again| Some((again, again.budget.as_ref()?)));
     let drawing = |(i, (again, budget)): (usize, (&Again, &Budget))| {
-        let variance: f64 = budget.terms.iter().map(|term| term.u * term.u).sum();
-        let share = |u: f64| if variance > 0.0 { u * u / variance } else { 0.0 };
-        let mut rows: Vec<(String, f64)> = budget.terms.iter().map(|t| (t.name.clone(), share(t.u))).collect();
+        let names = budget.terms.iter().map(|term| term.name.clone());
+        let mut rows: Vec<(String, f64)> = names.zip(budget.shares()).collect();
         rows.sort_by(|a, b| b.1.total_cmp(&a.1));
         let caption = format!("Share of each term in the variance of {}.", again.name);
         let svg = shares("Share of the variance", &caption, &rows)?;

@@ -90,7 +90,7 @@ impl PumpClock {
                 }
                 self.line_us = stamp_us;
                 // It is of this boot.
-                if matches!(self.happened(stamp_us, now), When::At(_)) {
+                if self.told.is_some_and(|told| told.happened(stamp_us, now).is_some()) {
                     self.boot_unheard = None;
                 }
             }
@@ -281,6 +281,12 @@ mod tests {
         assert_eq!(clock.dates(&line("113.0"), s(18)), Some(false), "a second before the cause");
         assert_eq!(clock.dates(&line("115.0"), s(18)), Some(true));
         assert_eq!(clock.dates(&line("200.0"), s(18)), None);
+        clock.hear(&line("115.0"), s(18), false);
+        clock.hear(&RESTARTED, s(18), false);
+        assert_eq!(clock.dates(&line("0.5"), s(18)), Some(true), "the clock that was told with the boot still holds");
+        assert_eq!(clock.dates(&line("1.9"), s(18)), Some(true));
+        clock.caused(s(18));
+        assert_eq!(clock.dates(&line("0.5"), s(18)), Some(false));
     }
 
     #[test]

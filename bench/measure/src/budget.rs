@@ -274,6 +274,14 @@ impl fmt::Display for BudgetError {
 impl core::error::Error for BudgetError {}
 
 impl Budget {
+    /// The share of each term in the variance, 0 to 1, in the terms' order; all 0 where nothing is uncertain.
+    #[must_use]
+    pub fn shares(&self) -> Vec<f64> {
+        let variance: f64 = self.terms.iter().map(|term| term.u * term.u).sum();
+        let share = |term: &Term| if variance > 0.0 { term.u * term.u / variance } else { 0.0 };
+        self.terms.iter().map(share).collect()
+    }
+
     /// Combines the terms at [`COVERAGE_PROBABILITY`].
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 use crate::budget::{Budget, Distribution, Term};
 use crate::cumulative::Cumulative;
+use crate::fit::Mean;
 use crate::pulses::{self, Pulses};
 use crate::trumpet::{self, Window};
 
@@ -35,7 +36,7 @@ impl Correction {
 /// What is asked of a log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Period {
-    /// When the analysis begins and ends, in s of the log's time.
+    /// When the analysis begins, in s of the log's time.
     pub from_s: f64,
     /// When it ends.
     pub to_s: f64,
@@ -78,7 +79,11 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
         Some(100.0 * (over(delivered_ul, from, to)? / due - 1.0))
     };
     let edges = batches(delivered_ul, from_s, to_s);
-    let batches: Option<Vec<f64>> = edges.windows(2).map(|pair| error(pair[0], pair[1])).collect();
+    let mut parts = Mean::new();
+    for pair in edges.windows(2) {
+        // A part in which nothing was commanded has no error, and its NaN is refused.
+        parts.push(pair[0], error(pair[0], pair[1]).unwrap_or(f64::NAN));
+    }
     let flow =
         |(i, pair): (usize, &[f64])| (from_s + (i + 1) as f64 * interval_s, (pair[1] - pair[0]) / interval_s * 3600.0);
     let within = |(t, _): &&(f64, f64)| (from_s..=to_s).contains(t);
@@ -87,7 +92,7 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
         delivered_ul: over(delivered_ul, from_s, to_s)?,
         commanded_ul: over(commanded_ul, from_s, to_s)?,
         mean_error_percent: error(from_s, to_s)?,
-        repeatability_percent: batches.and_then(|batches| deviation_of_mean(&batches)),
+        repeatability_percent: parts.estimate().filter(|_| parts.refused() == 0).map(|mean| (mean.u, mean.dof)),
         trumpet: period.windows.iter().filter_map(|k| trumpet::window(&delivered, &commanded, *k)).collect(),
         flow_ul_per_h: delivered.windows(2).enumerate().map(flow).collect(),
         pulses: Cumulative::new(shown).and_then(|shown| pulses::find(&shown)),
@@ -105,17 +110,6 @@ fn batches(curve: &Cumulative, from_s: f64, to_s: f64) -> Vec<f64> {
             (0..=parts).map(|i| times[i * intervals / parts]).collect()
         }
     }
-}
-
-/// The standard deviation of the mean, and its degrees of freedom; none of fewer than two values.
-fn deviation_of_mean(values: &[f64]) -> Option<(f64, f64)> {
-    if values.len() < 2 {
-        return None;
-    }
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    Some(((squares / (n - 1.0) / n).sqrt(), n - 1.0))
 }
 
 /// What a term of somebody's budget is about.
@@ -159,7 +153,7 @@ pub fn budget(
     }
     if let Some((repeatability, dof)) = figures.repeatability_percent {
         let scatter = crate::Estimate::new(figures.mean_error_percent, repeatability, dof)?;
-        budget.terms.push(Term::type_a("repeatability", scatter, 1.0, "means over tenths of the period")?);
+        budget.terms.push(Term::type_a("repeatability", scatter, 1.0, "means over parts of the period")?);
     }
     Some(budget)
 }

@@ -40,12 +40,6 @@ pub(super) fn rows(material: &Material<'_>) -> Vec<Row> {
 fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
     let record = material.story.checks.iter().find(|record| record.head.name == check.name);
     let again = material.again.checks.iter().find(|again| again.name == check.name);
-    let symbol = check.unit.as_deref().map(unit).unwrap_or_default();
-    let value = check.value.map(|value| {
-        let (value, u) = uncertain(value, check.expanded_uncertainty);
-        let u = u.map(|u| format!(" ± {u}")).unwrap_or_default();
-        format!("{value}{u} {symbol}").trim_end().to_owned()
-    });
     let reason = record.and_then(|record| record.reason.clone());
     let undecided = || "never decided: the run ended before".to_owned();
     Row {
@@ -53,9 +47,9 @@ fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
         step: check.step.clone().unwrap_or_default(),
         requirements: check.requirements.join(", "),
         because: record.map(|record| record.head.because.clone()).unwrap_or_default(),
-        value: value.unwrap_or_else(|| "–".to_owned()),
+        value: check.value_text(),
         factor: check.coverage_factor.filter(|_| check.value.is_some()).map(|k| format!("k = {}", rounded(k, 3))),
-        limits: limits(check, &symbol),
+        limits: check.limits_text(),
         bar: bar(check),
         verdict: check.verdict.name(),
         verdict_text: verdict_text(check.verdict),
@@ -93,16 +87,6 @@ const fn verdict_text(verdict: CheckVerdict) -> &'static str {
         CheckVerdict::Inconclusive => "Inconclusive",
         CheckVerdict::NotRun => "Not run",
     }
-}
-
-fn limits(check: &CheckSummary, symbol: &str) -> String {
-    let text = match (check.limit_low, check.limit_high) {
-        (Some(low), Some(high)) => format!("{} … {} {symbol}", plain(low), plain(high)),
-        (Some(low), None) => format!("≥ {} {symbol}", plain(low)),
-        (None, Some(high)) => format!("≤ {} {symbol}", plain(high)),
-        (None, None) => "–".to_owned(),
-    };
-    text.trim_end().to_owned()
 }
 
 /// The uncertainty budget of a check.
@@ -147,8 +131,7 @@ pub(super) fn budgets(material: &Material<'_>) -> Vec<BudgetTable> {
 }
 
 fn table(again: &Again, budget: &Budget) -> BudgetTable {
-    let variance: f64 = budget.terms.iter().map(|term| term.u * term.u).sum();
-    let terms = budget.terms.iter().map(|term| TermRow {
+    let terms = budget.terms.iter().zip(budget.shares()).map(|(term, share)| TermRow {
         name: term.name.clone(),
         kind: match term.kind {
             Kind::TypeA => "A",
@@ -157,7 +140,7 @@ fn table(again: &Again, budget: &Budget) -> BudgetTable {
         distribution: distribution(term.distribution),
         u: rounded(term.u, 2),
         dof: dof(term.dof),
-        share: if variance > 0.0 { share(term.u * term.u / variance) } else { "–".to_owned() },
+        share: share_text(share),
         source: term.source.clone(),
     });
     let terms = terms.collect();
@@ -208,7 +191,7 @@ fn dof(dof: f64) -> String {
     if dof.is_finite() && dof < 1000.0 { rounded(dof, 3) } else { "∞".to_owned() }
 }
 
-fn share(of_variance: f64) -> String {
+fn share_text(of_variance: f64) -> String {
     let percent = of_variance * 100.0;
     if percent > 0.0 && percent < 0.1 { "< 0.1 %".to_owned() } else { format!("{percent:.1} %") }
 }
