@@ -24,7 +24,8 @@ use crate::verdict::RunVerdict;
 ///
 /// - 1: the first.
 /// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
-/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule.
+/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule, models of evaporation and
+///   what is known of the rig.
 pub const FORMAT: u32 = 3;
 
 /// One event of a run.

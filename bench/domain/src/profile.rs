@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::{Density, FlowRate, Length, Mass, Pressure, Ratio, Temperature, Voltage, Volume};
+use crate::quantity::{Compliance, Density, FlowRate, Length, Mass, Pressure, Ratio, Temperature, Voltage, Volume};
 
 /// Where the run's time comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,6 +192,53 @@ pub enum Fluid {
     },
 }
 
+/// How the loss by evaporation is carried from what was measured before the steps to what was measured after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaporationModel {
+    /// The mean of both, all the time.
+    Constant,
+    /// On a line; the only one in records of the formats before 3.
+    #[default]
+    Linear,
+    /// As the room dries, by its temperature and humidity as they are read.
+    Climate,
+    /// As a reference vessel loses mass.
+    Reference,
+}
+
+impl EvaporationModel {
+    /// The model as rig files name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Linear => "linear",
+            Self::Climate => "climate",
+            Self::Reference => "reference vessel",
+        }
+    }
+}
+
+/// What the rig itself does to a measurement, as somebody measured it; what was not measured is none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Characterised {
+    /// The day on which that was measured, as `YYYY-MM-DD`.
+    pub on: Option<String>,
+    /// What vessel and liquid displace of the air when a run begins.
+    pub displaced_ul: Option<Declared<Volume>>,
+    /// Half width by which the liquid's pull at the needle may differ between two weighings.
+    pub wetting_g: Option<Mass>,
+    /// Half width of the wander of the balance's zero over a day.
+    pub zero_drift_g: Option<Mass>,
+    /// What the line holds between pump and vessel.
+    pub line_volume_ul: Option<Declared<Volume>>,
+    /// What leaves the line before the vessel, at the pressure of undisturbed flow.
+    pub line_leak_ul_per_h: Option<Declared<FlowRate>>,
+    /// What the rig's own line stores under pressure.
+    pub line_compliance_ul_per_kpa: Option<Declared<Compliance>>,
+}
+
 /// The conditions under which mass becomes volume.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Method {
@@ -211,7 +258,10 @@ pub struct Method {
     pub needle_mm: Declared<Length>,
     /// Inner diameter of the vessel.
     pub vessel_mm: Declared<Length>,
-    /// By how much evaporation may have differed in between from the line between before and after.
+    /// How evaporation is carried from before the steps to after them.
+    #[serde(default)]
+    pub evaporation: EvaporationModel,
+    /// By how much evaporation may have differed in between from what that says.
     pub evaporation_swing: Ratio,
     /// Over how long readings are averaged into one weighing.
     pub averaging: Duration,
@@ -219,6 +269,9 @@ pub struct Method {
     pub settling: Duration,
     /// What the valve pushes towards the vessel when it closes, and takes back when it opens, by a blank actuation.
     pub valve_displacement_ul: Option<Declared<Volume>>,
+    /// What else is known of the rig.
+    #[serde(default)]
+    pub characterised: Characterised,
 }
 
 /// What the pump does when the station is made safe.

@@ -78,6 +78,11 @@ quantity!(
 );
 
 quantity!(
+    /// A volume per pressure, in microlitres per kilopascal.
+    Compliance, "uL/kPa", from_ul_per_kpa, ul_per_kpa
+);
+
+quantity!(
     /// A voltage, in volts.
     Voltage, "V", from_v, v
 );

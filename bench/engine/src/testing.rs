@@ -59,10 +59,12 @@ pub(crate) fn profile() -> RigProfile {
             humidity_percent: sure(Ratio::from_percent(50.0), Ratio::from_percent(0.0)),
             needle_mm: sure(mm(0.5), mm(0.0)),
             vessel_mm: sure(mm(20.0), mm(0.0)),
+            evaporation: domain::profile::EvaporationModel::Linear,
             evaporation_swing: Ratio::from_percent(30.0),
             averaging: Duration::from_secs(8),
             settling: Duration::from_secs(4),
             valve_displacement_ul: None,
+            characterised: domain::profile::Characterised::default(),
         },
         safe: SafeState {
             pump: SafePump::Stopped,

@@ -116,11 +116,14 @@ fn cipm(t_c: f64, p_hpa: f64, rh_percent: f64) -> f64 {
 
 /// Mole fraction of water vapour: relative humidity times the enhanced saturation pressure, over the pressure.
 fn vapour_mole_fraction(t_c: f64, p_pa: f64, rh_percent: f64) -> f64 {
-    let t_k = t_c + T_ZERO_K;
-    let exponent = 1.237_884_7e-5 * t_k * t_k - 1.912_131_6e-2 * t_k + 33.937_110_47 - 6343.1645 / t_k;
-    let saturation_pa = libm::exp(exponent);
     let enhancement = 1.000_62 + 3.14e-8 * p_pa + 5.6e-7 * t_c * t_c;
-    rh_percent / 100.0 * enhancement * saturation_pa / p_pa
+    rh_percent / 100.0 * enhancement * saturation_pa(t_c) / p_pa
+}
+
+/// The saturation pressure of water vapour, in Pa, at a temperature in °C.
+pub(crate) fn saturation_pa(t_c: f64) -> f64 {
+    let t_k = t_c + T_ZERO_K;
+    libm::exp(1.237_884_7e-5 * t_k * t_k - 1.912_131_6e-2 * t_k + 33.937_110_47 - 6343.1645 / t_k)
 }
 
 /// How far moist air departs from an ideal gas.

@@ -19,9 +19,9 @@ const SPANS_MAX: usize = 64;
 
 /// What a room's sensor without a certificate may be off, in its channel's unit: the accuracy that data sheets of such
 /// sensors give. A mean beyond the declared range by less may be the sensor's.
-const SENSOR_C: f64 = 0.5;
-const SENSOR_HPA: f64 = 2.0;
-const SENSOR_PERCENT: f64 = 3.0;
+pub(crate) const SENSOR_C: f64 = 0.5;
+pub(crate) const SENSOR_HPA: f64 = 2.0;
+pub(crate) const SENSOR_PERCENT: f64 = 3.0;
 
 /// A quantity of the room and the range in which it must be, in its channel's unit.
 #[derive(Debug, Clone, PartialEq, Default)]

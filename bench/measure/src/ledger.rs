@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 
 use domain::check::{DecisionRule, ErrorUnit, Figure};
 use domain::event::{Opened, Phase};
-use domain::profile::{Calibration, Method, Role};
+use domain::profile::{Calibration, EvaporationModel, Method, Role};
 use domain::pump::{PumpOutcome, PumpRequest, PumpState, STOPPING_ALARMS, Therapy};
 use domain::{Event, EventKind, Limits, MassRate, Reading, RunTime, Status};
 
 use crate::budget::{Budget, Estimate};
 use crate::conditions::Conditions;
-use crate::conversion::{Conversion, Evaporation, factors};
+use crate::conversion::{Conversion, declared_air, factors};
 use crate::dose::Dose;
+use crate::evaporation::{Drift, Evaporation};
 use crate::fit::LineFit;
 use crate::jumps::{Jump, Jumps};
+use crate::room::Room;
 use crate::settle::{self, Settled};
 use crate::weighing::{Recent, Weighing};
 
@@ -35,7 +37,31 @@ pub(crate) struct Setup {
     pub(crate) minimum_ul_per_h: f64,
     pub(crate) change_at_most: MassRate,
     rule: DecisionRule,
-    factors: Option<(Estimate, Estimate)>,
+}
+
+/// In fewer cells of readings than this a reference vessel has lost too little to follow it.
+const REFERENCE_CELLS_MIN: usize = 60;
+
+/// The mass while the pump stands.
+#[derive(Debug, Clone, Default)]
+struct Still {
+    fit: LineFit,
+    span_s: Option<(f64, f64)>,
+}
+
+impl Still {
+    fn push(&mut self, t_s: f64, mass_g: f64) {
+        if self.fit.push(t_s, mass_g) {
+            let (from_s, to_s) = self.span_s.unwrap_or((t_s, t_s));
+            self.span_s = Some((from_s.min(t_s), to_s.max(t_s)));
+        }
+    }
+
+    fn drift(&self) -> Option<Drift> {
+        let slope = self.fit.slope_estimate()?;
+        let ug_per_s = Estimate::new(-slope.value * 1e6, slope.u * 1e6, slope.dof)?;
+        Some(Drift { ug_per_s, t_s: self.fit.mean_t_s()?, span_s: self.span_s? })
+    }
 }
 
 /// Everything that figures need of a run so far.
@@ -48,13 +74,14 @@ pub struct Ledger {
     phase: Option<(Phase, RunTime)>,
     /// When the steps began.
     steps_from: Option<RunTime>,
-    before: LineFit,
-    after: LineFit,
+    before: Still,
+    after: Still,
     zero: Option<(f64, f64)>,
     /// Commands without an answer yet, and when they were decided.
     pending: BTreeMap<u32, (PumpRequest, RunTime)>,
     jumps: Jumps,
     pub(crate) conditions: Conditions,
+    room: Room,
     /// The last look at the pump but the one that is under way, and the last one.
     looked: (RunTime, RunTime),
 }
@@ -78,6 +105,7 @@ impl Ledger {
             EventKind::Opened(opened) => {
                 self.setup = setup(opened);
                 self.conditions = Conditions::of(&opened.profile);
+                self.room = Room::of(&opened.profile);
             }
             EventKind::PhaseEntered(phase) => self.enter(*phase, at),
             EventKind::Marked { mark } => {
@@ -123,6 +151,7 @@ impl Ledger {
             self.looked = (self.looked.1, reading.at_ns);
         }
         if reading.channel.as_str() != setup.channel {
+            self.room.push(reading);
             return self.conditions.push(reading);
         }
         if reading.status == Status::Overload {
@@ -137,8 +166,8 @@ impl Ledger {
             return;
         }
         match phase {
-            Phase::OpeningWeighing => drop(self.before.push(t_s, mass_g)),
-            Phase::ClosingWeighing => drop(self.after.push(t_s, mass_g)),
+            Phase::OpeningWeighing => self.before.push(t_s, mass_g),
+            Phase::ClosingWeighing => self.after.push(t_s, mass_g),
             Phase::Steps => {}
         }
     }
@@ -176,13 +205,21 @@ impl Ledger {
     /// Evaporation, as soon as the opening weighing has shown it.
     #[must_use]
     pub fn evaporation(&self) -> Option<Evaporation> {
-        let loss = |fit: &LineFit| {
-            let slope = fit.slope_estimate()?;
-            let estimate = Estimate::new(-slope.value * 1e6, slope.u * 1e6, slope.dof)?;
-            Some((estimate, fit.mean_t_s()?))
-        };
-        let (before_ug_per_s, before_t_s) = loss(&self.before)?;
-        Some(Evaporation { before_ug_per_s, before_t_s, after: loss(&self.after) })
+        let (before, after) = (self.before.drift()?, self.after.drift());
+        let method = &self.setup.as_ref()?.method;
+        match method.evaporation {
+            EvaporationModel::Constant | EvaporationModel::Linear => {
+                Some(Evaporation::plain(before, after, method.evaporation))
+            }
+            driven => {
+                let drive = self.room.drive(method);
+                // A reference vessel shows nothing within minutes, in which nothing swings either.
+                if driven == EvaporationModel::Reference && drive.0.len() < REFERENCE_CELLS_MIN {
+                    return Some(Evaporation::plain(before, after, EvaporationModel::Linear));
+                }
+                Evaporation::driven(before, after, driven, &drive)
+            }
+        }
     }
 
     /// By which rule values are decided.
@@ -190,16 +227,42 @@ impl Ledger {
         self.setup.as_ref().map_or(DecisionRule::default(), |setup| setup.rule)
     }
 
-    /// Whether the declared conditions are within the ranges of the formulae for density and buoyancy.
-    pub(crate) fn has_factors(&self) -> bool {
-        self.setup.as_ref().is_some_and(|setup| setup.factors.is_some())
-    }
-
     /// What turns an indicated mass into a delivered volume, as soon as the opening weighing is done.
     #[must_use]
     pub fn conversion(&self) -> Option<Conversion> {
-        let (z_ml_per_g, needle) = self.setup.as_ref()?.factors?;
-        Some(Conversion { z_ml_per_g, needle, evaporation: self.evaporation()?, zero: self.zero? })
+        self.converted().ok()
+    }
+
+    /// The conversion, or why there is none.
+    pub(crate) fn converted(&self) -> Result<Conversion, String> {
+        let unmeasured = || match &self.setup {
+            Some(setup) if self.before.drift().is_some() => format!(
+                "what drives evaporation by the model '{}' was not read, or did not rise, while the pump stood",
+                setup.method.evaporation.name()
+            ),
+            _ => "evaporation before the first step was not measured".to_owned(),
+        };
+        let method = &self.setup.as_ref().ok_or("the run has no balance")?.method;
+        let evaporation = self.evaporation().ok_or_else(unmeasured)?;
+        let air = self.room.mean_air_kg_per_m3().or_else(|| declared_air(method));
+        let (z_ml_per_g, needle) = air
+            .and_then(|air| factors(method, air))
+            .ok_or("the rig file's method declares conditions beyond the formulae for density and buoyancy")?;
+        let measured = &method.characterised;
+        Ok(Conversion {
+            z_ml_per_g,
+            needle,
+            evaporation,
+            zero: self.zero.ok_or("the vessel was not weighed before the first step")?,
+            air_kg_per_m3: self.room.air_kg_per_m3(),
+            displaced_ul: measured.displaced_ul.map_or(0.0, |displaced| displaced.value.ul()),
+            leak_ul_per_h: measured.line_leak_ul_per_h.map_or(0.0, |leak| leak.value.ul_per_h()),
+        })
+    }
+
+    /// The room as it was read.
+    pub(crate) const fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The volume commanded within a span, in uL.
@@ -229,7 +292,7 @@ impl Ledger {
     /// The scatter of a reading with the pump stopped, about the drift of the opening weighing, in g.
     #[must_use]
     pub fn still_scatter_g(&self) -> Option<f64> {
-        self.before.residual_s()
+        self.before.fit.residual_s()
     }
 
     /// The values of which a figure is the worst or the mean, each bolus', in the figure's unit; nothing for other figures.
@@ -277,6 +340,5 @@ fn setup(opened: &Opened) -> Option<Setup> {
         minimum_ul_per_h: profile.pump.minimum_rate_ul_per_h.ul_per_h(),
         change_at_most: opened.evaporation_changes_at_most_ug_per_s,
         rule: opened.decision_rule,
-        factors: factors(&profile.method),
     })
 }

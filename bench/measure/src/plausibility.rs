@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use crate::budget::Budget;
-use crate::conversion::EVAPORATION;
+use crate::evaporation::EVAPORATION;
 
 /// What a laboratory states for a steady flow.
 #[derive(Debug, Clone, Copy, PartialEq)]

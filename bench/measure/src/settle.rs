@@ -10,8 +10,10 @@ use crate::budget::Budget;
 use crate::conversion::Conversion;
 use crate::decision::{Decision, decide_guarded, guard_band};
 use crate::ledger::Ledger;
+use crate::settle::effects::undeclared;
 use crate::settle::terms::{Weighed, displacement_term, volume_terms};
 
+mod effects;
 mod mean;
 mod terms;
 
@@ -190,7 +192,7 @@ fn evaporated(ledger: &Ledger) -> Option<String> {
     let Some(after) = evaporation.after_ug_per_s() else {
         return Some("evaporation after the last step was not measured".to_owned());
     };
-    for (when, loss) in [("before", evaporation.before_ug_per_s), ("after", after)] {
+    for (when, loss) in [("before", evaporation.before_ug_per_s()), ("after", after)] {
         let factor = crate::student::coverage_factor(loss.dof, CERTAIN)?;
         if loss.value + factor * loss.u < 0.0 {
             return Some(format!(
@@ -199,13 +201,13 @@ fn evaporated(ledger: &Ledger) -> Option<String> {
             ));
         }
     }
-    let change = (after.value - evaporation.before_ug_per_s.value).abs();
+    let change = (after.value - evaporation.before_ug_per_s().value).abs();
     let limit = ledger.setup.as_ref()?.change_at_most.ug_per_s();
     (change > limit).then(|| {
         format!(
             "expected evaporation to change by at most {} ug/s, but found {} ug/s before and {} ug/s after",
             domain::quantity::significant(limit),
-            domain::quantity::significant(evaporation.before_ug_per_s.value),
+            domain::quantity::significant(evaporation.before_ug_per_s().value),
             domain::quantity::significant(after.value)
         )
     })
@@ -244,6 +246,7 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let commanded = domain::quantity::significant(expected_ul);
     let mut notes = vec![format!("delivered {delivered} uL, commanded {commanded} uL")];
     notes.extend(weighed.note());
+    notes.extend(undeclared(ledger));
     Ok(Measured { value: (delivered_ul - expected_ul) * scale, budget, notes })
 }
 
@@ -274,11 +277,7 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
     if let Some(why) = ledger.dose.doubt(from.mark_s, to.mark_s) {
         return Err(format!("the commanded volume between {} and {} is in doubt: {why}", window.from, window.to));
     }
-    if !ledger.has_factors() {
-        return Err("the rig file's method declares conditions beyond the formulae for density and buoyancy".to_owned());
-    }
-    let conversion = ledger.conversion().ok_or("evaporation before the first step was not measured")?;
-    Ok((conversion, Weighed { from, to }))
+    Ok((ledger.converted()?, Weighed { from, to }))
 }
 
 /// The worst of several boluses: the one that is decided worst, and among those the one that is farthest off.

@@ -104,7 +104,7 @@ pub(super) fn corrections(material: &Material<'_>) -> Vec<Pair> {
     let mut rows = Vec::new();
     if let Some(evaporation) = ledger.evaporation() {
         let after = evaporation.after_ug_per_s();
-        rows.push(pair("Evaporation before the steps", estimate(evaporation.before_ug_per_s, "\u{b5}g/s")));
+        rows.push(pair("Evaporation before the steps", estimate(evaporation.before_ug_per_s(), "\u{b5}g/s")));
         rows.push(pair(
             "Evaporation after the steps",
             after.map_or_else(|| "not measured".to_owned(), |after| estimate(after, "\u{b5}g/s")),

@@ -177,10 +177,12 @@ fn method() -> Method {
         humidity_percent: Declared { value: Ratio::from_percent(50.0), half_width: Ratio::from_percent(10.0) },
         needle_mm: mm(0.5, 0.02),
         vessel_mm: mm(20.0, 0.1),
+        evaporation: domain::profile::EvaporationModel::Linear,
         evaporation_swing: Ratio::from_percent(30.0),
         averaging: Duration::from_secs(30),
         settling: Duration::from_secs(20),
         valve_displacement_ul: None,
+        characterised: domain::profile::Characterised::default(),
     }
 }
 

@@ -3,17 +3,32 @@
 //! Correlations are few and handled by construction: what both weighings share (calibration, density, evaporation)
 //! enters once, on the difference.
 
+use domain::profile::EvaporationModel;
+
 use crate::budget::{Distribution, Estimate, Term};
+use crate::conditions::SENSOR_PERCENT;
 use crate::conversion::Conversion;
 use crate::ledger::{Ledger, Setup};
+use crate::settle::effects;
 use crate::weighing::Weighing;
 
 /// Degrees of freedom of a repeatability taken from a certificate.
 const CERTIFICATE_DOF: f64 = 50.0;
 
 /// The names of the terms that the boluses of a train share, so that they do not average out.
-pub(super) const SHARED: [&str; 7] =
-    ["balance calibration", "balance linearity", BEFORE_AND_AFTER, CHANGE, SWING, "density and buoyancy", "needle"];
+pub(super) const SHARED: [&str; 11] = [
+    "balance calibration",
+    "balance linearity",
+    BEFORE_AND_AFTER,
+    CHANGE,
+    SWING,
+    CLIMATE,
+    "density and buoyancy",
+    "needle",
+    effects::LEAK,
+    effects::TIME_BASE,
+    effects::WETTING,
+];
 
 /// Two weighings that bound a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,14 +38,13 @@ pub(super) struct Weighed {
 }
 
 impl Weighed {
-    fn lasts_s(&self) -> f64 {
+    pub(super) fn lasts_s(&self) -> f64 {
         self.to.t_s - self.from.t_s
     }
 
     /// The volume delivered, in uL at the stated temperature.
     pub(super) fn delivered_ul(&self, conversion: &Conversion) -> f64 {
-        let lost_g = conversion.evaporation.lost_g(self.from.t_s, self.to.t_s);
-        (self.to.mass_g - self.from.mass_g + lost_g) * conversion.ul_per_g()
+        conversion.between_ul((self.from.t_s, self.from.mass_g), (self.to.t_s, self.to.mass_g))
     }
 
     /// What is to be said of the weighings.
@@ -52,7 +66,7 @@ pub(super) fn volume_terms(
     let setup = ledger.setup.as_ref()?;
     let per_g = conversion.ul_per_g() * scale;
     let mut terms = weighing_terms(setup, weighed, per_g)?;
-    terms.extend(evaporation_terms(setup, conversion, weighed, per_g)?);
+    terms.extend(evaporation_terms(ledger, setup, conversion, weighed, per_g)?);
     let delivered = weighed.delivered_ul(conversion) * scale;
     let relative = |e: Estimate| Estimate::new(e.value, e.u / e.value.abs(), e.dof);
     let z = relative(conversion.z_ml_per_g)?;
@@ -62,11 +76,12 @@ pub(super) fn volume_terms(
         normal(z),
         delivered,
         z.dof,
-        "conditions declared in the rig file; Tanaka, CIPM-2007",
+        "air as read or else as declared, liquid as declared; Tanaka, CIPM-2007",
     )?);
     let needle = relative(conversion.needle)?;
     terms.push(Term::type_b("needle", normal(needle), delivered, needle.dof, "diameters declared in the rig file")?);
     terms.extend(pulse_term(ledger, setup, weighed, scale));
+    terms.extend(effects::terms(ledger, setup, conversion, weighed, scale)?);
     Some(terms)
 }
 
@@ -113,32 +128,82 @@ fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Te
     Some(terms)
 }
 
-/// Names of terms; each begins with [`crate::conversion::EVAPORATION`].
+/// Names of terms; each begins with [`crate::evaporation::EVAPORATION`].
 const BEFORE_AND_AFTER: &str = "evaporation before and after";
 const CHANGE: &str = "evaporation, change between";
 const SWING: &str = "evaporation, swing";
+const CLIMATE: &str = "evaporation, climate readings";
+const REFERENCE: &str = "evaporation, reference vessel";
 
-fn evaporation_terms(setup: &Setup, conversion: &Conversion, weighed: &Weighed, per_g: f64) -> Option<Vec<Term>> {
+fn evaporation_terms(
+    ledger: &Ledger,
+    setup: &Setup,
+    conversion: &Conversion,
+    weighed: &Weighed,
+    per_g: f64,
+) -> Option<Vec<Term>> {
     let evaporation = &conversion.evaporation;
-    let before = evaporation.before_ug_per_s;
+    let before = evaporation.before_ug_per_s();
     let after = evaporation.after_ug_per_s().unwrap_or(before);
+    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
     let per_ug_per_s = weighed.lasts_s() * 1e-6 * per_g;
     let (u, dof) = crate::budget::combine_independent(&[(before.u / 2.0, before.dof), (after.u / 2.0, after.dof)])?;
-    let mean = (before.value + after.value) / 2.0;
-    let fits = Estimate::new(mean, u, dof)?;
-    let change = Distribution::Rectangular { half_width: (after.value - before.value).abs() / 2.0 };
-    let swing = Distribution::Rectangular { half_width: mean.abs() * setup.method.evaporation_swing.percent() / 100.0 };
-    Some(vec![
+    let fits = Estimate::new((before.value + after.value) / 2.0, u, dof)?;
+    let lost_g = evaporation.lost_g(from_s, to_s);
+    // What evaporates faster meanwhile is known to the same share, as far as the drifts show a loss at all.
+    let faster = lost_g / (fits.value * weighed.lasts_s() * 1e-6);
+    let per_ug_per_s = per_ug_per_s * if fits.value > 2.0 * fits.u { faster.max(1.0) } else { 1.0 };
+    // Of a model that is driven, how the drifts differ from what drives them is what is not known.
+    let unlike = match evaporation.model {
+        EvaporationModel::Constant | EvaporationModel::Linear => after.value - before.value,
+        EvaporationModel::Climate | EvaporationModel::Reference => evaporation.unlike_ug_per_s(),
+    };
+    let change = Distribution::Rectangular { half_width: unlike.abs() / 2.0 };
+    let swing =
+        Distribution::Rectangular { half_width: lost_g.abs() * setup.method.evaporation_swing.percent() / 100.0 };
+    let known = f64::INFINITY;
+    let mut terms = vec![
         Term::type_a(BEFORE_AND_AFTER, fits, per_ug_per_s, "scatter about the drifts with the pump stopped")?,
-        Term::type_b(CHANGE, change, per_ug_per_s, f64::INFINITY, "difference of the two drifts")?,
+        Term::type_b(
+            CHANGE,
+            change,
+            per_ug_per_s,
+            known,
+            "difference of the two drifts that the model does not explain",
+        )?,
         Term::type_b(
             SWING,
             swing,
-            per_ug_per_s,
-            f64::INFINITY,
-            "declared in the rig file: climate between the drifts",
+            per_g,
+            known,
+            "declared in the rig file: what the model does not follow in between",
         )?,
-    ])
+    ];
+    match evaporation.model {
+        EvaporationModel::Climate => {
+            // A hygrometer that is off scales the swing that it shows; what it shows all the time is in the drifts.
+            let followed_g = lost_g - evaporation.straight_g(from_s, to_s);
+            let dry = 100.0 - ledger.room().humidity_percent().mean()?;
+            let half_width = followed_g.abs() * (SENSOR_PERCENT / dry.max(SENSOR_PERCENT));
+            let readings = Distribution::Rectangular { half_width };
+            terms.push(Term::type_b(
+                CLIMATE,
+                readings,
+                per_g,
+                known,
+                "accuracy of a hygrometer, on the swing that it shows",
+            )?);
+        }
+        EvaporationModel::Reference => {
+            // Two weighings of the reference vessel, each a mean over a cell of readings, and its zero's wander.
+            let drift_g = setup.method.characterised.zero_drift_g.map_or(0.0, |drift| drift.g());
+            let u = (2.0 * ledger.room().reference_s_g().powi(2) + drift_g * drift_g).sqrt();
+            let normal = Distribution::Normal { u };
+            terms.push(Term::type_b(REFERENCE, normal, per_g, known, "two weighings of the reference vessel")?);
+        }
+        EvaporationModel::Constant | EvaporationModel::Linear => {}
+    }
+    Some(terms)
 }
 
 /// What the valve displaces is declared with a half width, in uL.

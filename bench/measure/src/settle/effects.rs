@@ -1,0 +1,120 @@
+//! What the rig itself does to a volume: the wander of the balance's zero, buoyancy of the vessel, wetting of the needle,
+//! breathing and leak of the line, time.
+//!
+//! Each is as the rig file declares that it was measured. What it does not declare is not guessed: it is named as missing.
+
+use crate::budget::{Distribution, Term};
+use crate::conversion::Conversion;
+use crate::ledger::{Ledger, Setup};
+use crate::settle::terms::Weighed;
+
+/// Names of terms that the boluses of a train share.
+pub(super) const LEAK: &str = "line leak";
+pub(super) const TIME_BASE: &str = "time base";
+pub(super) const WETTING: &str = "wetting of the needle";
+
+const DAY_S: f64 = 86_400.0;
+const KNOWN: f64 = f64::INFINITY;
+/// Half width of a computer's clock against true time, relative: an assumption, ten times what a disciplined one does.
+const TIME_BASE_RELATIVE: f64 = 50e-6;
+/// Volume of water in a plastic line that leaves it for each mL and K, in µL: an estimate from rig practice.
+const BREATHES_UL_PER_ML_K: f64 = 0.24;
+/// How fast a room changes that nobody read, at most: an assumption.
+const ROOM_K_PER_H: f64 = 1.0;
+const ROOM_KG_PER_M3_PER_H: f64 = 4e-3;
+/// Grams in the product of a volume in µL and a density in kg/m³.
+const G_PER_UL_KG_PER_M3: f64 = 1e-6;
+/// From so long after flow began on, in s, the liquid at the needle pulls as it will.
+const WETTED_S: f64 = 3600.0;
+
+/// The terms, in the figure's unit (`scale` times microlitres).
+pub(super) fn terms(
+    ledger: &Ledger,
+    setup: &Setup,
+    conversion: &Conversion,
+    weighed: &Weighed,
+    scale: f64,
+) -> Option<Vec<Term>> {
+    let per_g = conversion.ul_per_g() * scale;
+    let measured = &setup.method.characterised;
+    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
+    let hours = weighed.lasts_s() / 3600.0;
+    let mut terms = Vec::new();
+    if let Some(drift) = measured.zero_drift_g {
+        let distribution = Distribution::Arcsine { half_width: wandered(drift.g(), weighed.lasts_s()) };
+        terms.push(Term::type_b("balance drift", distribution, per_g, KNOWN, "wander of the zero, as measured")?);
+    }
+    if let Some(displaced) = measured.displaced_ul {
+        let (half_width, source) = if conversion.air_kg_per_m3.at(from_s).is_some() {
+            let denser = conversion.denser_kg_per_m3(from_s, to_s).abs();
+            (displaced.half_width.ul() * denser, "what vessel and liquid displace, in the air as read")
+        } else {
+            let denser = ROOM_KG_PER_M3_PER_H * hours.min(DAY_S / 3600.0);
+            (displaced.value.ul() * denser, "vessel and liquid in air that nobody read: at most 0.004 kg/m³ an hour")
+        };
+        let distribution = Distribution::Rectangular { half_width: half_width * G_PER_UL_KG_PER_M3 };
+        terms.push(Term::type_b("buoyancy of the vessel", distribution, per_g, KNOWN, source)?);
+    }
+    if let Some(wetting) = measured.wetting_g.filter(|_| !wetted(ledger, from_s)) {
+        let distribution = Distribution::Rectangular { half_width: wetting.g() };
+        terms.push(Term::type_b(WETTING, distribution, per_g, KNOWN, "meniscus at the needle, as measured")?);
+    }
+    if let Some(line) = measured.line_volume_ul {
+        let air = ledger.room().air_c();
+        let warmed =
+            air.at(to_s).zip(air.at(from_s)).map_or(ROOM_K_PER_H * hours.min(6.0), |(to, from)| (to - from).abs());
+        let most_ml = (line.value.ul() + line.half_width.ul()) * 1e-3;
+        let distribution = Distribution::Rectangular { half_width: BREATHES_UL_PER_ML_K * most_ml * warmed };
+        terms.push(Term::type_b(
+            "line breathing",
+            distribution,
+            scale,
+            KNOWN,
+            "0.24 uL per mL and K, by the air's change",
+        )?);
+    }
+    if let Some(leak) = measured.line_leak_ul_per_h {
+        let distribution = Distribution::Rectangular { half_width: leak.half_width.ul_per_h() * hours };
+        terms.push(Term::type_b(LEAK, distribution, scale, KNOWN, "leak of the line, as measured")?);
+    }
+    let commanded = ledger.dose.commanded_ul(from_s, to_s);
+    let clock = Distribution::Rectangular { half_width: TIME_BASE_RELATIVE * commanded };
+    terms.push(Term::type_b(TIME_BASE, clock, scale, KNOWN, "the computer's clock, assumed within 50 ppm")?);
+    let flowing =
+        [from_s, to_s].map(|t_s| if ledger.dose.flows(t_s) { ledger.dose.rate_ul_per_h(t_s) / 3600.0 } else { 0.0 });
+    let passed = flowing[0].hypot(flowing[1]) * setup.poll_s / 2.0;
+    let polled = Distribution::Rectangular { half_width: passed };
+    terms.push(Term::type_b("polling interval", polled, scale, KNOWN, "half a poll of the balance at either end")?);
+    Some(terms)
+}
+
+/// How far a zero that swings once a day by a half width is off over a span whose drift was taken out by its slope beside it:
+/// the chord and the tangent of the swing, at their worst.
+fn wandered(half_width: f64, lasts_s: f64) -> f64 {
+    let angle = core::f64::consts::TAU * lasts_s / DAY_S;
+    let chord = if lasts_s < DAY_S / 2.0 { 2.0 * libm::sin(angle / 2.0) } else { 2.0 };
+    // A tangent is taken on both sides, and a day's swing has no more slope than that.
+    half_width * (chord + angle.min(core::f64::consts::TAU))
+}
+
+/// Whether the same flow has run for long at a moment, so that the liquid at the needle pulls as it will.
+fn wetted(ledger: &Ledger, from_s: f64) -> bool {
+    let begun = from_s - WETTED_S;
+    ledger.dose.flows(begun) && ledger.dose.flows(from_s) && !ledger.dose.changes(begun, from_s)
+}
+
+/// Which effects the rig file says nothing of, as a note; none if it says something of all.
+pub(super) fn undeclared(ledger: &Ledger) -> Option<String> {
+    let measured = &ledger.setup.as_ref()?.method.characterised;
+    let all = [
+        ("balance drift", measured.zero_drift_g.is_some()),
+        ("buoyancy of the vessel", measured.displaced_ul.is_some()),
+        (WETTING, measured.wetting_g.is_some()),
+        ("line breathing", measured.line_volume_ul.is_some()),
+        (LEAK, measured.line_leak_ul_per_h.is_some()),
+    ];
+    let missing: Vec<&str> = all.into_iter().filter(|(_, declared)| !declared).map(|(name, _)| name).collect();
+    (!missing.is_empty()).then(|| {
+        format!("not in the uncertainty, since the rig file does not say that it was measured: {}", missing.join(", "))
+    })
+}
