@@ -115,6 +115,7 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         dose_base,
         profile: (**profile).clone(),
         evaporation_changes_at_most_ug_per_s: plan.weighing.change_at_most,
+        flagged_at_most: plan.weighing.flagged_at_most,
         decision_rule: plan.decision_rule,
         checks: plan.checks.clone(),
     })

@@ -59,6 +59,9 @@ impl core::fmt::Display for DecisionRule {
     }
 }
 
+/// How the name of a mark ends that bounds a handling of the vessel, before begin or end.
+const HANDLED: &str = " (handled)";
+
 /// A span of the run between two marks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
@@ -73,6 +76,24 @@ impl Window {
     #[must_use]
     pub fn of(name: &str) -> Self {
         Self { from: format!("{name}.begin"), to: format!("{name}.end") }
+    }
+
+    /// The time in which a person handles the vessel in a named step: what is weighed over it is not.
+    #[must_use]
+    pub fn handled(name: &str) -> Self {
+        Self { from: format!("{name}{HANDLED}.begin"), to: format!("{name}{HANDLED}.end") }
+    }
+
+    /// Whether a mark is the beginning of such a time.
+    #[must_use]
+    pub fn begins_handling(mark: &str) -> bool {
+        mark.strip_suffix(".begin").is_some_and(|name| name.ends_with(HANDLED))
+    }
+
+    /// Whether a mark is the end of such a time.
+    #[must_use]
+    pub fn ends_handling(mark: &str) -> bool {
+        mark.strip_suffix(".end").is_some_and(|name| name.ends_with(HANDLED))
     }
 }
 

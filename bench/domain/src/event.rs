@@ -14,8 +14,9 @@ use crate::firmware::{FirmwareLine, Images};
 use crate::identity::Identity;
 use crate::order::{Order, OrderOutcome};
 use crate::profile::{RigProfile, SafePump};
+pub use crate::prompt::{Answer, Prompt, PromptEntry};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
-use crate::quantity::MassRate;
+use crate::quantity::{MassRate, Ratio};
 use crate::reading::Reading;
 use crate::time::RunTime;
 use crate::verdict::RunVerdict;
@@ -74,11 +75,20 @@ pub struct Opened {
     pub profile: RigProfile,
     /// By how much evaporation may differ between before and after.
     pub evaporation_changes_at_most_ug_per_s: MassRate,
+    /// How much of a check's time may be flagged before a pass is inconclusive; 2 % in records of the formats before 3.
+    #[serde(default = "flagged_at_most")]
+    pub flagged_at_most: Ratio,
     /// By which rule values with an uncertainty are decided; the guard band in records of the formats before 3.
     #[serde(default)]
     pub decision_rule: DecisionRule,
     /// The checks that the plan holds, in order.
     pub checks: Vec<String>,
+}
+
+/// The share of a check's time that may be flagged unless the scenario says otherwise.
+#[must_use]
+pub fn flagged_at_most() -> Ratio {
+    Ratio::from_percent(2.0)
 }
 
 /// A test protocol under revision control.
@@ -112,92 +122,6 @@ impl Phase {
             Self::ClosingWeighing => "closing weighing",
         }
     }
-}
-
-/// What is asked of an operator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Prompt {
-    /// The name by which it is answered.
-    pub name: String,
-    /// The instruction.
-    pub instruction: String,
-    /// What is to be entered.
-    pub entries: Vec<PromptEntry>,
-    /// When it is too late.
-    pub until_ns: RunTime,
-}
-
-impl Prompt {
-    /// Holds entries against what was asked: every entry once, each a number within its plausible range.
-    ///
-    /// # Errors
-    /// The first entry that does not fit, what was expected and what was found.
-    pub fn accepts(&self, entries: &[(String, String)]) -> Result<(), String> {
-        if let Some((name, _)) = entries.iter().find(|(n, _)| !self.entries.iter().any(|e| e.name == *n)) {
-            let known: Vec<&str> = self.entries.iter().map(|e| e.name.as_str()).collect();
-            return Err(format!("prompt {}: expected entries [{}], but found '{name}'", self.name, known.join(", ")));
-        }
-        for entry in &self.entries {
-            let found: Vec<&str> = entries.iter().filter(|(n, _)| *n == entry.name).map(|(_, v)| v.trim()).collect();
-            let [value] = found.as_slice() else {
-                return Err(format!(
-                    "prompt {}: expected '{}' once, but found it {} times",
-                    self.name,
-                    entry.name,
-                    found.len()
-                ));
-            };
-            entry.accepts(value).map_err(|why| format!("prompt {}: {why}", self.name))?;
-        }
-        Ok(())
-    }
-}
-
-impl PromptEntry {
-    /// The plausible range as people read it.
-    #[must_use]
-    pub fn range(&self) -> String {
-        match (&self.unit, self.low, self.high) {
-            (Some(unit), Some(low), Some(high)) => format!("{low} {unit} to {high} {unit}"),
-            _ => "text".to_owned(),
-        }
-    }
-
-    fn accepts(&self, value: &str) -> Result<(), String> {
-        let wrong = || format!("{}: expected {}, but found '{value}'", self.name, self.range());
-        let (Some(unit), Some(low), Some(high)) = (&self.unit, self.low, self.high) else {
-            return if value.is_empty() { Err(wrong()) } else { Ok(()) };
-        };
-        let number = value.strip_suffix(unit.as_str()).ok_or_else(wrong)?;
-        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-        if (low..=high).contains(&number) { Ok(()) } else { Err(wrong()) }
-    }
-}
-
-/// A typed entry of a prompt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PromptEntry {
-    /// Its name.
-    pub name: String,
-    /// The symbol of its unit; without one it is text.
-    pub unit: Option<String>,
-    /// The least plausible value, in the unit.
-    pub low: Option<f64>,
-    /// The greatest plausible value, in the unit.
-    pub high: Option<f64>,
-}
-
-/// An operator's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// The prompt's name.
-    pub prompt: String,
-    /// Each entry's name and what was entered.
-    pub entries: Vec<(String, String)>,
-    /// Who answered.
-    pub by: String,
-    /// A script answered, no person.
-    pub simulated: bool,
 }
 
 /// How a safe stop went.

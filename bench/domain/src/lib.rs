@@ -10,6 +10,7 @@ pub mod firmware;
 pub mod identity;
 pub mod order;
 pub mod profile;
+mod prompt;
 pub mod pump;
 pub mod quantity;
 pub mod reading;

@@ -121,6 +121,19 @@ pub struct Calibration {
     pub resolution_g: Mass,
 }
 
+/// What a flow meter's data sheet or certificate says: within it the meter is a witness beside the balance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Meter {
+    /// The least flow that it tells.
+    pub from_ul_per_h: FlowRate,
+    /// The greatest.
+    pub to_ul_per_h: FlowRate,
+    /// Half width of its error, in per cent of the flow.
+    pub accuracy: Ratio,
+    /// Half width of its zero's error.
+    pub zero_ul_per_h: FlowRate,
+}
+
 /// An instrument of the rig.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstrumentProfile {
@@ -141,6 +154,9 @@ pub struct InstrumentProfile {
     pub channels: Vec<ChannelProfile>,
     /// Its calibration, where one is needed.
     pub calibration: Option<Calibration>,
+    /// What is declared of a flow meter.
+    #[serde(default)]
+    pub meter: Option<Meter>,
 }
 
 /// What the pump can do, from its specification: a plan beyond it is refused before anything moves.

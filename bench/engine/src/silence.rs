@@ -211,6 +211,7 @@ mod tests {
             away_at_most: Duration::from_secs(60),
             channels: vec![ChannelProfile { channel: "supply.voltage".to_owned(), unit: "V".to_owned() }],
             calibration: None,
+            meter: None,
         });
         profile
     }

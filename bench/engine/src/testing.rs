@@ -24,6 +24,7 @@ fn instrument(name: &str, role: Role, channel: &str, unit: &str) -> InstrumentPr
         away_at_most: Duration::from_secs(60),
         channels: vec![ChannelProfile { channel: channel.to_owned(), unit: unit.to_owned() }],
         calibration: None,
+        meter: None,
     }
 }
 

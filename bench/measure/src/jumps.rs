@@ -23,10 +23,28 @@ const KEPT_MAX: usize = 256;
 /// A jump.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Jump {
-    /// When, in s of run time: the later of the two readings.
+    /// When the mass was last read before it, in s of run time.
+    pub from_s: f64,
+    /// When it was read after it.
     pub t_s: f64,
+    /// The mass before it, in g.
+    pub before_g: f64,
     /// By how much, in g.
     pub by_g: f64,
+    /// Whether the flow meter shows that no liquid moved, once it has been asked.
+    pub no_flow: Option<bool>,
+}
+
+impl Jump {
+    /// Whether it lies within a span and may have been flow, or a loss of liquid.
+    fn counts(&self, from_s: f64, to_s: f64) -> bool {
+        self.within(from_s, to_s) && self.no_flow != Some(true)
+    }
+
+    /// Whether it lies within a span.
+    pub(crate) fn within(&self, from_s: f64, to_s: f64) -> bool {
+        from_s < self.t_s && self.t_s <= to_s
+    }
 }
 
 /// The jumps of one channel so far.
@@ -51,21 +69,38 @@ impl Jumps {
             return;
         }
         if self.kept.len() < KEPT_MAX {
-            self.kept.push(Jump { t_s, by_g });
+            self.kept.push(Jump { from_s: last_s, t_s, before_g: last_g, by_g, no_flow: None });
         } else {
             self.dropped += 1;
         }
     }
 
+    /// What comes next is not held against what came before.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+    }
+
+    /// Those kept, in order of time.
+    pub(crate) fn kept(&self) -> &[Jump] {
+        &self.kept
+    }
+
+    /// Asks a witness of every jump that it has not been asked of, once it has been looking for long enough afterwards.
+    pub(crate) fn ask(&mut self, before_s: f64, shows_no_flow: impl Fn(&Jump) -> Option<bool>) {
+        for jump in self.kept.iter_mut().filter(|jump| jump.no_flow.is_none() && jump.t_s < before_s) {
+            jump.no_flow = shows_no_flow(jump).or(Some(false));
+        }
+    }
+
     /// The first jump downwards within a span; where too many were found to keep them, any span may hold one.
     pub(crate) fn loss_within(&self, from_s: f64, to_s: f64) -> Option<Jump> {
-        let inside = self.kept.iter().find(|j| j.by_g < 0.0 && from_s < j.t_s && j.t_s <= to_s).copied();
+        let inside = self.kept.iter().find(|j| j.by_g < 0.0 && j.counts(from_s, to_s)).copied();
         inside.or_else(|| self.kept.last().copied().filter(|j| self.dropped > 0 && j.t_s <= to_s))
     }
 
     /// The first jump within a span; where too many were found to keep them, any span may hold one.
     pub(crate) fn within(&self, from_s: f64, to_s: f64) -> Option<Jump> {
-        let inside = self.kept.iter().find(|j| from_s < j.t_s && j.t_s <= to_s).copied();
+        let inside = self.kept.iter().find(|j| j.counts(from_s, to_s)).copied();
         inside.or_else(|| self.kept.last().copied().filter(|j| self.dropped > 0 && j.t_s <= to_s))
     }
 }

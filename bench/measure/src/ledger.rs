@@ -5,22 +5,25 @@
 
 use std::collections::BTreeMap;
 
-use domain::check::{DecisionRule, ErrorUnit, Figure};
+use domain::check::{DecisionRule, Window};
 use domain::event::{Opened, Phase};
-use domain::profile::{Calibration, EvaporationModel, Method, Role};
+use domain::profile::{Calibration, Method, Role};
 use domain::pump::{PumpOutcome, PumpRequest, PumpState, STOPPING_ALARMS, Therapy};
-use domain::{Event, EventKind, Limits, MassRate, Reading, RunTime, Status};
+use domain::quantity::Ratio;
+use domain::{Event, EventKind, MassRate, Reading, RunTime, Status};
 
-use crate::budget::{Budget, Estimate};
+use crate::budget::Estimate;
 use crate::conditions::Conditions;
-use crate::conversion::{Conversion, declared_air, factors};
 use crate::dose::Dose;
-use crate::evaporation::{Drift, Evaporation};
+use crate::evaporation::Drift;
 use crate::fit::LineFit;
-use crate::jumps::{Jump, Jumps};
+use crate::flags::Gaps;
+use crate::jumps::Jumps;
+use crate::meter::FlowMeter;
 use crate::room::Room;
-use crate::settle::{self, Settled};
 use crate::weighing::{Recent, Weighing};
+
+mod asked;
 
 /// What the rig declares of the measurement, taken from the run's first event.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,10 +40,9 @@ pub(crate) struct Setup {
     pub(crate) minimum_ul_per_h: f64,
     pub(crate) change_at_most: MassRate,
     rule: DecisionRule,
+    /// How much of the time of a check may be flagged.
+    pub(crate) left_out_at_most: Ratio,
 }
-
-/// In fewer cells of readings than this a reference vessel has lost too little to follow it.
-const REFERENCE_CELLS_MIN: usize = 60;
 
 /// The mass while the pump stands.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +82,11 @@ pub struct Ledger {
     /// Commands without an answer yet, and when they were decided.
     pending: BTreeMap<u32, (PumpRequest, RunTime)>,
     jumps: Jumps,
+    gaps: Gaps,
+    meter: FlowMeter,
+    /// When somebody handled the vessel: the weighings before and after, `None` where too little was read.
+    handled: Vec<(Option<Weighing>, Option<Weighing>)>,
+    handling: bool,
     pub(crate) conditions: Conditions,
     room: Room,
     /// The last look at the pump but the one that is under way, and the last one.
@@ -106,11 +113,14 @@ impl Ledger {
                 self.setup = setup(opened);
                 self.conditions = Conditions::of(&opened.profile);
                 self.room = Room::of(&opened.profile);
+                self.meter = FlowMeter::of(&opened.profile);
             }
             EventKind::PhaseEntered(phase) => self.enter(*phase, at),
             EventKind::Marked { mark } => {
                 let weighing = self.weigh(at);
                 self.weighings.insert(mark.clone(), weighing);
+                self.meter.mark(mark, at.seconds());
+                self.handle(mark, weighing);
             }
             EventKind::Commanded { command, request } => {
                 self.pending.insert(*command, (request.clone(), at));
@@ -151,6 +161,9 @@ impl Ledger {
             self.looked = (self.looked.1, reading.at_ns);
         }
         if reading.channel.as_str() != setup.channel {
+            if self.meter.push(reading) {
+                return self.witness(reading.at_ns.seconds());
+            }
             self.room.push(reading);
             return self.conditions.push(reading);
         }
@@ -158,7 +171,10 @@ impl Ledger {
             return;
         }
         let (t_s, mass_g) = (reading.at_ns.seconds(), reading.value);
-        self.jumps.push(t_s, mass_g, &self.dose, setup.noise_g, setup.pulse_ul);
+        self.gaps.push(t_s, setup.poll_s);
+        if !self.handling {
+            self.jumps.push(t_s, mass_g, &self.dose, setup.noise_g, setup.pulse_ul);
+        }
         self.recent.push(reading, setup.method.averaging.as_secs_f64());
         let Some((phase, since)) = self.phase else { return };
         // The liquid and the balance settle first; what is read then says nothing of evaporation.
@@ -172,151 +188,32 @@ impl Ledger {
         }
     }
 
-    fn weigh(&self, at: RunTime) -> Option<Weighing> {
-        let setup = self.setup.as_ref()?;
-        self.recent.weigh(at.seconds(), setup.method.averaging.as_secs_f64())
-    }
-
-    /// The weighing at a mark: `None` if the mark was never set, inner `None` if too little was read before it.
-    #[must_use]
-    pub fn weighing(&self, mark: &str) -> Option<Option<Weighing>> {
-        self.weighings.get(mark).copied()
-    }
-
-    /// The first jump of the mass within a span that no flow explains, if there was one.
-    #[must_use]
-    pub fn jump(&self, from_s: f64, to_s: f64) -> Option<Jump> {
-        self.jumps.within(from_s, to_s)
-    }
-
-    /// The first jump of the mass downwards within a span, if there was one.
-    #[must_use]
-    pub fn loss(&self, from_s: f64, to_s: f64) -> Option<Jump> {
-        self.jumps.loss_within(from_s, to_s)
-    }
-
-    /// When evaporation is measured, in s of run time: before the steps, and in the closing weighing.
-    pub(crate) fn evaporation_spans(&self) -> Vec<(f64, f64)> {
-        let before = self.steps_from.map(|steps| (0.0, steps.seconds()));
-        let closing = self.phase.filter(|(phase, _)| *phase == Phase::ClosingWeighing);
-        before.into_iter().chain(closing.map(|(_, since)| (since.seconds(), f64::INFINITY))).collect()
-    }
-
-    /// Evaporation, as soon as the opening weighing has shown it.
-    #[must_use]
-    pub fn evaporation(&self) -> Option<Evaporation> {
-        let (before, after) = (self.before.drift()?, self.after.drift());
-        let method = &self.setup.as_ref()?.method;
-        match method.evaporation {
-            EvaporationModel::Constant | EvaporationModel::Linear => {
-                Some(Evaporation::plain(before, after, method.evaporation))
+    /// Begins or ends what a person does to the vessel; no step of the mass is looked for meanwhile.
+    fn handle(&mut self, mark: &str, weighing: Option<Weighing>) {
+        if Window::begins_handling(mark) {
+            self.handled.push((weighing, None));
+            self.handling = true;
+        } else if Window::ends_handling(mark) {
+            if let Some(last) = self.handled.last_mut() {
+                last.1 = weighing;
             }
-            driven => {
-                let drive = self.room.drive(method);
-                // A reference vessel shows nothing within minutes, in which nothing swings either.
-                if driven == EvaporationModel::Reference && drive.0.len() < REFERENCE_CELLS_MIN {
-                    return Some(Evaporation::plain(before, after, EvaporationModel::Linear));
-                }
-                Evaporation::driven(before, after, driven, &drive)
-            }
+            self.handling = false;
+            self.jumps.forget();
         }
     }
 
-    /// By which rule values are decided.
-    pub(crate) fn rule(&self) -> DecisionRule {
-        self.setup.as_ref().map_or(DecisionRule::default(), |setup| setup.rule)
+    /// Asks the flow meter of jumps that lie long enough behind it.
+    fn witness(&mut self, t_s: f64) {
+        let Self { jumps, meter, dose, .. } = self;
+        jumps.ask(t_s - FlowMeter::lag_s(), |jump| {
+            let commanded = |from_s: f64, to_s: f64| dose.commanded_ul(from_s, to_s);
+            meter.shows_no_flow(jump.t_s, jump.by_g * 1e3, commanded)
+        });
     }
 
-    /// What turns an indicated mass into a delivered volume, as soon as the opening weighing is done.
-    #[must_use]
-    pub fn conversion(&self) -> Option<Conversion> {
-        self.converted().ok()
-    }
-
-    /// The conversion, or why there is none.
-    pub(crate) fn converted(&self) -> Result<Conversion, String> {
-        let unmeasured = || match &self.setup {
-            Some(setup) if self.before.drift().is_some() => format!(
-                "what drives evaporation by the model '{}' was not read, or did not rise, while the pump stood",
-                setup.method.evaporation.name()
-            ),
-            _ => "evaporation before the first step was not measured".to_owned(),
-        };
-        let method = &self.setup.as_ref().ok_or("the run has no balance")?.method;
-        let evaporation = self.evaporation().ok_or_else(unmeasured)?;
-        let air = self.room.mean_air_kg_per_m3().or_else(|| declared_air(method));
-        let (z_ml_per_g, needle) = air
-            .and_then(|air| factors(method, air))
-            .ok_or("the rig file's method declares conditions beyond the formulae for density and buoyancy")?;
-        let measured = &method.characterised;
-        Ok(Conversion {
-            z_ml_per_g,
-            needle,
-            evaporation,
-            zero: self.zero.ok_or("the vessel was not weighed before the first step")?,
-            air_kg_per_m3: self.room.air_kg_per_m3(),
-            displaced_ul: measured.displaced_ul.map_or(0.0, |displaced| displaced.value.ul()),
-            leak_ul_per_h: measured.line_leak_ul_per_h.map_or(0.0, |leak| leak.value.ul_per_h()),
-        })
-    }
-
-    /// The room as it was read.
-    pub(crate) const fn room(&self) -> &Room {
-        &self.room
-    }
-
-    /// The volume commanded within a span, in uL.
-    #[must_use]
-    pub fn commanded_ul(&self, from: RunTime, to: RunTime) -> f64 {
-        self.dose.commanded_ul(from.seconds(), to.seconds())
-    }
-
-    /// The continuous rate commanded at a moment, in uL/h.
-    #[must_use]
-    pub fn rate_ul_per_h(&self, at: RunTime) -> f64 {
-        self.dose.rate_ul_per_h(at.seconds())
-    }
-
-    /// The longest time within a span in which one constant rate was commanded and no bolus, from and to in s of run time.
-    #[must_use]
-    pub fn steady(&self, from: RunTime, to: RunTime) -> Option<(f64, f64)> {
-        self.dose.steady(from.seconds(), to.seconds())
-    }
-
-    /// Whether it is not known what was commanded within a span, in s of run time.
-    #[must_use]
-    pub fn in_doubt(&self, from_s: f64, to_s: f64) -> bool {
-        self.dose.doubt(from_s, to_s).is_some()
-    }
-
-    /// The scatter of a reading with the pump stopped, about the drift of the opening weighing, in g.
-    #[must_use]
-    pub fn still_scatter_g(&self) -> Option<f64> {
-        self.before.fit.residual_s()
-    }
-
-    /// The values of which a figure is the worst or the mean, each bolus', in the figure's unit; nothing for other figures.
-    #[must_use]
-    pub fn each(&self, figure: &Figure) -> Vec<f64> {
-        settle::each(self, figure)
-    }
-
-    /// What is to be doubted of a figure's uncertainty, a sentence each: of volumes in % of the commanded alone.
-    #[must_use]
-    pub fn doubts(&self, figure: &Figure, budget: &Budget) -> Vec<String> {
-        let Figure::VolumeError { window, unit: ErrorUnit::PercentOfCommanded } = figure else { return Vec::new() };
-        let (Some(Some(from)), Some(Some(to))) = (self.weighing(&window.from), self.weighing(&window.to)) else {
-            return Vec::new();
-        };
-        let lasts_s = to.t_s - from.t_s;
-        let ul_per_h = self.dose.commanded_ul(from.t_s, to.t_s) / lasts_s * 3600.0;
-        crate::plausibility::doubts(budget, ul_per_h, lasts_s)
-    }
-
-    /// Settles a figure against its limits.
-    #[must_use]
-    pub fn settle(&self, figure: &Figure, limits: &Limits) -> Settled {
-        settle::settle(self, figure, *limits)
+    fn weigh(&self, at: RunTime) -> Option<Weighing> {
+        let setup = self.setup.as_ref()?;
+        self.recent.weigh(at.seconds(), setup.method.averaging.as_secs_f64())
     }
 }
 
@@ -340,5 +237,6 @@ fn setup(opened: &Opened) -> Option<Setup> {
         minimum_ul_per_h: profile.pump.minimum_rate_ul_per_h.ul_per_h(),
         change_at_most: opened.evaporation_changes_at_most_ug_per_s,
         rule: opened.decision_rule,
+        left_out_at_most: opened.flagged_at_most,
     })
 }

@@ -10,15 +10,15 @@ use crate::budget::Budget;
 use crate::conversion::Conversion;
 use crate::decision::{Decision, decide_guarded, guard_band};
 use crate::ledger::Ledger;
+use crate::meter::Metered;
 use crate::settle::effects::undeclared;
+use crate::settle::objection::{implausible, objection};
 use crate::settle::terms::{Weighed, displacement_term, volume_terms};
 
 mod effects;
 mod mean;
+mod objection;
 mod terms;
-
-/// How sure a gain of mass must be before it is held against a measurement: a short weighing scatters.
-const CERTAIN: f64 = 0.9998;
 
 /// A figure, settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,10 @@ pub(crate) struct Measured {
     /// In the figure's unit.
     pub(crate) budget: Budget,
     pub(crate) notes: Vec<String>,
+    /// The value without the steps of the mass that are shown to be no flow, if there were such.
+    pub(crate) left_out: Option<f64>,
+    /// What a witness beside the balance has against it.
+    pub(crate) against: Option<String>,
 }
 
 /// The volume that an error is taken of.
@@ -103,25 +107,31 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         return undecided(format!("the decision rule has no guard band: {}", ledger.rule()));
     };
     let decision = decide_guarded(measured.value, band, limits);
-    let (value, _) = domain::quantity::with_uncertainty(measured.value, combined.expanded);
-    let mut reason = match decision {
-        Decision::Pass => None,
-        Decision::Fail if band <= 0.0 => {
-            Some(format!("expected {}, but found {value} {unit}, outside of it", limits.shown(&unit)))
-        }
-        Decision::Fail => Some(format!(
-            "expected {}, but found {value} {unit}, outside by more than the guard band of {} {unit}",
-            limits.shown(&unit),
-            domain::quantity::with_uncertainty(0.0, band).1
-        )),
-        Decision::Inconclusive => Some(format!(
-            "expected {} with a guard band of {} {unit}, but found {value} {unit}, too near a limit to tell",
-            limits.shown(&unit),
-            domain::quantity::with_uncertainty(0.0, band).1
-        )),
-    };
+    let shown = |value| domain::quantity::with_uncertainty(value, combined.expanded).0;
+    let mut reason = not_passed(decision, &shown(measured.value), band, limits, &unit);
     let mut verdict = CheckVerdict::from(decision);
-    match (verdict, objection(ledger, figure).or_else(|| implausible(figure, measured.value, combined.expanded))) {
+    let mut notes = measured.notes;
+    if let Some(left_out) = measured.left_out {
+        let otherwise = CheckVerdict::from(decide_guarded(left_out, band, limits));
+        notes.push(format!(
+            "steps of the mass that the flow meter shows to be no flow are in it; without them it is {} {unit}",
+            shown(left_out)
+        ));
+        if otherwise != verdict {
+            verdict = CheckVerdict::Inconclusive;
+            reason = Some(format!(
+                "expected {}, and found {} {unit} with the steps of the mass that were no flow, {} {unit} without them: the \
+                 decision hangs on them",
+                limits.shown(&unit),
+                shown(measured.value),
+                shown(left_out)
+            ));
+        }
+    }
+    let against = objection(ledger, figure)
+        .or_else(|| implausible(figure, measured.value, combined.expanded))
+        .or(measured.against);
+    match (verdict, against) {
         (CheckVerdict::Pass, Some(against)) => {
             verdict = CheckVerdict::Inconclusive;
             reason = Some(against);
@@ -136,97 +146,36 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         expanded_uncertainty: Some(combined.expanded),
         coverage_factor: Some(combined.coverage_factor),
         reason,
-        notes: measured.notes,
+        notes,
         budget: Some(measured.budget),
     }
 }
 
-/// A release that took liquid out of the vessel is none.
-fn implausible(figure: &Figure, value: f64, expanded: f64) -> Option<String> {
-    (matches!(figure, Figure::ExcessVolume { .. }) && value < -expanded).then(|| {
-        format!("expected no less than nothing in excess, but found {} uL", domain::quantity::significant(value))
-    })
-}
-
-/// What speaks against a pass although the value is within its limits.
-fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
-    jumped(ledger, figure)
-        .or_else(|| evaporated(ledger))
-        .or_else(|| ledger.conditions.objection(&weighed_spans(ledger, figure)))
-}
-
-/// When the room bears upon a figure, in s of run time: while its volume gathers, and while evaporation is measured.
-fn weighed_spans(ledger: &Ledger, figure: &Figure) -> Vec<(f64, f64)> {
-    let gathered = windows(figure).iter().filter_map(|window| {
-        let (from, to) = (ledger.weighing(&window.from)??, ledger.weighing(&window.to)??);
-        Some((from.t_s.min(from.mark_s), to.t_s.max(to.mark_s)))
-    });
-    ledger.evaporation_spans().into_iter().chain(gathered).collect()
-}
-
-fn windows(figure: &Figure) -> &[Window] {
-    match figure {
-        Figure::VolumeError { window, .. } | Figure::ExcessVolume { window, .. } => core::slice::from_ref(window),
-        Figure::WorstBolusError { windows, .. } | Figure::MeanBolusError { windows, .. } => windows,
+/// Why a value, as it is shown, is no pass; `None` if it is one.
+fn not_passed(decision: Decision, value: &str, band: f64, limits: Limits, unit: &str) -> Option<String> {
+    let limits = limits.shown(unit);
+    let width = domain::quantity::with_uncertainty(0.0, band).1;
+    match decision {
+        Decision::Pass => None,
+        Decision::Fail if band <= 0.0 => Some(format!("expected {limits}, but found {value} {unit}, outside of it")),
+        Decision::Fail => Some(format!(
+            "expected {limits}, but found {value} {unit}, outside by more than the guard band of {width} {unit}"
+        )),
+        Decision::Inconclusive => Some(format!(
+            "expected {limits} with a guard band of {width} {unit}, but found {value} {unit}, too near a limit to tell"
+        )),
     }
-}
-
-fn jumped(ledger: &Ledger, figure: &Figure) -> Option<String> {
-    windows(figure).iter().find_map(|window| {
-        let (from, to) = (ledger.weighing(&window.from)??, ledger.weighing(&window.to)??);
-        // A release comes as a jump, and is what is measured; only a loss could hide it.
-        let released = matches!(figure, Figure::ExcessVolume { .. });
-        let jump = if released { ledger.loss(from.t_s, to.t_s)? } else { ledger.jump(from.t_s, to.t_s)? };
-        Some(format!(
-            "the mass jumped by {} mg at {:.0} s of run time, between {} and {}, and no flow explains it",
-            domain::quantity::significant(jump.by_g * 1e3),
-            jump.t_s,
-            window.from,
-            window.to
-        ))
-    })
-}
-
-fn evaporated(ledger: &Ledger) -> Option<String> {
-    let evaporation = ledger.evaporation()?;
-    let Some(after) = evaporation.after_ug_per_s() else {
-        return Some("evaporation after the last step was not measured".to_owned());
-    };
-    for (when, loss) in [("before", evaporation.before_ug_per_s()), ("after", after)] {
-        let factor = crate::student::coverage_factor(loss.dof, CERTAIN)?;
-        if loss.value + factor * loss.u < 0.0 {
-            return Some(format!(
-                "expected the vessel to lose mass with the pump stopped, but found {} ug/s gained {when}; look for seepage",
-                domain::quantity::significant(-loss.value)
-            ));
-        }
-    }
-    let change = (after.value - evaporation.before_ug_per_s().value).abs();
-    let limit = ledger.setup.as_ref()?.change_at_most.ug_per_s();
-    (change > limit).then(|| {
-        format!(
-            "expected evaporation to change by at most {} ug/s, but found {} ug/s before and {} ug/s after",
-            domain::quantity::significant(limit),
-            domain::quantity::significant(evaporation.before_ug_per_s().value),
-            domain::quantity::significant(after.value)
-        )
-    })
 }
 
 /// The error over one window, with its budget.
 fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<Measured, String> {
     let (conversion, weighed) = weighed(ledger, window)?;
-    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
     let delivered_ul = weighed.delivered_ul(&conversion);
-    let (expected_ul, reference_ul) = match of {
-        Of::Commanded => {
-            let commanded = ledger.dose.commanded_ul(from_s, to_s);
-            (commanded, commanded)
-        }
-        Of::Bolus => {
-            let bolus = ledger.dose.bolus_ul(from_s, to_s);
-            (bolus + ledger.dose.basal_ul(from_s, to_s), bolus)
-        }
+    let bolus = weighed.sum(|from_s, to_s| ledger.dose.bolus_ul(from_s, to_s));
+    let expected_ul = bolus + weighed.sum(|from_s, to_s| ledger.dose.basal_ul(from_s, to_s));
+    let reference_ul = match of {
+        Of::Commanded => expected_ul,
+        Of::Bolus => bolus,
     };
     let scale = match unit {
         ErrorUnit::Microlitre => 1.0,
@@ -247,7 +196,28 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let mut notes = vec![format!("delivered {delivered} uL, commanded {commanded} uL")];
     notes.extend(weighed.note());
     notes.extend(undeclared(ledger));
-    Ok(Measured { value: (delivered_ul - expected_ul) * scale, budget, notes })
+    let metered = (of == Of::Commanded && weighed.is_whole()).then(|| ledger.metered(window, expected_ul)).flatten();
+    notes.extend(metered.map(|meter| format!("the flow meter: {}", shown(&meter))));
+    let against = metered.filter(|meter| (meter.ul - delivered_ul).abs() > meter.within_ul + expanded_ul).map(|meter| {
+        format!(
+            "the balance found {delivered} uL between {} and {}, the flow meter {}: look for a leak or a blockage between \
+             them, or for a meter that is off",
+            window.from,
+            window.to,
+            shown(&meter)
+        )
+    });
+    let value = (delivered_ul - expected_ul) * scale;
+    let steps_g: f64 = weighed.pieces.iter().flat_map(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s)).sum();
+    let no_flow = weighed.pieces.iter().any(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s).is_some());
+    let left_out = no_flow.then(|| value - steps_g * conversion.ul_per_g() * scale);
+    Ok(Measured { value, budget, notes, left_out, against })
+}
+
+/// What a flow meter saw, as it is shown.
+fn shown(meter: &Metered) -> String {
+    let (ul, within) = domain::quantity::with_uncertainty(meter.ul, meter.within_ul);
+    format!("{ul} ± {within} uL")
 }
 
 /// What was delivered beyond the commanded; an opening valve's displacement is added again.
@@ -255,7 +225,9 @@ fn excess(ledger: &Ledger, window: &Window, valve_opened: bool) -> Result<Measur
     let mut measured = measure(ledger, window, Of::Commanded, ErrorUnit::Microlitre)?;
     let displacement = ledger.setup.as_ref().and_then(|s| s.method.valve_displacement_ul);
     if let (true, Some(displacement)) = (valve_opened, displacement) {
-        measured.value += displacement.value.ul();
+        let back = displacement.value.ul();
+        measured.value += back;
+        measured.left_out = measured.left_out.map(|value| value + back);
         measured.notes.push(format!("the valve took back {} when it opened, which is added", displacement.value));
         measured.budget.terms.extend(displacement_term(displacement.half_width.ul()));
     }
@@ -277,29 +249,37 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
     if let Some(why) = ledger.dose.doubt(from.mark_s, to.mark_s) {
         return Err(format!("the commanded volume between {} and {} is in doubt: {why}", window.from, window.to));
     }
-    Ok((ledger.converted()?, Weighed { from, to }))
+    let weighed = Weighed { pieces: ledger.pieces(from, to)? };
+    Ok((ledger.converted()?, weighed))
 }
 
 /// The worst of several boluses: the one that is decided worst, and among those the one that is farthest off.
 fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -> Result<Measured, String> {
-    let rank = |m: &Measured| {
-        let decision = m
-            .budget
-            .combined()
-            .ok()
-            .and_then(|c| Some(decide_guarded(m.value, guard_band(&c, ledger.rule())?, limits)));
+    let rank_of = |m: &Measured, value: f64| {
+        let decision =
+            m.budget.combined().ok().and_then(|c| Some(decide_guarded(value, guard_band(&c, ledger.rule())?, limits)));
         let decision = decision.unwrap_or(Decision::Inconclusive);
         match decision {
-            Decision::Fail => 2,
+            Decision::Fail => 2_u8,
             Decision::Inconclusive => 1,
             Decision::Pass => 0,
         }
     };
+    let rank = |m: &Measured| rank_of(m, m.value);
+    // The worst without the steps that were no flow, which may be another one.
+    let mut left_out: Option<(u8, f64)> = None;
+    let mut any_left_out = false;
     let mut worst: Option<(u8, usize, Measured)> = None;
     let mut broken = None;
     for (i, window) in windows.iter().enumerate() {
         match measure(ledger, window, Of::Bolus, unit) {
             Ok(measured) => {
+                any_left_out |= measured.left_out.is_some();
+                let value = measured.left_out.unwrap_or(measured.value);
+                let ranked = (rank_of(&measured, value), value);
+                if left_out.is_none_or(|w| ranked.0 > w.0 || (ranked.0 == w.0 && value.abs() > w.1.abs())) {
+                    left_out = Some(ranked);
+                }
                 let rank = rank(&measured);
                 let beats =
                     |w: &(u8, usize, Measured)| rank > w.0 || (rank == w.0 && measured.value.abs() > w.2.value.abs());
@@ -316,6 +296,7 @@ fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -
             if windows.len() > 1 {
                 measured.notes.insert(0, format!("the worst of {} is bolus {number}", windows.len()));
             }
+            measured.left_out = left_out.filter(|_| any_left_out).map(|(_, value)| value);
             Ok(measured)
         }
         (_, Some(why)) => Err(why),

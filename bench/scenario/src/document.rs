@@ -37,6 +37,11 @@ const WEIGHING: &[Field] = &[
         Kind::Quantity(domain::Dimension::MassRate),
         "a greater difference between before and after turns a pass into inconclusive",
     ),
+    Field::optional(
+        "flagged at most",
+        Kind::Quantity(domain::Dimension::Ratio),
+        "how much of a check's time may be vibration, steps of the mass, adjustments before a pass is inconclusive; 2 % unless given",
+    ),
 ];
 
 const FINALLY: &[Field] = &[

@@ -9,7 +9,7 @@ use domain::event::{PromptEntry, Protocol};
 use domain::firmware::Place;
 use domain::profile::Role;
 use domain::pump::{FlexStep, PumpLogged};
-use domain::{EventKind, Figure, FlowRate, Limits, MassRate, Order, Stimulus, Voltage, Volume};
+use domain::{EventKind, Figure, FlowRate, Limits, MassRate, Order, Ratio, Stimulus, Voltage, Volume};
 
 /// A scenario, resolved against a rig's station.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,8 @@ pub struct Weighing {
     pub after: Duration,
     /// By how much the two may differ before a pass becomes inconclusive.
     pub change_at_most: MassRate,
+    /// How much of a check's time may be flagged (vibration, steps, adjustments) before a pass becomes inconclusive.
+    pub flagged_at_most: Ratio,
 }
 
 /// A step of a plan.
@@ -353,6 +355,8 @@ pub struct Operator {
     pub within: Duration,
     /// What happens when nobody answers.
     pub otherwise: Else,
+    /// Whether the vessel is handled: it is weighed before, and when it has settled after.
+    pub handles_vessel: bool,
 }
 
 /// What happens when nobody answers.

@@ -5,8 +5,9 @@
 use core::time::Duration;
 
 use domain::check::DecisionRule;
-use domain::event::Protocol;
+use domain::event::{Protocol, flagged_at_most};
 use domain::profile::{Role, SafePump};
+use domain::quantity::Ratio;
 use domain::{Dimension, MassRate, RigProfile};
 use text::{Diagnostics, Node, View, validate};
 
@@ -143,7 +144,17 @@ fn weighing(view: View<'_>, profile: &RigProfile, problems: &mut Diagnostics) ->
         before: view.duration("before")?,
         after: view.duration("after")?,
         change_at_most: MassRate::from_ug_per_s(view.quantity("evaporation changes at most", Dimension::MassRate)?),
+        flagged_at_most: view
+            .quantity("flagged at most", Dimension::Ratio)
+            .map_or(flagged_at_most(), Ratio::from_percent),
     };
+    if weighing.flagged_at_most.percent() < 0.0 {
+        let found = view.text("flagged at most").unwrap_or("");
+        problems.push(
+            view.pos_of("flagged at most"),
+            format!("flagged at most: expected 0 % or more, but found '{found}'"),
+        );
+    }
     if profile.by_role(Role::Balance).is_none() {
         problems
             .push(view.pos(), format!("weighing: expected a rig with a balance, but rig '{}' has none", profile.name));

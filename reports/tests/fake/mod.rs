@@ -122,6 +122,7 @@ fn profile(virtual_time: bool) -> RigProfile {
             .map(|(channel, unit)| ChannelProfile { channel: (*channel).to_owned(), unit: (*unit).to_owned() })
             .collect(),
         calibration,
+        meter: None,
     };
     let calibration = Calibration {
         certificate: "DKD-2026-0815".to_owned(),
@@ -203,6 +204,7 @@ fn opened(fake: &Fake) -> Opened {
         dose_base: 0,
         profile: profile(fake.virtual_time),
         evaporation_changes_at_most_ug_per_s: MassRate::from_ug_per_s(0.5),
+        flagged_at_most: domain::event::flagged_at_most(),
         decision_rule: domain::check::DecisionRule::default(),
         checks: vec!["no alarm".to_owned(), "accuracy".to_owned(), "worst hour".to_owned()],
     }

@@ -5,6 +5,7 @@ mod command_line;
 mod common;
 mod emulated;
 mod faults;
+mod flags;
 mod glitches;
 mod library;
 mod occluded;

@@ -1,7 +1,9 @@
 //! `operator`: a person is asked, and the run waits for the answer or for the deadline.
 //!
-//! An answer that does not fit what was asked is not taken; the daemon has said so to the person already.
+//! An answer that does not fit what was asked is not taken; the daemon has said so to the person already. A vessel that is
+//! handled is weighed before the question, and after the answer as soon as it has settled.
 
+use domain::check::Window;
 use domain::event::Prompt;
 use domain::fault::Fault;
 use domain::{Event, EventKind, RunTime, time};
@@ -17,6 +19,10 @@ pub(crate) struct State {
     prompt: Prompt,
     within: String,
     otherwise: Else,
+    /// Where the vessel is handled: the mark after it.
+    handled: Option<String>,
+    /// Since when the vessel settles: nobody is waited for any more.
+    settling: bool,
     pub(super) until: RunTime,
 }
 
@@ -28,24 +34,49 @@ pub(super) fn enter(operator: &Operator, name: &str, core: &mut Core) -> Flow {
         entries: operator.entries.clone(),
         until_ns: until,
     };
+    let handled = operator.handles_vessel.then(|| Window::handled(name));
+    let handled = handled.map(|window| {
+        core.mark(window.from);
+        window.to
+    });
     core.decide(EventKind::Prompted(prompt.clone()));
     let within = time::span(operator.within);
-    Flow::Stay(Active::Operator(State { prompt, within, otherwise: operator.otherwise, until }))
+    let otherwise = operator.otherwise;
+    Flow::Stay(Active::Operator(State { prompt, within, otherwise, handled, settling: false, until }))
 }
 
-pub(super) fn apply(state: State, event: &Event, core: &Core) -> Flow {
+/// Nobody is waited for any more; a vessel that was handled settles before it is weighed again.
+fn leave(mut state: State, core: &Core) -> Flow {
+    if state.handled.is_none() {
+        return Flow::Done;
+    }
+    state.settling = true;
+    state.until = core.now + core.profile.method.settling + core.profile.method.averaging;
+    Flow::Stay(Active::Operator(state))
+}
+
+pub(super) fn apply(state: State, event: &Event, core: &mut Core) -> Flow {
+    if state.settling {
+        return match state.handled {
+            Some(mark) if core.now >= state.until => {
+                core.mark(mark);
+                Flow::Done
+            }
+            handled => Flow::Stay(Active::Operator(State { handled, ..state })),
+        };
+    }
     if let EventKind::Answered(answer) = &event.kind
         && answer.prompt == state.prompt.name
         && state.prompt.accepts(&answer.entries).is_ok()
     {
-        return Flow::Done;
+        return leave(state, core);
     }
     if core.now < state.until {
         return Flow::Stay(Active::Operator(state));
     }
-    let fault = Fault::Unanswered { prompt: state.prompt.name, within: state.within };
+    let fault = Fault::Unanswered { prompt: state.prompt.name.clone(), within: state.within.clone() };
     match state.otherwise {
-        Else::GoOn => Flow::Done,
+        Else::GoOn => leave(state, core),
         Else::NotRun => Flow::End(Ending::NotRun(fault.to_string())),
         Else::StopSafely => Flow::End(Ending::Broken(fault)),
     }

@@ -37,7 +37,7 @@ pub(super) fn terms(
 ) -> Option<Vec<Term>> {
     let per_g = conversion.ul_per_g() * scale;
     let measured = &setup.method.characterised;
-    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
+    let (from_s, to_s) = (weighed.from_s(), weighed.to_s());
     let hours = weighed.lasts_s() / 3600.0;
     let mut terms = Vec::new();
     if let Some(drift) = measured.zero_drift_g {
@@ -77,7 +77,7 @@ pub(super) fn terms(
         let distribution = Distribution::Rectangular { half_width: leak.half_width.ul_per_h() * hours };
         terms.push(Term::type_b(LEAK, distribution, scale, KNOWN, "leak of the line, as measured")?);
     }
-    let commanded = ledger.dose.commanded_ul(from_s, to_s);
+    let commanded = weighed.sum(|from_s, to_s| ledger.dose.commanded_ul(from_s, to_s));
     let clock = Distribution::Rectangular { half_width: TIME_BASE_RELATIVE * commanded };
     terms.push(Term::type_b(TIME_BASE, clock, scale, KNOWN, "the computer's clock, assumed within 50 ppm")?);
     let flowing =

@@ -39,7 +39,10 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
             notes.push(other.clone());
         }
     }
-    Ok(Measured { value: mean, budget: Budget { terms, unit: symbol.to_owned() }, notes })
+    let any_left_out = all.iter().any(|m| m.left_out.is_some());
+    let without = || all.iter().map(|m| m.left_out.unwrap_or(m.value)).sum::<f64>() / n;
+    let left_out = any_left_out.then(without);
+    Ok(Measured { value: mean, budget: Budget { terms, unit: symbol.to_owned() }, notes, left_out, against: None })
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {

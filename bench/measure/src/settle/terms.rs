@@ -30,29 +30,64 @@ pub(super) const SHARED: [&str; 11] = [
     effects::WETTING,
 ];
 
-/// Two weighings that bound a window.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The weighings that bound a window: two, or more where somebody handled the vessel in it.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Weighed {
-    pub(super) from: Weighing,
-    pub(super) to: Weighing,
+    /// Each piece's weighing at its beginning and at its end, in order of time; at least one piece.
+    pub(super) pieces: Vec<(Weighing, Weighing)>,
 }
 
 impl Weighed {
+    /// When the first piece begins, in s of run time.
+    pub(super) fn from_s(&self) -> f64 {
+        self.pieces.first().map_or(0.0, |(from, _)| from.t_s)
+    }
+
+    /// When the last piece ends, in s of run time.
+    pub(super) fn to_s(&self) -> f64 {
+        self.pieces.last().map_or(0.0, |(_, to)| to.t_s)
+    }
+
+    /// Whether it is one piece.
+    pub(super) fn is_whole(&self) -> bool {
+        self.pieces.len() == 1
+    }
+
+    /// The sum over its pieces of what something gives for each from and to, in s.
+    pub(super) fn sum(&self, of: impl Fn(f64, f64) -> f64) -> f64 {
+        self.pieces.iter().map(|(from, to)| of(from.t_s, to.t_s)).sum()
+    }
+
     pub(super) fn lasts_s(&self) -> f64 {
-        self.to.t_s - self.from.t_s
+        self.sum(|from_s, to_s| to_s - from_s)
     }
 
     /// The volume delivered, in uL at the stated temperature.
     pub(super) fn delivered_ul(&self, conversion: &Conversion) -> f64 {
-        conversion.between_ul((self.from.t_s, self.from.mass_g), (self.to.t_s, self.to.mass_g))
+        let between =
+            |(from, to): &(Weighing, Weighing)| conversion.between_ul((from.t_s, from.mass_g), (to.t_s, to.mass_g));
+        self.pieces.iter().map(between).sum()
+    }
+
+    /// Its weighings, in order of time.
+    fn weighings(&self) -> impl Iterator<Item = &Weighing> {
+        self.pieces.iter().flat_map(|(from, to)| [from, to])
     }
 
     /// What is to be said of the weighings.
     pub(super) fn note(&self) -> Option<String> {
-        let unstable = self.from.unstable_range_g.is_some() || self.to.unstable_range_g.is_some();
-        unstable.then(|| {
-            "the balance was not stable at a weighing; the range of its readings is in the uncertainty".to_owned()
-        })
+        let unstable = self.weighings().any(|weighing| weighing.unstable_range_g.is_some());
+        let said = match (unstable, self.pieces.len()) {
+            (false, 1) => return None,
+            (true, 1) => {
+                "the balance was not stable at a weighing; the range of its readings is in the uncertainty".to_owned()
+            }
+            (unstable, pieces) => format!(
+                "joined from {pieces} pieces, since the vessel was handled in between; what was commanded meanwhile is left out{}",
+                if unstable { ", and the balance was not stable at a weighing" } else { "" }
+            ),
+        };
+        Some(said)
     }
 }
 
@@ -88,17 +123,21 @@ pub(super) fn volume_terms(
 fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Term>> {
     let calibration = setup.calibration.as_ref()?;
     let certificate_g = calibration.repeatability_g.g();
+    let count = weighed.pieces.len();
     let mut terms = Vec::new();
-    for (name, weighing) in
-        [("repeatability, first weighing", weighed.from), ("repeatability, second weighing", weighed.to)]
-    {
+    for (i, weighing) in weighed.weighings().enumerate() {
+        let name = match (count, i % 2) {
+            (1, 0) => "repeatability, first weighing".to_owned(),
+            (1, _) => "repeatability, second weighing".to_owned(),
+            _ => format!("repeatability, weighing {}", i + 1),
+        };
         let n = f64::from(weighing.n);
         // A few readings may agree by luck; below the certificate's figure the certificate holds.
         let (s, dof) =
             if weighing.s_g > certificate_g { (weighing.s_g, n - 1.0) } else { (certificate_g, CERTIFICATE_DOF) };
         let mean = Estimate::new(weighing.mass_g, s / n.sqrt(), dof)?;
         terms.push(Term::type_a(
-            name,
+            &name,
             mean,
             per_g,
             "scatter of the readings, at least the certificate's repeatability",
@@ -114,9 +153,9 @@ fn weighing_terms(setup: &Setup, weighed: &Weighed, per_g: f64) -> Option<Vec<Te
             )?);
         }
     }
-    let both = core::f64::consts::SQRT_2 * per_g;
+    let both = (2.0 * count as f64).sqrt() * per_g;
     let resolution = Distribution::Resolution { step: calibration.resolution_g.g() };
-    terms.push(Term::type_b("resolution", resolution, both, f64::INFINITY, "one digit, at both weighings")?);
+    terms.push(Term::type_b("resolution", resolution, both, f64::INFINITY, "one digit, at each weighing")?);
     let expanded = Distribution::Expanded {
         expanded_u: calibration.expanded_uncertainty_g.g(),
         coverage_factor: calibration.coverage_factor,
@@ -145,11 +184,10 @@ fn evaporation_terms(
     let evaporation = &conversion.evaporation;
     let before = evaporation.before_ug_per_s();
     let after = evaporation.after_ug_per_s().unwrap_or(before);
-    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
     let per_ug_per_s = weighed.lasts_s() * 1e-6 * per_g;
     let (u, dof) = crate::budget::combine_independent(&[(before.u / 2.0, before.dof), (after.u / 2.0, after.dof)])?;
     let fits = Estimate::new((before.value + after.value) / 2.0, u, dof)?;
-    let lost_g = evaporation.lost_g(from_s, to_s);
+    let lost_g = weighed.sum(|from_s, to_s| evaporation.lost_g(from_s, to_s));
     // What evaporates faster meanwhile is known to the same share, as far as the drifts show a loss at all.
     let faster = lost_g / (fits.value * weighed.lasts_s() * 1e-6);
     let per_ug_per_s = per_ug_per_s * if fits.value > 2.0 * fits.u { faster.max(1.0) } else { 1.0 };
@@ -182,7 +220,7 @@ fn evaporation_terms(
     match evaporation.model {
         EvaporationModel::Climate => {
             // A hygrometer that is off scales the swing that it shows; what it shows all the time is in the drifts.
-            let followed_g = lost_g - evaporation.straight_g(from_s, to_s);
+            let followed_g = lost_g - weighed.sum(|from_s, to_s| evaporation.straight_g(from_s, to_s));
             let dry = 100.0 - ledger.room().humidity_percent().mean()?;
             let half_width = followed_g.abs() * (SENSOR_PERCENT / dry.max(SENSOR_PERCENT));
             let readings = Distribution::Rectangular { half_width };
@@ -212,29 +250,36 @@ pub(super) fn displacement_term(half_width_ul: f64) -> Option<Term> {
     Term::type_b("valve displacement", distribution, 1.0, f64::INFINITY, "blank actuation, declared in the rig file")
 }
 
-/// Where a pulse stands within a window is not known: a pulsed pump is not inaccurate for that.
+/// Where a pulse stands at an edge is not known: a pulsed pump is not inaccurate for that.
 fn pulse_term(ledger: &Ledger, setup: &Setup, weighed: &Weighed, scale: f64) -> Option<Term> {
-    let (from_s, to_s) = (weighed.from.t_s, weighed.to.t_s);
+    let edges: Vec<Distribution> =
+        weighed.pieces.iter().filter_map(|(from, to)| pulses_at_the_edges(ledger, setup, from.t_s, to.t_s)).collect();
+    let source = "nominal pulse volume declared in the rig file";
+    let name = "pulse at the edges";
+    match edges.as_slice() {
+        [] => None,
+        [one] => Term::type_b(name, *one, scale, f64::INFINITY, source),
+        several => {
+            let squares: Option<f64> = several.iter().map(|edge| edge.standard_u().map(|u| u * u)).sum();
+            Term::type_b(name, Distribution::Normal { u: squares?.sqrt() }, scale, f64::INFINITY, source)
+        }
+    }
+}
+
+fn pulses_at_the_edges(ledger: &Ledger, setup: &Setup, from_s: f64, to_s: f64) -> Option<Distribution> {
     let rate = ledger.dose.rate_ul_per_h(from_s);
     let flowing = u8::from(ledger.dose.flows(from_s)) + u8::from(ledger.dose.flows(to_s));
     let pulse = setup.pulse_ul;
-    let distribution = match flowing {
-        0 => return None,
-        1 => Distribution::Rectangular { half_width: pulse / 2.0 },
+    match flowing {
+        0 => None,
+        1 => Some(Distribution::Rectangular { half_width: pulse / 2.0 }),
         _ => {
             let cycles = ledger.dose.commanded_ul(from_s, to_s) / pulse;
             let whole = (cycles - cycles.round()).abs() < 0.02 && !ledger.dose.changes(from_s, to_s) && rate > 0.0;
             // Over whole cycles the phases agree to within a poll at either end.
             let cycle_s = pulse / rate.max(f64::MIN_POSITIVE) * 3600.0;
             let share = if whole { (2.0 * setup.poll_s / cycle_s).min(1.0) } else { 1.0 };
-            Distribution::Triangular { half_width: pulse * share }
+            Some(Distribution::Triangular { half_width: pulse * share })
         }
-    };
-    Term::type_b(
-        "pulse at the edges",
-        distribution,
-        scale,
-        f64::INFINITY,
-        "nominal pulse volume declared in the rig file",
-    )
+    }
 }

@@ -26,6 +26,11 @@ pub(super) const SPEC: StepSpec = StepSpec {
                 Kind::Word(&["not run", "stop safely", "go on"]),
                 "what happens when nobody answers",
             ),
+            Field::optional(
+                "handles",
+                Kind::Word(&["vessel"]),
+                "the vessel, or the pump at it, is touched: weighed before and after, and what is commanded meanwhile is left out",
+            ),
             NAME,
         ]),
         doc: "ask a person and wait for the answer",
@@ -53,7 +58,9 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     let instruction = view.text("do")?.to_owned();
     context.named.push(Named::instant(&name));
     let what = format!("operator, within {}: {instruction}", time::span(within));
-    Some(Step { name, what, kind: StepKind::Operator(Operator { instruction, entries, within, otherwise }) })
+    let handles_vessel = view.node("handles").is_some();
+    let operator = Operator { instruction, entries, within, otherwise, handles_vessel };
+    Some(Step { name, what, kind: StepKind::Operator(operator) })
 }
 
 fn entry(name: &str, range: &str, pos: Pos, problems: &mut Diagnostics) -> Option<PromptEntry> {
