@@ -17,14 +17,17 @@ use crate::profile::{RigProfile, SafePump};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
 use crate::quantity::MassRate;
 use crate::reading::Reading;
+use crate::stated::Stated;
 use crate::time::RunTime;
 use crate::verdict::RunVerdict;
+
+pub use crate::stated::Protocol;
 
 /// The version of the events' encoding.
 ///
 /// - 1: the first.
 /// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
-/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule.
+/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule, what was stated for the report.
 pub const FORMAT: u32 = 3;
 
 /// One event of a run.
@@ -76,17 +79,11 @@ pub struct Opened {
     /// By which rule values with an uncertainty are decided; the guard band in records of the formats before 3.
     #[serde(default)]
     pub decision_rule: DecisionRule,
+    /// What people stated for the report; nothing in records of the formats before 3.
+    #[serde(default)]
+    pub stated: Stated,
     /// The checks that the plan holds, in order.
     pub checks: Vec<String>,
-}
-
-/// A test protocol under revision control.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Protocol {
-    /// Its number.
-    pub id: String,
-    /// Its revision.
-    pub revision: Option<String>,
 }
 
 /// A part of the run.

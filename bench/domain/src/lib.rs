@@ -13,6 +13,7 @@ pub mod profile;
 pub mod pump;
 pub mod quantity;
 pub mod reading;
+pub mod stated;
 pub mod stimulus;
 pub mod time;
 pub mod unit;

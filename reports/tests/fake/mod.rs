@@ -202,6 +202,7 @@ fn opened(fake: &Fake) -> Opened {
         profile: profile(fake.virtual_time),
         evaporation_changes_at_most_ug_per_s: MassRate::from_ug_per_s(0.5),
         decision_rule: domain::check::DecisionRule::default(),
+        stated: domain::stated::Stated::default(),
         checks: vec!["no alarm".to_owned(), "accuracy".to_owned(), "worst hour".to_owned()],
     }
 }

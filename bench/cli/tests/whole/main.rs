@@ -13,6 +13,7 @@ mod rules;
 mod same;
 mod served;
 mod server;
+mod stated;
 mod stopped;
 mod truth;
 mod unplugged;
