@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::again::Recomputation;
 use crate::error::ReportError;
+use crate::number::prose;
 use crate::outcome::Outcome;
 use crate::story::Story;
 use crate::summary::Summary;
@@ -175,7 +176,7 @@ fn timeline(story: &Story) -> Vec<Row> {
         .map(|moment| Row {
             at: clock(story.seconds(moment.at)),
             sort: moment.sort,
-            text: moment.text.clone(),
+            text: prose(&moment.text),
             loud: moment.loud,
         })
         .collect()

@@ -40,14 +40,14 @@ pub(super) fn requirements(material: &Material<'_>, opened: &Opened) -> Section 
 }
 
 fn traced(id: &str, text: &str, checks: &[&CheckSummary]) -> Vec<Cell> {
-    let (names, verdicts) = match checks.split_first() {
+    let (names, verdicts) = match checks.first() {
         None => (
             Cell::of("no check of this run").toned(Tone::Missing),
             Cell::of("not verified by this run").toned(Tone::Missing),
         ),
-        Some((first, others)) => {
-            let names =
-                others.iter().fold(Cell::of(first.name.as_str()), |cell, check| cell.small(check.name.as_str()));
+        Some(_) => {
+            let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+            let names = Cell::of(names.join("; "));
             // The gravest verdict is the requirement's.
             let gravest = checks.iter().map(|check| check.verdict).max_by_key(|verdict| gravity(*verdict));
             let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
@@ -96,13 +96,7 @@ pub(super) fn criteria(material: &Material<'_>, opened: &Opened) -> Section {
          TUR: half of the width between the limits over U.",
         opened.decision_rule
     );
-    let columns = [
-        ("Criterion", 26),
-        ("Limits, and what is accepted", 22),
-        ("Found", 20),
-        ("TUR and risk", 20),
-        ("Decision", 12),
-    ];
+    let columns = [("Criterion", 26), ("Limits, accepted", 22), ("Found", 18), ("TUR and risk", 21), ("Decision", 13)];
     section("criteria", "Acceptance criteria", vec![table(caption, &columns, rows)])
 }
 
@@ -143,6 +137,7 @@ fn accepted(cell: Cell, check: &CheckSummary, band: f64) -> Cell {
 
 fn shown_risk(check: &CheckSummary, again: Option<&Again>) -> Cell {
     let Some(risk) = risk(check, again) else { return Cell::of("\u{2013}") };
+    let risk = risk.replace(" %", "\u{a0}%");
     let one_sided = Limits { low: check.limit_low, high: check.limit_high };
     let cell = match risk.split_once("; ") {
         Some((tur, risk)) => Cell::of(tur).small(risk),

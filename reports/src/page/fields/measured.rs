@@ -1,4 +1,5 @@
 //! Instruments with their papers, the environment as it was read, and how often everything was read.
+//! It formats what was read, and judges nothing.
 
 use domain::event::Opened;
 use domain::identity::Nature;
@@ -55,7 +56,7 @@ fn papers(opened: &Opened, instrument: &InstrumentProfile) -> Cell {
     let stated = opened.stated.site.papers_of(&instrument.name);
     let calibration = instrument.calibration.as_ref();
     let certificate = calibration.map(|c| c.certificate.as_str()).or(stated.and_then(|p| p.certificate.as_deref()));
-    let needs_none = matches!(instrument.role, Role::Pump | Role::Probe | Role::Plant);
+    let needs_none = matches!(instrument.role, Role::Pump | Role::Valve | Role::Probe | Role::Plant);
     let Some(certificate) = certificate else {
         return if needs_none { Cell::of("\u{2013}") } else { Cell::given(None) };
     };
@@ -111,7 +112,12 @@ fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> 
         .is_some_and(|identity| identity.nature != Nature::Real);
     let shown = |value: f64| Cell::of(format!("{} {unit}", to_decimal(value, 2)));
     let name = if simulated { Cell::of(name).small("simulated") } else { Cell::of(name) };
-    let declared = Cell::of(format!("{} ± {} {unit}", plain(value), plain(half)));
+    let declared = format!("{} ± {} {unit}", plain(value), plain(half));
+    // The sensor is in the line, where the liquid may be warmed.
+    let declared = match role {
+        Role::Fluid => Cell::of("\u{2013}").small(format!("in the vessel {declared}")),
+        _ => Cell::of(declared),
+    };
     if read.is_empty() {
         let why = if instrument.is_none() { "no sensor" } else { "never read" };
         let missing = || Cell::of("not measured").toned(Tone::Missing);

@@ -1,4 +1,5 @@
 //! What the record holds beside figures: anomalies, raw data, the people's part of the audit trail, and room to sign.
+//! Dispositions and signatures are people's: their cells are left to be written into.
 
 use domain::event::Opened;
 
@@ -20,11 +21,6 @@ pub(super) fn anomalies(material: &Material<'_>, opened: &Opened) -> Section {
     };
     for moment in material.story.timeline.iter().filter(|moment| moment.loud || moment.sort == "remark") {
         add(when(material, opened, moment), moment.sort, told(material, moment));
-    }
-    for record in &material.story.checks {
-        for note in &record.notes {
-            add(Cell::of("after the run"), "flag", format!("{}: {}", record.head.name, prose(note)));
-        }
     }
     if let Some(fault) = &material.outcome.fault {
         add(Cell::of("at the end"), "bench fault", prose(fault));
@@ -51,8 +47,8 @@ pub(super) fn anomalies(material: &Material<'_>, opened: &Opened) -> Section {
     if found > ROWS {
         lines.push(format!("{} later rows are left out here; the record holds them.", found - ROWS));
     }
-    let caption = "Faults of the bench, losses and gaps, alarms, flags, checks that did not pass, remarks. An alarm may be what \
-                   the scenario expected: the checks say so.";
+    let caption = "Faults of the bench, losses and gaps, alarms, checks that did not pass, remarks. An alarm may be what the \
+                   scenario expected: the checks say so. Flags stand beside each check.";
     let columns = [("When", 17), ("What", 11), ("Details", 56), ("Disposition", 16)];
     Section { lines, ..section("anomalies", "Anomalies and deviations", vec![table(caption, &columns, rows)]) }
 }
@@ -61,15 +57,21 @@ fn when(material: &Material<'_>, opened: &Opened, moment: &Moment) -> Cell {
     Cell::of(clock(material.story.seconds(moment.at))).small(wall(material, opened, moment.at))
 }
 
-/// What a moment says; of a loss also how long it lasted.
+/// What a moment says; of a loss also how long it lasted, of a check that did not pass also why.
 fn told(material: &Material<'_>, moment: &Moment) -> String {
+    if moment.sort == "check" {
+        let decided =
+            material.story.checks.iter().find(|check| moment.text.starts_with(&format!("{}: ", check.head.name)));
+        let reason = decided.and_then(|check| check.reason.as_deref());
+        return reason.map_or_else(|| moment.text.clone(), |reason| format!("{}; {}", moment.text, prose(reason)));
+    }
     let gap = material.story.gaps.iter().find(|gap| {
         moment.sort == "lost" && gap.from == moment.at && moment.text.starts_with(&format!("{}:", gap.instrument))
     });
     match gap.map(|gap| gap.to) {
         Some(Some(to)) => format!("{}; back after {}", moment.text, domain::time::span(to.since(moment.at))),
         Some(None) => format!("{}; it did not come back", moment.text),
-        None => moment.text.clone(),
+        None => prose(&moment.text),
     }
 }
 
@@ -85,7 +87,7 @@ pub(super) fn extract(material: &Material<'_>, opened: &Opened) -> Section {
         Cell::of("\u{2013}").small(material.summary.started.replace('T', " ").replace('Z', "")),
         Cell::of("run set up"),
         Cell::of(format!(
-            "{}, purpose {}, by {}",
+            "{}; purpose: {}; operator: {}",
             opened.scenario,
             material.summary.purpose,
             material.summary.operator.as_deref().unwrap_or(NOT_GIVEN)

@@ -1,4 +1,5 @@
 //! What people and instruments say of a run: report and protocol, tool, place and times, device, liquid, method.
+//! Texts as they were given; what nobody gave is said to be missing.
 
 use domain::event::Opened;
 use domain::identity::{Nature, Tier};
@@ -138,20 +139,24 @@ pub(super) fn device(material: &Material<'_>, opened: &Opened) -> Section {
         }
         None => Cell::of("it never answered").toned(Tone::Alert),
     };
+    let image = match &device.image_sha256 {
+        Some(sha256) => Cell::of(sha256.as_str()).small("as read from the board"),
+        None => Cell::given(None).small("no debug probe read one"),
+    };
     let test = &opened.stated.test;
     let answered = material.story.written_down(CONDITIONING);
     let rows = vec![
         ("Model", Cell::given(device.model.as_deref())),
         ("Serial number", Cell::given(device.serial.as_deref())),
-        ("Serial number asked for", Cell::given(opened.device_expected.as_deref())),
+        ("Serial number asked for", Cell::of(opened.device_expected.as_deref().unwrap_or("none in particular"))),
         ("Lot", Cell::given(device.lot.as_deref())),
         ("Hardware", Cell::given(device.hardware.as_deref())),
         ("Firmware", Cell::given(device.firmware.as_deref())),
-        ("Firmware image (SHA-256)", Cell::given(device.image_sha256.as_deref())),
+        ("Firmware image (SHA-256)", image),
         ("What stood behind the link", nature),
         ("Finished device, or why it stands for it", Cell::given(test.finished_device.as_deref())),
         ("Conditioning", Cell::given(test.conditioning.as_deref())),
-        ("Conditioning, as the operator entered it", Cell::given(answered.as_deref())),
+        ("Conditioning as entered", Cell::given(answered.as_deref())),
     ];
     let sample = vec![
         ("Units", Cell::given(test.units.as_deref())),
