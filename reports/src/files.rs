@@ -95,6 +95,24 @@ pub(crate) fn close_folder(folder: &Path, firmware_sha256: Option<String>) -> Re
     replace(&folder.join(MANIFEST), text.as_bytes())
 }
 
+/// The files that the run itself left, each with its SHA-256, by name: its record, what was run, and a simulator's truth.
+///
+/// # Errors
+/// If one cannot be read.
+pub(crate) fn raw(folder: &Path) -> Result<Vec<(String, String)>, ReportError> {
+    let listing = |why| ReportError::file("list", folder, why);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(listing)? {
+        let name = entry.map_err(listing)?.file_name().to_string_lossy().into_owned();
+        let is_raw = name.ends_with(".mcap") || matches!(name.as_str(), "scenario.yaml" | "rig.yaml");
+        if is_raw {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    names.into_iter().map(|name| Ok((name.clone(), hash(&folder.join(&name))?.0))).collect()
+}
+
 fn list(folder: &Path, prefix: &str, manifest: &mut Manifest) -> Result<(), ReportError> {
     let listing = |why| ReportError::file("list", folder, why);
     for entry in fs::read_dir(folder).map_err(listing)? {

@@ -1,4 +1,5 @@
-//! `summary.md`: a run in a screen of Markdown, for the page of a CI job.
+//! `summary.md`: a run in a screen of Markdown, for the page of a CI job; folded up below it, the fields of a verification
+//! report.
 //!
 //! Texts of scenarios and instruments are untrusted: whatever could be markup is escaped.
 
@@ -6,10 +7,11 @@ use std::fmt::Write as _;
 
 use domain::CheckVerdict;
 
+use crate::page::{Section, Tone};
 use crate::summary::Summary;
 
 /// The text.
-pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>) -> String {
+pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>, sections: &[Section]) -> String {
     let mut text = String::new();
     let verdict = summary.verdict.name().replace('_', " ");
     // Writing into a text cannot fail.
@@ -48,7 +50,43 @@ pub(crate) fn summary_md(summary: &Summary, simulated: Option<&str>) -> String {
         summary.run.replace('`', ""),
         summary.stream_sha256.get(..16).unwrap_or_default(),
     );
+    fields(&mut text, sections);
     text
+}
+
+/// The fields of a verification report, folded up.
+fn fields(text: &mut String, sections: &[Section]) {
+    text.push_str("\n<details><summary>Verification report</summary>\n");
+    for section in sections {
+        let _ = writeln!(text, "\n### {}\n", escaped(section.title));
+        for line in &section.lines {
+            let _ = writeln!(text, "{}\n", escaped(line));
+        }
+        for table in &section.tables {
+            if table.caption != section.title {
+                let _ = writeln!(text, "{}\n", escaped(&table.caption));
+            }
+            let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+            let columns = if columns.is_empty() { vec!["field", "value"] } else { columns };
+            let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
+            for row in &table.rows {
+                let cells: Vec<String> = row.iter().map(cell).collect();
+                let _ = writeln!(text, "| {} |", cells.join(" | "));
+            }
+            text.push('\n');
+        }
+    }
+    text.push_str("</details>\n");
+}
+
+fn cell(cell: &crate::page::Cell) -> String {
+    let shown = escaped(&cell.text);
+    let shown = match cell.tone {
+        Tone::Missing => format!("*{shown}*"),
+        Tone::Alert | Tone::Fail => format!("**{shown}**"),
+        Tone::Plain | Tone::Pass | Tone::Inconclusive | Tone::NotRun => shown,
+    };
+    cell.small.iter().fold(shown, |shown, small| format!("{shown}<br>{}", escaped(small)))
 }
 
 /// A text in which nothing is markup, on one line.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::check::CheckRecord;
-use domain::event::{Event, EventKind, Opened, Phase, SafeStopReport};
+use domain::event::{Answer, Event, EventKind, Opened, Phase, SafeStopReport};
 use domain::identity::{Identity, Nature};
 use domain::pump::{PumpLogEntry, PumpLogged};
 use domain::{CheckVerdict, Order, RunTime, RunVerdict};
@@ -83,6 +83,8 @@ pub(crate) struct Story {
     pub(crate) valve: Vec<(RunTime, bool)>,
     /// A script answered for an operator.
     pub(crate) scripted_answers: bool,
+    /// What operators entered, and the script in their place.
+    pub(crate) answers: Vec<Answer>,
 }
 
 impl Story {
@@ -104,7 +106,10 @@ impl Story {
                 self.alarms.push((at, alarm.clone()));
             }
             EventKind::Ordered { what: Order::Valve { closed }, .. } => self.valve.push((at, *closed)),
-            EventKind::Answered(answer) => self.scripted_answers |= answer.simulated,
+            EventKind::Answered(answer) => {
+                self.scripted_answers |= answer.simulated;
+                self.answers.push(answer.clone());
+            }
             EventKind::StopAsked { cause } => {
                 self.stop.get_or_insert_with(|| cause.clone());
             }
@@ -125,6 +130,14 @@ impl Story {
         let ready = self.ready.unwrap_or(RunTime::ZERO).ns();
         let at = at.ns();
         if at >= ready { (at - ready) as f64 / 1e9 } else { -((ready - at) as f64 / 1e9) }
+    }
+
+    /// What an operator entered last under that name; it says so if a script did.
+    pub(crate) fn written_down(&self, name: &str) -> Option<String> {
+        let entries =
+            self.answers.iter().rev().flat_map(|answer| answer.entries.iter().map(move |entry| (answer, entry)));
+        let (answer, (_, value)) = entries.into_iter().find(|(_, (entry, _))| entry == name)?;
+        Some(if answer.simulated { format!("{value} (a script's answer)") } else { value.clone() })
     }
 
     /// From when to when the scenario's steps ran.

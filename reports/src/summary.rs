@@ -18,6 +18,11 @@ use crate::story::Story;
 /// The version of this object.
 const SCHEMA: u32 = 1;
 
+/// The names of operators' entries that stand here.
+const DEVICE_LOT: &str = "device lot";
+const DEVICE_HARDWARE: &str = "device hardware";
+const FLUID_LOT: &str = "fluid lot";
+
 /// A run in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -186,7 +191,7 @@ impl Summary {
             },
             operator: origin.metadata.operator.clone(),
             device: device(opened, story),
-            fluid: fluid(opened),
+            fluid: fluid(opened, story),
             instruments: instruments(opened, story),
             decision_rule: opened.decision_rule.to_string(),
             exclusions: Vec::new(),
@@ -211,14 +216,14 @@ fn device(opened: &Opened, story: &Story) -> DeviceSummary {
     pump.map_or_else(DeviceSummary::default, |identity| DeviceSummary {
         model: identity.model.clone(),
         serial: identity.serial.clone(),
-        lot: None,
-        hardware: identity.hardware.clone(),
+        lot: story.written_down(DEVICE_LOT),
+        hardware: identity.hardware.clone().or_else(|| story.written_down(DEVICE_HARDWARE)),
         firmware: identity.firmware.clone(),
         image_sha256: story.board_sha256.clone(),
     })
 }
 
-fn fluid(opened: &Opened) -> FluidSummary {
+fn fluid(opened: &Opened, story: &Story) -> FluidSummary {
     let method = &opened.profile.method;
     let (name, density, u) = match &method.fluid {
         Fluid::Water => {
@@ -230,7 +235,7 @@ fn fluid(opened: &Opened) -> FluidSummary {
             (name.as_str(), Some(density.value.kg_per_m3()), Some(rectangular(density.half_width.kg_per_m3())))
         }
     };
-    FluidSummary { name: Some(name.to_owned()), lot: None, density_kg_per_m3: density, u }
+    FluidSummary { name: Some(name.to_owned()), lot: story.written_down(FLUID_LOT), density_kg_per_m3: density, u }
 }
 
 /// The standard uncertainty of a value that lies anywhere within a half width.
@@ -244,7 +249,11 @@ fn instruments(opened: &Opened, story: &Story) -> Vec<InstrumentSummary> {
         role: i.role.name().to_owned(),
         model: said(&i.name, |identity| identity.model.clone()),
         serial: said(&i.name, |identity| identity.serial.clone()),
-        calibration_due: i.calibration.as_ref().map(|c| c.due.clone()),
+        calibration_due: i
+            .calibration
+            .as_ref()
+            .map(|c| c.due.clone())
+            .or_else(|| opened.stated.site.papers_of(&i.name)?.due.clone()),
         simulated: story.identities.get(&i.name).map(|identity| identity.nature != Nature::Real),
     };
     opened.profile.instruments.iter().map(one).collect()

@@ -11,11 +11,11 @@ use record::{Reader, Tail};
 use crate::again::{Again, Recomputation};
 use crate::curves::{POINTS, plots};
 use crate::error::ReportError;
-use crate::files::{Manifest, close_folder, manifest, open_folder, remove, replace};
+use crate::files::{Manifest, close_folder, manifest, open_folder, raw, remove, replace};
 use crate::junit::junit_xml;
 use crate::markdown::summary_md;
 use crate::outcome::{Outcome, outcome};
-use crate::page::{Drawing, Drawings, Live, Material, POINTS_LIVE, content, report_html, simulated};
+use crate::page::{Drawing, Drawings, Live, Material, POINTS_LIVE, content, report_html, sections, simulated};
 use crate::paper::{Sheet, report_pdf};
 use crate::plot::{Histogram, Panel, draw, histogram, shares};
 use crate::samples::samples_parquet;
@@ -58,8 +58,9 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
         let mut text = serde_json::to_string(&read.summary).map_err(|why| ReportError::made("summary.json", &why))?;
         text.push('\n');
         replace(&folder.join("summary.json"), text.as_bytes())?;
-        let simulated = simulated(&read.material());
-        replace(&folder.join("summary.md"), summary_md(&read.summary, simulated.as_deref()).as_bytes())?;
+        let material = read.material();
+        let text = summary_md(&read.summary, simulated(&material).as_deref(), &sections(&material));
+        replace(&folder.join("summary.md"), text.as_bytes())?;
     }
     if wanted.junit {
         replace(&folder.join("junit.xml"), junit_xml(&read.summary, &read.story)?.as_bytes())?;
@@ -94,6 +95,7 @@ struct Run {
     summary: Summary,
     tail: Tail,
     tool: String,
+    raw: Vec<(String, String)>,
 }
 
 impl Run {
@@ -117,7 +119,8 @@ impl Run {
         let origin = Origin { folder, metadata, stream_sha256: &tail.stream_sha256, wall_seconds: tail.wall_seconds };
         let summary = Summary::new(&opened, &story, &outcome, &origin);
         let tool = metadata.tool.clone();
-        Ok(Self { opened, story, again, outcome, summary, tail, tool })
+        let raw = raw(folder)?;
+        Ok(Self { opened, story, again, outcome, summary, tail, tool, raw })
     }
 
     fn material(&self) -> Material<'_> {
@@ -129,6 +132,7 @@ impl Run {
             torn: self.tail.torn.as_deref(),
             events: self.tail.events,
             tool: &self.tool,
+            raw: &self.raw,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use domain::event::{FORMAT, Opened};
 use domain::profile::Clock;
+use domain::stated::Stated;
 use jiff::{SignedDuration, Timestamp};
 use record::Metadata;
 use rig::Station;
@@ -117,6 +118,7 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         evaporation_changes_at_most_ug_per_s: plan.weighing.change_at_most,
         flagged_at_most: plan.weighing.flagged_at_most,
         decision_rule: plan.decision_rule,
+        stated: Stated { test: plan.stated.clone(), site: request.station.stated.clone() },
         checks: plan.checks.clone(),
     })
 }

@@ -18,15 +18,18 @@ pub use crate::prompt::{Answer, Prompt, PromptEntry};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
 use crate::quantity::{MassRate, Ratio};
 use crate::reading::Reading;
+use crate::stated::Stated;
 use crate::time::RunTime;
 use crate::verdict::RunVerdict;
+
+pub use crate::stated::Protocol;
 
 /// The version of the events' encoding.
 ///
 /// - 1: the first.
 /// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
-/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule, models of evaporation and
-///   what is known of the rig.
+/// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule, models of evaporation, what
+///   is known of the rig, what was stated for the report.
 pub const FORMAT: u32 = 3;
 
 /// One event of a run.
@@ -81,6 +84,9 @@ pub struct Opened {
     /// By which rule values with an uncertainty are decided; the guard band in records of the formats before 3.
     #[serde(default)]
     pub decision_rule: DecisionRule,
+    /// What people stated for the report; nothing in records of the formats before 3.
+    #[serde(default)]
+    pub stated: Stated,
     /// The checks that the plan holds, in order.
     pub checks: Vec<String>,
 }
@@ -89,15 +95,6 @@ pub struct Opened {
 #[must_use]
 pub fn flagged_at_most() -> Ratio {
     Ratio::from_percent(2.0)
-}
-
-/// A test protocol under revision control.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Protocol {
-    /// Its number.
-    pub id: String,
-    /// Its revision.
-    pub revision: Option<String>,
 }
 
 /// A part of the run.

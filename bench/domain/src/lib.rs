@@ -14,6 +14,7 @@ mod prompt;
 pub mod pump;
 pub mod quantity;
 pub mod reading;
+pub mod stated;
 pub mod stimulus;
 pub mod time;
 pub mod unit;

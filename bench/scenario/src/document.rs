@@ -6,6 +6,7 @@
 use text::{Diagnostics, Field, Kind, Node, Source, Value, parse, validate};
 
 use crate::guard;
+use crate::stated;
 use crate::steps::VARIANTS;
 
 /// How many variants the parameters of one scenario may make.
@@ -89,6 +90,11 @@ pub const SCENARIO: Kind = Kind::Map(&[
         "decision",
         Kind::Map(DECISION),
         "by which rule volumes and errors are held against their limits; the guard band unless given",
+    ),
+    Field::optional(
+        "report",
+        Kind::Map(stated::FIELDS),
+        "what only people know and a verification report must say; what is left out stands there as not given",
     ),
     Field::required("steps", Kind::List(&Kind::OneOf(VARIANTS), 1), "what is done, in order"),
     Field::optional("throughout", Kind::List(&Kind::Map(guard::FIELDS), 0), "what must hold all the time"),

@@ -10,6 +10,7 @@ mod lower;
 mod plan;
 mod reference;
 mod resolve;
+mod stated;
 pub mod steps;
 
 pub use document::{Assignment, Document, SCENARIO, VARIANTS_MAX};

@@ -9,6 +9,7 @@ use domain::event::{PromptEntry, Protocol};
 use domain::firmware::Place;
 use domain::profile::Role;
 use domain::pump::{FlexStep, PumpLogged};
+use domain::stated::TestStated;
 use domain::{EventKind, Figure, FlowRate, Limits, MassRate, Order, Ratio, Stimulus, Voltage, Volume};
 
 /// A scenario, resolved against a rig's station.
@@ -28,6 +29,8 @@ pub struct Plan {
     pub weighing: Weighing,
     /// By which rule values with an uncertainty are decided.
     pub decision_rule: DecisionRule,
+    /// What it states for the report.
+    pub stated: TestStated,
     /// The steps, in order; at least one.
     pub steps: Vec<Step>,
     /// What must hold all the time.

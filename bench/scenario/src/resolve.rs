@@ -15,6 +15,7 @@ use crate::document::{Document, RULES, SCENARIO};
 use crate::guard;
 use crate::lower::{Context, Named, Rate};
 use crate::plan::{Plan, Step, Weighing};
+use crate::stated;
 use crate::steps::REGISTRY;
 
 /// The check that every plan holds: no alarm but those that a step expects, and no reset.
@@ -87,6 +88,7 @@ fn lower(
         parameters: assignment.to_vec(),
         weighing: weighing??,
         decision_rule: decision_rule?,
+        stated: view.view("report").map(stated::lower).unwrap_or_default(),
         steps,
         throughout,
         checks: context.checks,

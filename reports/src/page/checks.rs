@@ -62,7 +62,7 @@ fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
 
 /// Test uncertainty ratio and the probability that the true value is outside its limits, of a value with a budget. A time is
 /// bounded, not estimated: it has none.
-fn risk(check: &CheckSummary, again: Option<&Again>) -> Option<String> {
+pub(super) fn risk(check: &CheckSummary, again: Option<&Again>) -> Option<String> {
     let again = again?;
     let (value, combined) = (check.value?, again.budget.as_ref()?.combined().ok()?);
     let limits = Limits { low: check.limit_low, high: check.limit_high };

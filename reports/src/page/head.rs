@@ -53,7 +53,7 @@ pub(super) fn asked(material: &Material<'_>) -> Asked {
     let Some(opened) = &material.story.opened else {
         return Asked { method: String::new(), requirements: Vec::new(), parameters: Vec::new() };
     };
-    let pairs = |pairs: &[(String, String)]| pairs.iter().map(|(name, value)| pair(name, value.as_str())).collect();
+    let pairs = |pairs: &[(String, String)]| pairs.iter().map(|(name, value)| pair(name, prose(value))).collect();
     Asked {
         method: opened.method.trim().to_owned(),
         requirements: pairs(&opened.requirements),

@@ -12,10 +12,15 @@
     return next !== undefined && next[0] - plot.steps[i][0] < 0.02 * (plot.to - plot.from);
   };
 
+  // Neighbours that are shown stand at two heights.
+  const height = (plot, i) => plot.steps.slice(0, i).filter((_, j) => !crowded(plot, j)).length % 2 ? 2 : 13;
+
   const lines = (plot) => [
     ...plot.steps.map(([at, name], i) => ({
       xAxis: at, lineStyle: { color: soft, type: "solid", width: 1, opacity: 0.6 },
-      label: { show: !crowded(plot, i), formatter: name, color: soft, position: "end", rotate: 0, fontSize: 10, distance: i % 2 ? 2 : 13 },
+      label: {
+        show: !crowded(plot, i), formatter: name, color: soft, position: "end", rotate: 0, fontSize: 10, distance: height(plot, i),
+      },
     })),
     ...plot.alarms.map(([at, name]) => ({
       xAxis: at, lineStyle: { color: "#b3261e", type: "dashed", width: 1.5 },

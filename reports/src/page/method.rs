@@ -1,75 +1,12 @@
-//! How the figures came about: device, instruments, conditions, corrections with their constants, and what this
-//! report does not claim.
+//! How the figures came about: conditions, corrections with their constants, and what this report does not claim.
+//! It decides nothing.
 
-use domain::identity::{Identity, Nature};
-use domain::profile::{Declared, Fluid, InstrumentProfile, Role};
+use domain::profile::{Declared, Fluid, Role};
 use measure::Estimate;
 use measure::buoyancy::WEIGHT_KG_PER_M3;
-use serde::Serialize;
 
 use super::{Material, Pair, pair};
-use crate::number::{plain, rounded, uncertain};
-
-/// An instrument of the rig.
-#[derive(Debug, Serialize)]
-pub(super) struct Device {
-    name: String,
-    role: &'static str,
-    model: String,
-    serial: String,
-    hardware: String,
-    firmware: String,
-    nature: &'static str,
-    unreal: bool,
-    certificate: String,
-    due: String,
-    overdue: bool,
-    uncertainty: String,
-}
-
-pub(super) fn devices(material: &Material<'_>) -> Vec<Device> {
-    let Some(opened) = &material.story.opened else { return Vec::new() };
-    let mut instruments: Vec<&InstrumentProfile> = opened.profile.instruments.iter().collect();
-    instruments.sort_by_key(|instrument| instrument.role != Role::Pump);
-    instruments.into_iter().map(|i| device(i, material.story.identities.get(&i.name), &opened.ends_on)).collect()
-}
-
-fn device(instrument: &InstrumentProfile, identity: Option<&Identity>, ends_on: &str) -> Device {
-    let said = |what: fn(&Identity) -> &Option<String>| {
-        identity.and_then(|identity| what(identity).clone()).unwrap_or_else(|| "unknown".to_owned())
-    };
-    let calibration = instrument.calibration.as_ref();
-    let nature = match identity.map(|identity| identity.nature) {
-        Some(Nature::Real) => "real",
-        Some(Nature::Simulated) => "simulated",
-        Some(Nature::Emulated) => "emulated",
-        None => "never answered",
-    };
-    Device {
-        name: instrument.name.clone(),
-        role: match instrument.role {
-            Role::Pump => "device under test",
-            other => other.name(),
-        },
-        model: said(|i| &i.model),
-        serial: said(|i| &i.serial),
-        hardware: said(|i| &i.hardware),
-        firmware: said(|i| &i.firmware),
-        nature,
-        unreal: nature != "real",
-        certificate: calibration.map_or_else(|| "–".to_owned(), |c| c.certificate.clone()),
-        due: calibration.map_or_else(|| "–".to_owned(), |c| c.due.clone()),
-        // Days as YYYY-MM-DD are in the order of their letters.
-        overdue: calibration.is_some_and(|c| ends_on > c.due.as_str()),
-        uncertainty: calibration.map_or_else(
-            || "–".to_owned(),
-            |c| {
-                let u_mg = c.expanded_uncertainty_g.g() * 1e3;
-                format!("U = {} mg (k\u{a0}=\u{a0}{})", rounded(u_mg, 2), plain(c.coverage_factor))
-            },
-        ),
-    }
-}
+use crate::number::{plain, uncertain};
 
 /// The conditions under which mass became volume, as the rig file declares them.
 pub(super) fn conditions(material: &Material<'_>) -> Vec<Pair> {
@@ -109,6 +46,7 @@ pub(super) fn corrections(material: &Material<'_>) -> Vec<Pair> {
             "Evaporation after the steps",
             after.map_or_else(|| "not measured".to_owned(), |after| estimate(after, "\u{b5}g/s")),
         ));
+        rows.push(pair("Drift between the two", drift(material, evaporation.before_ug_per_s, after)));
     } else {
         rows.push(pair("Evaporation", "not measured: the opening weighing is not on record"));
     }
@@ -128,6 +66,19 @@ pub(super) fn corrections(material: &Material<'_>) -> Vec<Pair> {
     rows
 }
 
+/// By how much the loss with the pump stopped, balance drift included, changed over the run.
+fn drift(material: &Material<'_>, before: Estimate, after: Option<Estimate>) -> String {
+    let Some(after) = after else { return "not measured".to_owned() };
+    let change =
+        Estimate { value: after.value - before.value, u: before.u.hypot(after.u), dof: before.dof.min(after.dof) };
+    let opened = material.story.opened.as_ref();
+    let allowed = opened.map(|o| plain(o.evaporation_changes_at_most_ug_per_s.ug_per_s())).unwrap_or_default();
+    format!(
+        "{}, of balance and evaporation together; at most {allowed} \u{b5}g/s allowed",
+        estimate(change, "\u{b5}g/s")
+    )
+}
+
 /// A value with twice its standard uncertainty.
 fn estimate(estimate: Estimate, unit: &str) -> String {
     match uncertain(estimate.value, Some(2.0 * estimate.u)) {
@@ -139,6 +90,7 @@ fn estimate(estimate: Estimate, unit: &str) -> String {
 /// What this report does not claim.
 pub(super) fn limits_of_this_report(material: &Material<'_>) -> Vec<String> {
     let rule = material.story.opened.as_ref().map(|opened| opened.decision_rule).unwrap_or_default();
+    let climate = material.story.opened.as_ref().is_some_and(|opened| opened.profile.by_role(Role::Climate).is_some());
     let mut limits = vec![
         "The method is adapted from IEC 60601-2-24, which excludes implants; its clause text was not checked against \
          the purchased standard. Limits come from the scenario, not from a standard."
@@ -148,9 +100,15 @@ pub(super) fn limits_of_this_report(material: &Material<'_>) -> Vec<String> {
              guard band, fails if it lies outside by more than that, and is inconclusive in between. Times are held against \
              their limits with their whole bounds, whatever the rule."
         ),
-        "Conditions (temperatures, pressure, humidity, diameters) are those that the rig file declares, with their \
-         half widths; they were not measured during the run."
-            .to_owned(),
+        format!(
+            "Corrections use the conditions (temperatures, pressure, humidity, diameters) that the rig file declares, with \
+             their half widths{}",
+            if climate {
+                "; the room as it was read stands under Environment."
+            } else {
+                "; nobody measured them during the run."
+            }
+        ),
         "The needle's factor and the choice of decision rule are stated from the literature as the authors remember \
          it; the gravimetric formulae are Tanaka 2001 for water and CIPM-2007 for air."
             .to_owned(),

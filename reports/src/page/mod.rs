@@ -6,6 +6,7 @@
 
 mod bar;
 mod checks;
+mod fields;
 mod head;
 mod live;
 mod method;
@@ -17,15 +18,20 @@ use serde::Serialize;
 
 use crate::again::Recomputation;
 use crate::error::ReportError;
+use crate::number::prose;
 use crate::outcome::Outcome;
 use crate::story::Story;
 use crate::summary::Summary;
 
+pub(crate) use fields::{Cell, Section, Tone, sections};
 pub(crate) use head::simulated;
 pub(crate) use live::{Live, POINTS_LIVE};
 
 const FILE: &str = "report.html";
 const TEMPLATE: &str = include_str!("report.html.j2");
+/// The part of the page with the fields of a verification report.
+const FIELDS: &str = "fields.html";
+const FIELDS_TEMPLATE: &str = include_str!("fields.html.j2");
 
 /// Rows of the timeline, at most; the record has the rest.
 const TIMELINE_ROWS: usize = 400;
@@ -46,6 +52,8 @@ pub(crate) struct Material<'a> {
     pub(crate) events: u64,
     /// The tool that ran it.
     pub(crate) tool: &'a str,
+    /// The files that the run left, each with its SHA-256.
+    pub(crate) raw: &'a [(String, String)],
 }
 
 /// A plot as the page shows it.
@@ -102,7 +110,6 @@ struct Row {
 pub(crate) struct Content<'a> {
     head: head::Head,
     asked: head::Asked,
-    devices: Vec<method::Device>,
     checks: Vec<checks::Row>,
     /// The decision rule.
     rule: String,
@@ -116,6 +123,7 @@ pub(crate) struct Content<'a> {
     timeline_left_out: usize,
     files: Vec<Pair>,
     limits: Vec<String>,
+    sections: Vec<Section>,
 }
 
 /// What a report of that run says.
@@ -124,7 +132,6 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a Drawings) -> Co
     Content {
         head: head::head(material),
         asked: head::asked(material),
-        devices: method::devices(material),
         checks: checks::rows(material),
         rule: story.opened.as_ref().map(|opened| opened.decision_rule).unwrap_or_default().to_string(),
         budgets: checks::budgets(material),
@@ -137,6 +144,7 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a Drawings) -> Co
         timeline_left_out: story.timeline.len().saturating_sub(TIMELINE_ROWS),
         files: files(material),
         limits: method::limits_of_this_report(material),
+        sections: sections(material),
     }
 }
 
@@ -154,7 +162,10 @@ fn render(content: &Content<'_>, live: &Live) -> Result<String, minijinja::Error
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template(FILE, TEMPLATE)?;
-    environment.get_template(FILE)?.render(context! { live => Value::from(Serde(live)), ..Value::from(Serde(content)) })
+    environment.add_template(FIELDS, FIELDS_TEMPLATE)?;
+    let content = Value::from(Serde(content));
+    let fields = environment.get_template(FIELDS)?.render(&content)?;
+    environment.get_template(FILE)?.render(context! { live => Value::from(Serde(live)), fields, ..content })
 }
 
 fn timeline(story: &Story) -> Vec<Row> {
@@ -165,7 +176,7 @@ fn timeline(story: &Story) -> Vec<Row> {
         .map(|moment| Row {
             at: clock(story.seconds(moment.at)),
             sort: moment.sort,
-            text: moment.text.clone(),
+            text: prose(&moment.text),
             loud: moment.loud,
         })
         .collect()

@@ -22,6 +22,7 @@ use crate::page::{Content, Drawing};
 
 const FILE: &str = "report.pdf";
 const TEMPLATE: &str = include_str!("report.typ");
+const FIELDS: &str = include_str!("fields.typ");
 
 /// What only paper needs.
 #[derive(Debug, Serialize)]
@@ -89,14 +90,19 @@ static FONTS: LazyLock<FontStore> = LazyLock::new(|| {
 struct Desk {
     library: LazyHash<Library>,
     main: Source,
+    /// What the template imports: the fields of a verification report.
+    fields: Source,
     files: BTreeMap<String, Bytes>,
 }
 
 impl Desk {
     fn new(files: BTreeMap<String, Bytes>) -> Result<Self, String> {
-        let path = VirtualPath::new("report.typ").map_err(|why| format!("{why:?}"))?;
-        let id = RootedPath::new(VirtualRoot::Project, path).intern();
-        Ok(Self { library: LazyHash::new(Library::default()), main: Source::new(id, TEMPLATE.to_owned()), files })
+        let source = |name: &str, text: &str| -> Result<Source, String> {
+            let path = VirtualPath::new(name).map_err(|why| format!("{why:?}"))?;
+            Ok(Source::new(RootedPath::new(VirtualRoot::Project, path).intern(), text.to_owned()))
+        };
+        let (main, fields) = (source("report.typ", TEMPLATE)?, source("fields.typ", FIELDS)?);
+        Ok(Self { library: LazyHash::new(Library::default()), main, fields, files })
     }
 }
 
@@ -114,7 +120,7 @@ impl World for Desk {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        if id == self.main.id() { Ok(self.main.clone()) } else { Err(FileError::AccessDenied) }
+        [&self.main, &self.fields].into_iter().find(|s| s.id() == id).cloned().ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {

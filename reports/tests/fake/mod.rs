@@ -206,6 +206,7 @@ fn opened(fake: &Fake) -> Opened {
         evaporation_changes_at_most_ug_per_s: MassRate::from_ug_per_s(0.5),
         flagged_at_most: domain::event::flagged_at_most(),
         decision_rule: domain::check::DecisionRule::default(),
+        stated: domain::stated::Stated::default(),
         checks: vec!["no alarm".to_owned(), "accuracy".to_owned(), "worst hour".to_owned()],
     }
 }

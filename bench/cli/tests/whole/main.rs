@@ -14,6 +14,7 @@ mod rules;
 mod same;
 mod served;
 mod server;
+mod stated;
 mod stopped;
 mod truth;
 mod unplugged;

@@ -18,7 +18,8 @@ pub(super) const SPEC: StepSpec = StepSpec {
             Field::optional(
                 "enter",
                 Kind::Table(&Kind::Text),
-                "what is entered: a name, and either 'text' or the plausible range such as '5 g to 60 g'",
+                "what is entered: a name, and either 'text' or the plausible range such as '5 g to 60 g'; the report takes its \
+                 fields from the entries `device lot`, `device hardware`, `device conditioning`, `fluid lot`, `fluid degassing`",
             ),
             Field::required("within", Kind::Quantity(Dimension::Time), "how long the person has"),
             Field::required(
