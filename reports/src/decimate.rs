@@ -2,6 +2,8 @@
 //!
 //! Each bucket of neighbouring points keeps its least and its greatest value, in the order in which they came.
 
+use core::ops::Range;
+
 /// A point of a curve: where, and what.
 pub(crate) type Point = (f64, f64);
 
@@ -9,37 +11,46 @@ pub(crate) type Point = (f64, f64);
 ///
 /// The points come in order of their first part. A curve that is short enough is returned as it is.
 pub(crate) fn decimate(points: &[Point], limit: usize) -> Vec<Point> {
+    thin(points.len(), |i| points[i], limit)
+}
+
+/// The same of a curve that is not held as points: how many there are, and each by its number.
+pub(crate) fn thin(count: usize, point: impl Fn(usize) -> Point, limit: usize) -> Vec<Point> {
     let limit = limit.max(4);
-    if points.len() <= limit {
-        return points.to_vec();
+    if count <= limit {
+        return (0..count).map(point).collect();
     }
     let buckets = (limit - 2) / 2;
-    let inner = &points[1..points.len() - 1];
+    let inner = count - 2;
     let mut kept = Vec::with_capacity(limit);
-    kept.push(points[0]);
+    kept.push(point(0));
     for bucket in 0..buckets {
-        let from = bucket * inner.len() / buckets;
-        let to = (bucket + 1) * inner.len() / buckets;
-        extremes(&inner[from..to], &mut kept);
+        let from = bucket * inner / buckets;
+        let to = (bucket + 1) * inner / buckets;
+        extremes(1 + from..1 + to, &point, &mut kept);
     }
-    kept.push(points[points.len() - 1]);
+    kept.push(point(count - 1));
     kept
 }
 
-fn extremes(bucket: &[Point], kept: &mut Vec<Point>) {
-    let Some(first) = bucket.first() else { return };
-    let (mut low, mut high) = ((0, first.1), (0, first.1));
-    for (i, point) in bucket.iter().enumerate() {
-        if point.1 < low.1 {
-            low = (i, point.1);
+fn extremes(bucket: Range<usize>, point: impl Fn(usize) -> Point, kept: &mut Vec<Point>) {
+    if bucket.is_empty() {
+        return;
+    }
+    let first = (bucket.start, point(bucket.start).1);
+    let (mut low, mut high) = (first, first);
+    for i in bucket {
+        let value = point(i).1;
+        if value < low.1 {
+            low = (i, value);
         }
-        if point.1 > high.1 {
-            high = (i, point.1);
+        if value > high.1 {
+            high = (i, value);
         }
     }
-    kept.push(bucket[low.0.min(high.0)]);
+    kept.push(point(low.0.min(high.0)));
     if low.0 != high.0 {
-        kept.push(bucket[low.0.max(high.0)]);
+        kept.push(point(low.0.max(high.0)));
     }
 }
 

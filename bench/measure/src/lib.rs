@@ -17,6 +17,7 @@ mod jumps;
 mod ledger;
 pub mod log;
 pub mod monte_carlo;
+pub mod order;
 pub mod plausibility;
 pub mod pulses;
 mod settle;
