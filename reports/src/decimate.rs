@@ -2,8 +2,6 @@
 //!
 //! Each bucket of neighbouring points keeps its least and its greatest value, in the order in which they came.
 
-use core::ops::Range;
-
 /// A point of a curve: where, and what.
 pub(crate) type Point = (f64, f64);
 
@@ -11,46 +9,44 @@ pub(crate) type Point = (f64, f64);
 ///
 /// The points come in order of their first part. A curve that is short enough is returned as it is.
 pub(crate) fn decimate(points: &[Point], limit: usize) -> Vec<Point> {
-    thin(points.len(), |i| points[i], limit)
+    thin(points.len(), points.iter().copied(), limit)
 }
 
-/// The same of a curve that is not held as points: how many there are, and each by its number.
-pub(crate) fn thin(count: usize, point: impl Fn(usize) -> Point, limit: usize) -> Vec<Point> {
+/// The same of a curve that is not held as points, but made of them one by one, so many of them.
+pub(crate) fn thin(count: usize, points: impl Iterator<Item = Point>, limit: usize) -> Vec<Point> {
     let limit = limit.max(4);
+    let mut points = points.take(count);
     if count <= limit {
-        return (0..count).map(point).collect();
+        return points.collect();
     }
     let buckets = (limit - 2) / 2;
     let inner = count - 2;
     let mut kept = Vec::with_capacity(limit);
-    kept.push(point(0));
+    kept.extend(points.next());
     for bucket in 0..buckets {
         let from = bucket * inner / buckets;
         let to = (bucket + 1) * inner / buckets;
-        extremes(1 + from..1 + to, &point, &mut kept);
+        extremes(points.by_ref().take(to - from), &mut kept);
     }
-    kept.push(point(count - 1));
+    kept.extend(points.next());
     kept
 }
 
-fn extremes(bucket: Range<usize>, point: impl Fn(usize) -> Point, kept: &mut Vec<Point>) {
-    if bucket.is_empty() {
-        return;
-    }
-    let first = (bucket.start, point(bucket.start).1);
-    let (mut low, mut high) = (first, first);
-    for i in bucket {
-        let value = point(i).1;
-        if value < low.1 {
-            low = (i, value);
+fn extremes(mut bucket: impl Iterator<Item = Point>, kept: &mut Vec<Point>) {
+    let Some(first) = bucket.next() else { return };
+    let (mut low, mut high) = ((0, first), (0, first));
+    for (i, point) in bucket.enumerate() {
+        if point.1 < low.1.1 {
+            low = (i + 1, point);
         }
-        if value > high.1 {
-            high = (i, value);
+        if point.1 > high.1.1 {
+            high = (i + 1, point);
         }
     }
-    kept.push(point(low.0.min(high.0)));
-    if low.0 != high.0 {
-        kept.push(point(low.0.max(high.0)));
+    let (before, behind) = if low.0 <= high.0 { (low, high) } else { (high, low) };
+    kept.push(before.1);
+    if before.0 != behind.0 {
+        kept.push(behind.1);
     }
 }
 

@@ -77,7 +77,7 @@ impl Analysis {
                 let (t, volume) = curve.point(i);
                 (t / seconds, volume / ul)
             };
-            vec![thin(curve.count(), point, POINTS)]
+            vec![thin(curve.count(), (0..curve.count()).map(point), POINTS)]
         };
         Panel {
             file: "delivered".to_owned(),

@@ -43,7 +43,10 @@ impl ParquetFile {
         let file = File::open(path).map_err(|why| format!("expected a file that can be read, but {why}"))?;
         let (shape, groups) = understood(|| {
             let mut reader = ParquetReader::new(file);
-            let groups = reader.get_metadata()?.row_groups.iter().map(|group| group.num_rows()).collect();
+            let mut groups = Vec::new();
+            for group in &reader.get_metadata()?.row_groups {
+                groups.push(group.num_rows());
+            }
             Ok((reader.with_slice(Some((0, 0))).finish()?, groups))
         })?;
         let names = shape.get_column_names().iter().map(ToString::to_string).collect();
@@ -68,13 +71,10 @@ impl ParquetFile {
             let place = wanted.place(&self.names).map_err(|why| problems.push(&why)).ok()?;
             columns.names.push(self.names[place].clone());
         }
-        let mut plain = Vec::new();
-        for (wanted, name) in wanted.iter().zip(&columns.names) {
-            plain.push(self.plain(name, wanted)?);
-        }
-        let all_plain: Option<Vec<Plain<'_>>> = plain.into_iter().collect();
+        let plain: Option<Vec<Plain<'_>>> =
+            wanted.iter().zip(&columns.names).map(|(wanted, name)| self.plain(name, wanted)).collect();
         // Whatever is wrong in a column is looked for again, to be named with its row.
-        if let Some(values) = all_plain.and_then(|all| catch(|| plain::read(&self.path, &self.groups, &all)).ok()?) {
+        if let Some(values) = plain.and_then(|all| catch(|| plain::read(&self.path, &self.groups, &all)).ok()?) {
             columns.values = values;
             return Some(columns);
         }
@@ -85,20 +85,16 @@ impl ParquetFile {
         problems.is_empty().then_some(columns)
     }
 
-    /// A column of numbers, or of moments where they are wanted; inner `None` if it holds anything else.
-    #[expect(clippy::option_option, reason = "a column that is not there, and one that is not plain")]
-    fn plain<'a>(&self, name: &'a str, wanted: &Wanted<'_>) -> Option<Option<Plain<'a>>> {
+    /// A column of numbers, or of moments where they are wanted; `None` if it holds anything else.
+    fn plain<'a>(&self, name: &'a str, wanted: &Wanted<'_>) -> Option<Plain<'a>> {
         let column = self.shape.column(name).ok()?;
-        let per_second = match column.dtype() {
-            DataType::Datetime(unit, _) | DataType::Duration(unit)
-                if wanted.holds == Holds::Time && wanted.spec.unit.is_none() =>
-            {
-                Some(per_second(*unit))
-            }
+        let is_moment = wanted.holds == Holds::Time && wanted.spec.unit.is_none();
+        let divisor = match column.dtype() {
+            DataType::Datetime(unit, _) | DataType::Duration(unit) if is_moment => Some(per_second(*unit)),
             kind if kind.is_primitive_numeric() => None,
-            _ => return Some(None),
+            _ => return None,
         };
-        Some(Some(Plain { name, divisor: per_second }))
+        Some(Plain { name, divisor })
     }
 
     /// Time and the value of one channel.
