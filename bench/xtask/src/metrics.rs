@@ -156,9 +156,12 @@ impl Product {
 
     /// A program in the folder of the measurement.
     fn start_program(&self, program: &Path, arguments: &[&str]) -> Result<Measured, Failure> {
-        let mut command = command(&self.root, program.as_os_str(), arguments);
-        let command = command.current_dir(&self.folder).stdout(Stdio::piped()).stderr(Stdio::null());
         let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", program.display()));
+        // A pipe that nobody reads would stop a program that prints more than fits into it.
+        let printed = self.folder.join("printed");
+        let mut command = command(&self.root, program.as_os_str(), arguments);
+        let stdout = fs::File::create(&printed).map_err(failed)?;
+        let command = command.current_dir(&self.folder).stdout(stdout).stderr(Stdio::null());
         let began = Instant::now();
         let mut child = command.spawn().map_err(failed)?;
         let mut peak_mib: f64 = 0.0;
@@ -167,8 +170,7 @@ impl Product {
             std::thread::sleep(Duration::from_millis(1));
         }
         let seconds = began.elapsed().as_secs_f64();
-        let output = child.wait_with_output().map_err(failed)?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = fs::read_to_string(&printed).map_err(failed)?;
         Ok(Measured { text, json: Value::Null, seconds, peak_mib })
     }
 }
