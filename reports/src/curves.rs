@@ -2,6 +2,8 @@
 //!
 //! Volumes come from the same conversion as the checks' figures. It decides the units by the size of what is shown.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
 use domain::event::Phase;
@@ -9,11 +11,11 @@ use domain::profile::{InstrumentProfile, Role};
 use domain::{RigProfile, RunTime, Status};
 use measure::Ledger;
 
-use crate::decimate::{Point, decimate};
+use crate::decimate::{Point, decimate, thin};
 use crate::number;
 use crate::plot::{Curve, Frame, Panel, Stroke, time_unit};
 use crate::rates::{RateWindows, rate_windows};
-use crate::series::{Delivered, Sample, moment};
+use crate::series::{Delivered, Sample, Samples, moment};
 use crate::story::Story;
 use crate::trumpet::trumpet_panel;
 
@@ -37,28 +39,52 @@ pub(crate) struct Plots {
     pub(crate) panels: Vec<Panel>,
 }
 
-/// The plots of a run. Those that its record does not support are not among them.
-pub(crate) fn plots(story: &Story, profile: &RigProfile, ledger: &Ledger, points: usize) -> Plots {
-    let clock = TimeAxis::of(story);
-    let frame = clock.frame(story);
-    let mut panels = Vec::new();
-    let balance = profile.by_role(Role::Balance);
-    let mass = balance.and_then(mass_channel);
-    if let (Some(balance), Some(mass)) = (balance, mass) {
-        let parts = delivered(story, balance, mass, ledger);
-        if !parts.is_empty() {
-            panels.extend(volume_panels(story, &clock, ledger, &parts, points));
-            let flat: Vec<Delivered> = parts.iter().flatten().copied().collect();
-            if let Some(windows) = rate_windows(story, profile, ledger, &flat) {
-                panels.push(rate_panel(&clock, &windows));
-            }
-            panels.extend(trumpet_panel(story, profile, ledger, &parts));
+/// What a run's plots are made of, however many points they show.
+pub(crate) struct Course<'a> {
+    story: &'a Story,
+    profile: &'a RigProfile,
+    ledger: &'a Ledger,
+    /// The delivered volume at each weighing, broken where the balance was away.
+    delivered: Vec<Vec<Delivered>>,
+    /// The plots over windows.
+    windows: Vec<Panel>,
+}
+
+impl<'a> Course<'a> {
+    /// The course of a run.
+    pub(crate) fn of(story: &'a Story, profile: &'a RigProfile, ledger: &'a Ledger) -> Self {
+        let balance = profile.by_role(Role::Balance);
+        let weighed = balance.and_then(|balance| Some((balance, mass_channel(balance)?)));
+        let delivered = weighed.map_or_else(Vec::new, |(balance, mass)| delivered(story, balance, mass, ledger));
+        let mut windows = Vec::new();
+        if !delivered.is_empty() {
+            let flat: Cow<'_, [Delivered]> = match delivered.as_slice() {
+                [one] => Cow::Borrowed(one),
+                several => Cow::Owned(several.concat()),
+            };
+            let rates = rate_windows(story, profile, ledger, &flat);
+            windows.extend(rates.map(|rates| rate_panel(&TimeAxis::of(story), &rates)));
+            windows.extend(trumpet_panel(story, profile, ledger, &delivered));
         }
+        Self { story, profile, ledger, delivered, windows }
     }
-    panels.extend(occlusion_panel(story, profile, points));
-    let channels = story.series.iter().map(|(channel, _)| channel.as_str()).take(CHANNELS);
-    panels.extend(channels.filter_map(|channel| channel_panel(story, profile, &clock, channel, points)));
-    Plots { frame, panels }
+
+    /// The plots. Those that the run's record does not support are not among them.
+    pub(crate) fn plots(&self, points: usize) -> Plots {
+        let (story, profile) = (self.story, self.profile);
+        let clock = TimeAxis::of(story);
+        let mut panels = Vec::new();
+        if !self.delivered.is_empty() {
+            panels.extend(volume_panels(story, &clock, self.ledger, &self.delivered, points));
+        }
+        panels.extend(self.windows.iter().cloned());
+        panels.extend(occlusion_panel(story, profile, points));
+        let channels = story.series.iter().take(CHANNELS);
+        panels.extend(
+            channels.filter_map(|(name, samples)| channel_panel(profile, &clock, (name.as_str(), samples), points)),
+        );
+        Plots { frame: clock.frame(story), panels }
+    }
 }
 
 /// The channel in which a balance gives its mass.
@@ -112,11 +138,12 @@ impl<'a> TimeAxis<'a> {
 /// The delivered volume at each weighing, broken where the balance was away.
 fn delivered(story: &Story, balance: &InstrumentProfile, mass: &str, ledger: &Ledger) -> Vec<Vec<Delivered>> {
     let Some(conversion) = ledger.conversion() else { return Vec::new() };
-    let volume = |sample: &Sample| Delivered { at: sample.at, ul: conversion.delivered_ul(sample.at, sample.value) };
+    let volume = |sample: Sample| Delivered { at: sample.at, ul: conversion.delivered_ul(sample.at, sample.value) };
     let from = story.steps.first().map_or(RunTime::ZERO, |step| step.at);
-    broken(story.series.of(mass), silence(balance))
+    let Some(samples) = story.series.of(mass) else { return Vec::new() };
+    broken(samples, silence(balance))
         .into_iter()
-        .map(|part| part.iter().filter(|s| s.at >= from).map(volume).filter(|d| d.ul.is_finite()).collect())
+        .map(|part| usable(samples, part).filter(|s| s.at >= from).map(volume).filter(|d| d.ul.is_finite()).collect())
         .filter(|part: &Vec<Delivered>| !part.is_empty())
         .collect()
 }
@@ -126,16 +153,23 @@ fn silence(instrument: &InstrumentProfile) -> Duration {
     (instrument.poll * 20).max(Duration::from_secs(10))
 }
 
-/// The usable samples of a channel, in parts without a longer silence.
-fn broken(samples: &[Sample], silence: Duration) -> Vec<Vec<Sample>> {
-    let mut parts: Vec<Vec<Sample>> = Vec::new();
-    for sample in samples.iter().filter(|sample| sample.status != Status::Overload) {
-        match parts.last_mut() {
-            Some(part) if part.last().is_some_and(|last| sample.at.since(last.at) <= silence) => part.push(*sample),
-            _ => parts.push(vec![*sample]),
+/// Parts of a channel without a longer silence between its usable samples: from the first of each to the last.
+fn broken(samples: &Samples, silence: Duration) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut last: Option<RunTime> = None;
+    for (i, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.status != Status::Overload) {
+        let goes_on = last.replace(sample.at).is_some_and(|last| sample.at.since(last) <= silence);
+        match parts.last_mut().filter(|_| goes_on) {
+            Some(part) => part.end = i + 1,
+            None => parts.push(i..i + 1),
         }
     }
     parts
+}
+
+/// The usable samples of a part.
+fn usable(samples: &Samples, part: Range<usize>) -> impl Iterator<Item = Sample> {
+    samples.some(part).filter(|sample| sample.status != Status::Overload)
 }
 
 fn volume_panels(
@@ -152,9 +186,9 @@ fn volume_panels(
 
     let count = parts.iter().map(Vec::len).sum::<usize>().max(1);
     let shown = |part: &[Delivered], whole: usize, value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
-        let points: Vec<Point> =
-            part.iter().filter(|d| clock.shows(d.at)).map(|d| (clock.at(d.at), value(d))).collect();
-        decimate(&points, (most_points * whole).div_ceil(count))
+        let points = || part.iter().filter(|d| clock.shows(d.at));
+        let limit = (most_points * whole).div_ceil(count);
+        thin(points().count(), points().map(|d| (clock.at(d.at), value(d))), limit)
     };
     let delivered = parts.iter().map(|part| shown(part, part.len(), &|d| d.ul / ul)).collect();
     let errors = parts.iter().map(|part| shown(&thinned(part), part.len(), &|d| d.ul - commanded_ul(d.at))).collect();
@@ -252,9 +286,9 @@ fn occlusion_panel(story: &Story, profile: &RigProfile, most_points: usize) -> O
     let (from, to) = (closed - lasted / 4, opened + lasted / 2);
     let (unit, seconds) = time_unit(to.since(from).as_secs_f64());
     let at = |moment: RunTime| (story.seconds(moment) - story.seconds(closed)) / seconds;
-    let points: Vec<Point> = story.series.of(&channel.channel).iter().map(|s| (at(s.at), s.value)).collect();
     let (begin, end) = (at(from), at(to));
-    let shown: Vec<Point> = points.into_iter().filter(|(t, _)| (begin..=end).contains(t)).collect();
+    let points = story.series.of(&channel.channel)?.iter().map(|s| (at(s.at), s.value));
+    let shown: Vec<Point> = points.filter(|(t, _)| (begin..=end).contains(t)).collect();
     if shown.len() < 2 {
         return None;
     }
@@ -282,21 +316,21 @@ fn occlusion_panel(story: &Story, profile: &RigProfile, most_points: usize) -> O
 }
 
 fn channel_panel(
-    story: &Story,
     profile: &RigProfile,
     clock: &TimeAxis<'_>,
-    channel: &str,
+    (channel, samples): (&str, &Samples),
     most_points: usize,
 ) -> Option<Panel> {
     let declared = profile.channel(channel)?;
     let instrument = profile.instruments.iter().find(|i| i.channels.contains(declared))?;
-    let samples = broken(story.series.of(channel), silence(instrument));
-    let count: usize = samples.iter().map(Vec::len).sum();
-    let shown = |part: &Vec<Sample>| -> Vec<Point> {
-        let points: Vec<Point> = part.iter().filter(|s| clock.shows(s.at)).map(|s| (clock.at(s.at), s.value)).collect();
-        decimate(&points, (most_points * part.len()).div_ceil(count.max(1)))
+    let parts = broken(samples, silence(instrument));
+    let count: usize = parts.iter().map(|part| usable(samples, part.clone()).count()).sum();
+    let shown = |part: Range<usize>| -> Vec<Point> {
+        let limit = (most_points * usable(samples, part.clone()).count()).div_ceil(count.max(1));
+        let points = || usable(samples, part.clone()).filter(|s| clock.shows(s.at));
+        thin(points().count(), points().map(|s| (clock.at(s.at), s.value)), limit)
     };
-    let parts: Vec<Vec<Point>> = samples.iter().map(shown).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<Vec<Point>> = parts.into_iter().map(shown).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
         return None;
     }
@@ -335,7 +369,11 @@ mod tests {
     #[test]
     fn a_silence_breaks_a_curve() {
         let at = |s: u64| Sample { at: RunTime::from_ns(s * 1_000_000_000), value: 1.0, status: Status::Ok };
-        let parts = broken(&[at(0), at(1), at(60), at(61)], Duration::from_secs(10));
-        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
+        let mut samples = Samples::default();
+        for sample in [at(0), at(1), at(60), Sample { status: Status::Overload, ..at(61) }, at(62)] {
+            samples.push(sample);
+        }
+        assert_eq!(broken(&samples, Duration::from_secs(10)), [0..2, 2..5]);
+        assert_eq!(usable(&samples, 2..5).count(), 2);
     }
 }

@@ -9,37 +9,44 @@ pub(crate) type Point = (f64, f64);
 ///
 /// The points come in order of their first part. A curve that is short enough is returned as it is.
 pub(crate) fn decimate(points: &[Point], limit: usize) -> Vec<Point> {
+    thin(points.len(), points.iter().copied(), limit)
+}
+
+/// The same of a curve that is not held as points, but made of them one by one, so many of them.
+pub(crate) fn thin(count: usize, points: impl Iterator<Item = Point>, limit: usize) -> Vec<Point> {
     let limit = limit.max(4);
-    if points.len() <= limit {
-        return points.to_vec();
+    let mut points = points.take(count);
+    if count <= limit {
+        return points.collect();
     }
     let buckets = (limit - 2) / 2;
-    let inner = &points[1..points.len() - 1];
+    let inner = count - 2;
     let mut kept = Vec::with_capacity(limit);
-    kept.push(points[0]);
+    kept.extend(points.next());
     for bucket in 0..buckets {
-        let from = bucket * inner.len() / buckets;
-        let to = (bucket + 1) * inner.len() / buckets;
-        extremes(&inner[from..to], &mut kept);
+        let from = bucket * inner / buckets;
+        let to = (bucket + 1) * inner / buckets;
+        extremes(points.by_ref().take(to - from), &mut kept);
     }
-    kept.push(points[points.len() - 1]);
+    kept.extend(points.next());
     kept
 }
 
-fn extremes(bucket: &[Point], kept: &mut Vec<Point>) {
-    let Some(first) = bucket.first() else { return };
-    let (mut low, mut high) = ((0, first.1), (0, first.1));
-    for (i, point) in bucket.iter().enumerate() {
-        if point.1 < low.1 {
-            low = (i, point.1);
+fn extremes(mut bucket: impl Iterator<Item = Point>, kept: &mut Vec<Point>) {
+    let Some(first) = bucket.next() else { return };
+    let (mut low, mut high) = ((0, first), (0, first));
+    for (i, point) in bucket.enumerate() {
+        if point.1 < low.1.1 {
+            low = (i + 1, point);
         }
-        if point.1 > high.1 {
-            high = (i, point.1);
+        if point.1 > high.1.1 {
+            high = (i + 1, point);
         }
     }
-    kept.push(bucket[low.0.min(high.0)]);
-    if low.0 != high.0 {
-        kept.push(bucket[low.0.max(high.0)]);
+    let (before, behind) = if low.0 <= high.0 { (low, high) } else { (high, low) };
+    kept.push(before.1);
+    if before.0 != behind.0 {
+        kept.push(behind.1);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,9 @@ use crate::error::ReportError;
 
 /// The manifest's name in the run's folder.
 pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// How many bytes are gathered before the operating system gets them.
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Ending of a file that is being written.
 const UNFINISHED: &str = ".unfinished";
@@ -42,16 +45,26 @@ pub(crate) struct Manifest {
 /// # Errors
 /// If the system refuses; the old file is still there then.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    replace_by(path, |file| file.write_all(bytes).map_err(|why| ReportError::file("write", path, why)))
+}
+
+/// The same for a file that is written piece by piece.
+///
+/// # Errors
+/// As [`replace`], and whatever `write` says.
+pub(crate) fn replace_by(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), ReportError>,
+) -> Result<(), ReportError> {
+    let refused = |why| ReportError::file("write", path, why);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(UNFINISHED);
     let beside = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|why| ReportError::file("write", path, why))
+    let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(&beside).map_err(refused)?);
+    write(&mut file)?;
+    let file = file.into_inner().map_err(|why| refused(why.into_error()))?;
+    file.sync_data().map_err(refused)?;
+    fs::rename(&beside, path).map_err(refused)
 }
 
 /// Takes the manifest away: from now on the folder is unfinished.
@@ -73,14 +86,30 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
     }
 }
 
-/// A manifest over every other file of the folder as it is now.
+/// Hashes of files that stay as they are, by their names.
+pub(crate) type Hashes = BTreeMap<String, (String, u64)>;
+
+/// The hashes of a record's files, which can be had while others are being made.
+pub(crate) fn record_hashes(folder: &Path) -> Hashes {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let of_record = names.filter(|name| name.starts_with("record") && name.ends_with(".mcap"));
+    // What cannot be read is found again, and told, when the manifest is made.
+    of_record.filter_map(|name| Some((name.clone(), hash(&folder.join(&name)).ok()?))).collect()
+}
+
+/// A manifest over every other file of the folder as it is now. Of files whose hash is `known` only the size is looked at.
 ///
 /// # Errors
 /// If a file cannot be read.
-pub(crate) fn manifest(folder: &Path, firmware_sha256: Option<String>) -> Result<Manifest, ReportError> {
+pub(crate) fn manifest(
+    folder: &Path,
+    firmware_sha256: Option<String>,
+    known: &Hashes,
+) -> Result<Manifest, ReportError> {
     let mut manifest =
         Manifest { schema: 1, tool: TOOL.to_owned(), firmware_sha256, files: BTreeMap::new(), sizes: BTreeMap::new() };
-    list(folder, "", &mut manifest)?;
+    list(folder, "", known, &mut manifest)?;
     Ok(manifest)
 }
 
@@ -88,8 +117,8 @@ pub(crate) fn manifest(folder: &Path, firmware_sha256: Option<String>) -> Result
 ///
 /// # Errors
 /// If a file cannot be read, or the manifest not be written.
-pub(crate) fn close_folder(folder: &Path, firmware_sha256: Option<String>) -> Result<(), ReportError> {
-    let manifest = manifest(folder, firmware_sha256)?;
+pub(crate) fn close_folder(folder: &Path, firmware_sha256: Option<String>, known: &Hashes) -> Result<(), ReportError> {
+    let manifest = manifest(folder, firmware_sha256, known)?;
     let mut text = serde_json::to_string_pretty(&manifest).map_err(|why| ReportError::made(MANIFEST, &why))?;
     text.push('\n');
     replace(&folder.join(MANIFEST), text.as_bytes())
@@ -113,16 +142,20 @@ pub(crate) fn raw(folder: &Path) -> Result<Vec<(String, String)>, ReportError> {
     names.into_iter().map(|name| Ok((name.clone(), hash(&folder.join(&name))?.0))).collect()
 }
 
-fn list(folder: &Path, prefix: &str, manifest: &mut Manifest) -> Result<(), ReportError> {
+fn list(folder: &Path, prefix: &str, known: &Hashes, manifest: &mut Manifest) -> Result<(), ReportError> {
     let listing = |why| ReportError::file("list", folder, why);
     for entry in fs::read_dir(folder).map_err(listing)? {
         let entry = entry.map_err(listing)?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let kind = entry.file_type().map_err(listing)?;
         if kind.is_dir() {
-            list(&entry.path(), &format!("{name}/"), manifest)?;
+            list(&entry.path(), &format!("{name}/"), known, manifest)?;
         } else if kind.is_file() && is_listed(&name) {
-            let (hash, size) = hash(&entry.path())?;
+            let bytes = entry.metadata().map_err(listing)?.len();
+            let (hash, size) = match known.get(&name).filter(|(_, size)| *size == bytes) {
+                Some(known) => known.clone(),
+                None => hash(&entry.path())?,
+            };
             manifest.files.insert(name.clone(), hash);
             manifest.sizes.insert(name, size);
         }
@@ -172,7 +205,9 @@ mod tests {
         write("run.lock", "17");
         write("report.html.unfinished", "half");
         write(MANIFEST, "old");
-        close_folder(folder.path(), None).expect("closed");
+        let known = record_hashes(folder.path());
+        assert_eq!(known.keys().collect::<Vec<_>>(), ["record.mcap"]);
+        close_folder(folder.path(), None, &known).expect("closed");
 
         let text = fs::read_to_string(folder.path().join(MANIFEST)).expect("a manifest");
         let manifest: Manifest = serde_json::from_str(&text).expect("a manifest");

@@ -9,6 +9,7 @@ mod curves;
 mod decimate;
 mod error;
 mod files;
+mod follow;
 mod junit;
 mod markdown;
 mod number;

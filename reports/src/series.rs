@@ -3,6 +3,7 @@
 //! It holds what `samples.parquet` and the plots are made of, in as little memory as that takes.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use domain::{Channel, Reading, RunTime, Status};
@@ -18,10 +19,53 @@ pub(crate) struct Sample {
     pub(crate) status: Status,
 }
 
+/// The readings of a channel. A column each, since a run has millions of them.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    at: Vec<RunTime>,
+    values: Vec<f64>,
+    statuses: Vec<Status>,
+}
+
+impl Samples {
+    pub(crate) fn push(&mut self, sample: Sample) {
+        self.at.push(sample.at);
+        self.values.push(sample.value);
+        self.statuses.push(sample.status);
+    }
+
+    /// How many there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Some of them, in order.
+    pub(crate) fn some(&self, numbers: Range<usize>) -> impl Iterator<Item = Sample> {
+        let columns = self.at[numbers.clone()].iter().zip(&self.values[numbers.clone()]).zip(&self.statuses[numbers]);
+        columns.map(|((at, value), status)| Sample { at: *at, value: *value, status: *status })
+    }
+
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Sample> {
+        self.some(0..self.len())
+    }
+
+    fn sort(&mut self) {
+        if self.at.is_sorted() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|i| self.at[*i]);
+        self.at = order.iter().map(|i| self.at[*i]).collect();
+        self.values = order.iter().map(|i| self.values[*i]).collect();
+        self.statuses = order.iter().map(|i| self.statuses[*i]).collect();
+    }
+}
+
 /// Every reading, by channel.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
-    channels: BTreeMap<Channel, Vec<Sample>>,
+    channels: BTreeMap<Channel, Samples>,
 }
 
 impl Series {
@@ -31,29 +75,25 @@ impl Series {
             return;
         }
         let sample = Sample { at: reading.at_ns, value: reading.value, status: reading.status };
-        match self.channels.get_mut(&reading.channel) {
-            Some(samples) => samples.push(sample),
-            None => {
-                self.channels.insert(reading.channel.clone(), vec![sample]);
-            }
+        if let Some(samples) = self.channels.get_mut(&reading.channel) {
+            return samples.push(sample);
         }
+        self.channels.entry(reading.channel.clone()).or_default().push(sample);
     }
 
     /// Puts each channel into the order of its readings' own time; readings of one moment keep their order.
     pub(crate) fn sort(&mut self) {
-        for samples in self.channels.values_mut() {
-            samples.sort_by_key(|sample| sample.at);
-        }
+        self.channels.values_mut().for_each(Samples::sort);
     }
 
     /// The channels in the order of their names, with their readings.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Channel, &[Sample])> {
-        self.channels.iter().map(|(channel, samples)| (channel, samples.as_slice()))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Channel, &Samples)> {
+        self.channels.iter()
     }
 
-    /// The readings of a channel; none if there is no such channel.
-    pub(crate) fn of(&self, channel: &str) -> &[Sample] {
-        self.channels.get(&Channel::new(channel)).map_or(&[], Vec::as_slice)
+    /// The readings of a channel, if there is such a channel.
+    pub(crate) fn of(&self, channel: &str) -> Option<&Samples> {
+        self.channels.get(&Channel::new(channel))
     }
 }
 
@@ -69,4 +109,25 @@ pub(crate) struct Delivered {
 /// A moment of run time, in s.
 pub(crate) fn moment(seconds: f64) -> RunTime {
     RunTime::ZERO + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_come_into_order_and_those_of_one_moment_keep_theirs() {
+        let mut series = Series::default();
+        for (at, value) in [(5, 0.0), (2, 1.0), (5, 2.0), (1, 3.0), (9, f64::NAN)] {
+            let at_ns = RunTime::from_ns(at);
+            let status = if at == 2 { Status::Unstable } else { Status::Ok };
+            series.push(&Reading { channel: Channel::new("a.b"), at_ns, u_ns: 0, value, status });
+        }
+        series.sort();
+        let samples = series.of("a.b").expect("a channel");
+        let found: Vec<(u64, f64, Status)> = samples.iter().map(|s| (s.at.ns(), s.value, s.status)).collect();
+        let ok = |at, value| (at, value, Status::Ok);
+        assert_eq!(found, [ok(1, 3.0), (2, 1.0, Status::Unstable), ok(5, 0.0), ok(5, 2.0)]);
+        assert!(series.of("a.c").is_none());
+    }
 }

@@ -35,8 +35,7 @@ pub(crate) fn trumpet_panel(
         (last.min(steady_to) - first.max(steady_from)).max(0.0)
     };
     let part = parts.iter().max_by(|a, b| within(a).total_cmp(&within(b)))?;
-    let points: Vec<Point> = part.iter().map(|d| (d.at.seconds(), d.ul)).collect();
-    let volume = Cumulative::new(strictly_rising(points))?;
+    let volume = strictly_rising(part)?;
     let (first, last) = volume.span_s();
     let (begin, end) = (steady_from.max(first), steady_to.min(last));
     if ledger.in_doubt(begin, end) {
@@ -172,10 +171,17 @@ impl Period {
     }
 }
 
-/// Two readings of one moment tell nothing new.
-fn strictly_rising(mut points: Vec<Point>) -> Vec<Point> {
-    points.dedup_by(|next, before| next.0 <= before.0);
-    points
+/// The curve of a volume. Two readings of one moment tell nothing new.
+fn strictly_rising(part: &[Delivered]) -> Option<Cumulative> {
+    let (mut times_s, mut values) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
+    for delivered in part {
+        let t_s = delivered.at.seconds();
+        if times_s.last().is_none_or(|last| t_s > *last) {
+            times_s.push(t_s);
+            values.push(delivered.ul);
+        }
+    }
+    Cumulative::of(times_s, values)
 }
 
 #[cfg(test)]

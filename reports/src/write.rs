@@ -3,15 +3,19 @@
 //! The record itself, the truth of simulators and the resolved scenario and rig are read for their hashes at most.
 
 use std::path::Path;
+use std::thread;
 
 use domain::event::Opened;
 use measure::Budget;
 use record::{Reader, Tail};
 
 use crate::again::{Again, Recomputation};
-use crate::curves::{POINTS, plots};
+use crate::curves::{Course, POINTS};
 use crate::error::ReportError;
-use crate::files::{Manifest, close_folder, manifest, open_folder, raw, remove, replace};
+use crate::files::{
+    Hashes, Manifest, close_folder, manifest, open_folder, raw, record_hashes, remove, replace, replace_by,
+};
+use crate::follow::follow;
 use crate::junit::junit_xml;
 use crate::markdown::summary_md;
 use crate::outcome::{Outcome, outcome};
@@ -53,37 +57,19 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
     let folder = &std::path::absolute(folder).map_err(|why| ReportError::file("find", folder, why))?;
     let read = Run::read(folder)?;
     open_folder(folder)?;
-    if wanted.json {
-        replace(&folder.join("samples.parquet"), &samples_parquet(&read.story, &read.opened.profile)?)?;
-        let mut text = serde_json::to_string(&read.summary).map_err(|why| ReportError::made("summary.json", &why))?;
-        text.push('\n');
-        replace(&folder.join("summary.json"), text.as_bytes())?;
-        let material = read.material();
-        let text = summary_md(&read.summary, simulated(&material).as_deref(), &sections(&material));
-        replace(&folder.join("summary.md"), text.as_bytes())?;
-    }
-    if wanted.junit {
-        replace(&folder.join("junit.xml"), junit_xml(&read.summary, &read.story)?.as_bytes())?;
-    }
-    if wanted.html || wanted.pdf {
-        let material = read.material();
-        let drawings = drawings(&read)?;
-        let content = content(&material, &drawings);
-        if wanted.html {
-            save(&folder.join("plots"), &drawings)?;
-            let zoomed = plots(&read.story, &read.opened.profile, &read.again.ledger, POINTS_LIVE);
-            let live = Live::of(&zoomed)?;
-            replace(&folder.join("report.html"), report_html(&content, &live)?.as_bytes())?;
-        }
-        if wanted.pdf {
-            let path = folder.join("report.pdf");
-            remove(&path)?;
-            let manifest = manifest(folder, None)?;
-            replace(&path, &report_pdf(&content, drawings.all(), &sheet(&read.summary, manifest))?)?;
-        }
-    }
-    close_folder(folder, read.summary.device.image_sha256.clone())?;
+    let known = thread::scope(|scope| {
+        // What takes longest goes beside the rest.
+        let samples = scope.spawn(|| if wanted.json { read.save_samples(folder) } else { Ok(()) });
+        let hashes = scope.spawn(|| record_hashes(folder));
+        read.save(folder, wanted, || joined(samples).map(|()| joined(hashes)))
+    })?;
+    close_folder(folder, read.summary.device.image_sha256.clone(), &known)?;
     Ok(read.summary)
+}
+
+/// What a thread made; its panic is ours.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// A run as read from its record.
@@ -101,15 +87,14 @@ struct Run {
 impl Run {
     fn read(folder: &Path) -> Result<Self, ReportError> {
         let unreadable = |source| ReportError::Unreadable { folder: folder.to_owned(), source };
-        let mut reader = Reader::open(folder).map_err(unreadable)?;
+        let reader = Reader::open(folder).map_err(unreadable)?;
         let mut story = Story::default();
         let mut again = Recomputation::default();
-        let tail = reader
-            .for_each(|event| {
-                story.apply(&event);
-                again.apply(&event);
-            })
-            .map_err(unreadable)?;
+        let tail = follow(&reader, |event| {
+            story.apply(&event);
+            again.apply(&event);
+        })
+        .map_err(unreadable)?;
         story.series.sort();
         let Some(opened) = story.opened.clone() else {
             return Err(ReportError::NoOpening { folder: folder.to_owned(), events: tail.events });
@@ -121,6 +106,51 @@ impl Run {
         let tool = metadata.tool.clone();
         let raw = raw(folder)?;
         Ok(Self { opened, story, again, outcome, summary, tail, tool, raw })
+    }
+
+    fn save_samples(&self, folder: &Path) -> Result<(), ReportError> {
+        replace_by(&folder.join("samples.parquet"), |file| samples_parquet(file, &self.story, &self.opened.profile))
+    }
+
+    /// Writes the wanted files but the samples. `rest` waits for these, and gives the hashes of the record's files.
+    fn save(
+        &self,
+        folder: &Path,
+        wanted: &Wanted,
+        rest: impl FnOnce() -> Result<Hashes, ReportError>,
+    ) -> Result<Hashes, ReportError> {
+        if wanted.json {
+            let mut text =
+                serde_json::to_string(&self.summary).map_err(|why| ReportError::made("summary.json", &why))?;
+            text.push('\n');
+            replace(&folder.join("summary.json"), text.as_bytes())?;
+            let material = self.material();
+            let text = summary_md(&self.summary, simulated(&material).as_deref(), &sections(&material));
+            replace(&folder.join("summary.md"), text.as_bytes())?;
+        }
+        if wanted.junit {
+            replace(&folder.join("junit.xml"), junit_xml(&self.summary, &self.story)?.as_bytes())?;
+        }
+        if !wanted.html && !wanted.pdf {
+            return rest();
+        }
+        let course = Course::of(&self.story, &self.opened.profile, &self.again.ledger);
+        let drawings = drawings(self, &course)?;
+        let material = self.material();
+        let content = content(&material, &drawings);
+        if wanted.html {
+            save(&folder.join("plots"), &drawings)?;
+            let live = Live::of(&course.plots(POINTS_LIVE))?;
+            replace(&folder.join("report.html"), report_html(&content, &live)?.as_bytes())?;
+        }
+        let known = rest()?;
+        if wanted.pdf {
+            let path = folder.join("report.pdf");
+            remove(&path)?;
+            let manifest = manifest(folder, None, &known)?;
+            replace(&path, &report_pdf(&content, drawings.all(), &sheet(&self.summary, manifest))?)?;
+        }
+        Ok(known)
     }
 
     fn material(&self) -> Material<'_> {
@@ -137,8 +167,8 @@ impl Run {
     }
 }
 
-fn drawings(read: &Run) -> Result<Drawings, ReportError> {
-    let shown = plots(&read.story, &read.opened.profile, &read.again.ledger, POINTS);
+fn drawings(read: &Run, course: &Course<'_>) -> Result<Drawings, ReportError> {
+    let shown = course.plots(POINTS);
     let drawing = |panel: &Panel| {
         let svg = draw(panel, panel.frame.as_ref().unwrap_or(&shown.frame))?;
         Ok(Drawing { file: format!("{}.svg", panel.file), svg, caption: panel.caption.clone() })

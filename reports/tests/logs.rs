@@ -61,6 +61,59 @@ fn times_may_be_numbers_moments_or_texts() {
     }
 }
 
+/// A column in which one value is another.
+fn with(row: usize, value: f64) -> Vec<f64> {
+    let mut values = vec![1.0; 11];
+    values[row] = value;
+    values
+}
+
+#[test]
+fn times_that_do_not_rise_are_named_by_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let times = |row: usize, value: f64| {
+        let mut times: Vec<f64> = minutes().into_iter().map(|minute| minute as f64 * 60.0).collect();
+        times[row] = value;
+        Column::new("t".into(), times)
+    };
+    for (time, says) in [
+        (times(4, 180.0), "row 5, column 't': expected a new time, but found the one before it again"),
+        (
+            times(4, 170.0),
+            "row 5, column 't': expected a time behind the one before it, but found one that runs backwards",
+        ),
+        (times(4, f64::NAN), "row 5, column 't': expected a number, but found NaN"),
+        (times(10, 6000.0), "row 11, column 't': expected the next reading within 120 s, but found a gap of 5460 s"),
+    ] {
+        let why = analyze(&file(&folder, vec![time, mass()]), &request()).expect_err("refused").to_string();
+        assert!(why.contains(says), "{why}");
+    }
+}
+
+#[test]
+fn a_table_without_rows_is_no_log_and_one_of_many_groups_is_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.parquet");
+    let write = |rows: usize, group: usize| {
+        let times: Vec<f64> = (0..rows).map(|row| row as f64 * 60.0).collect();
+        let masses: Vec<f64> = (0..rows).map(|row| row as f64).collect();
+        let columns = vec![Column::new("t".into(), times), Column::new("g".into(), masses)];
+        let mut frame = DataFrame::new(rows, columns).expect("a table");
+        let writer = ParquetWriter::new(std::fs::File::create(&path).expect("a file"));
+        writer.with_row_group_size(Some(group)).finish(&mut frame).expect("written");
+        analyze(&path, &request())
+    };
+    for (rows, group) in [(1001, 7), (1001, 500), (600_001, 100_000)] {
+        let analysis = write(rows, group).expect("figures");
+        assert_eq!(analysis.readings, (rows, 60.0), "groups of {group}");
+        assert!(analysis.figures.mean_error_percent.abs() < 1e-9, "groups of {group}");
+    }
+    for rows in [0, 1] {
+        let why = write(rows, 7).expect_err("refused").to_string();
+        assert!(why.contains(&format!("expected at least 2 rows, but found {rows}")), "{why}");
+    }
+}
+
 #[test]
 fn what_is_no_number_is_named_by_row_and_column() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -72,6 +125,8 @@ fn what_is_no_number_is_named_by_row_and_column() {
     for (mass, says) in [
         (Column::new("g".into(), with_nothing), "row 4, column 'g': expected a number, but found nothing"),
         (Column::new("g".into(), with_nan), "row 5, column 'g': expected a number, but found NaN"),
+        (Column::new("g".into(), with(5, f64::INFINITY)), "row 6, column 'g': expected a number, but found inf"),
+        (Column::new("g".into(), with(10, f64::NEG_INFINITY)), "row 11, column 'g': expected a number, but found -inf"),
         (Column::new("g".into(), vec!["x"; 11]), "row 1, column 'g': expected a number, but found 'x'"),
         (Column::new("g".into(), vec![true; 11]), "column 'g': expected numbers, but found the type bool"),
     ] {

@@ -20,6 +20,7 @@ mod ledger;
 pub mod log;
 mod meter;
 pub mod monte_carlo;
+pub mod order;
 pub mod plausibility;
 pub mod pulses;
 mod room;

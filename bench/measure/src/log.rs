@@ -23,13 +23,12 @@ pub struct Correction {
 impl Correction {
     /// The delivered volume, in µL, of an indicated mass in g over time in s.
     #[must_use]
-    pub fn volume_ul(&self, mass_g: &Cumulative) -> Option<Cumulative> {
-        let (first_s, first_g) = mass_g.points()[0];
-        let volume = |(t, g): &(f64, f64)| {
+    pub fn volume_ul(&self, mass_g: Cumulative) -> Option<Cumulative> {
+        let (first_s, first_g) = (mass_g.times_s()[0], mass_g.values()[0]);
+        mass_g.map(|t, g| {
             let lost_g = self.evaporation_ug_per_s * 1e-6 * (t - first_s);
-            (*t, (g - first_g + lost_g) * self.ul_per_g)
-        };
-        Cumulative::new(mass_g.points().iter().map(volume).collect())
+            (g - first_g + lost_g) * self.ul_per_g
+        })
     }
 }
 
@@ -86,8 +85,6 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
     }
     let flow =
         |(i, pair): (usize, &[f64])| (from_s + (i + 1) as f64 * interval_s, (pair[1] - pair[0]) / interval_s * 3600.0);
-    let within = |(t, _): &&(f64, f64)| (from_s..=to_s).contains(t);
-    let shown: Vec<(f64, f64)> = delivered_ul.points().iter().filter(within).copied().collect();
     Some(Figures {
         delivered_ul: over(delivered_ul, from_s, to_s)?,
         commanded_ul: over(commanded_ul, from_s, to_s)?,
@@ -95,14 +92,13 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
         repeatability_percent: parts.estimate().filter(|_| parts.refused() == 0).map(|mean| (mean.u, mean.dof)),
         trumpet: period.windows.iter().filter_map(|k| trumpet::window(&delivered, &commanded, *k)).collect(),
         flow_ul_per_h: delivered.windows(2).enumerate().map(flow).collect(),
-        pulses: Cumulative::new(shown).and_then(|shown| pulses::find(&shown)),
+        pulses: pulses::find(delivered_ul, delivered_ul.within(from_s, to_s)),
     })
 }
 
 /// The edges of the parts of a period: readings, as evenly as they come.
 fn batches(curve: &Cumulative, from_s: f64, to_s: f64) -> Vec<f64> {
-    let within = |t: &f64| (from_s..=to_s).contains(t);
-    let times: Vec<f64> = curve.points().iter().map(|(t, _)| *t).filter(within).collect();
+    let times = &curve.times_s()[curve.within(from_s, to_s)];
     match times.len().saturating_sub(1) {
         0 => Vec::new(),
         intervals => {
@@ -179,7 +175,7 @@ mod tests {
     #[test]
     fn the_worked_example_of_a_day() {
         let (mass, correction) = day();
-        let delivered = correction.volume_ul(&mass).expect("a curve");
+        let delivered = correction.volume_ul(mass).expect("a curve");
         let commanded = Cumulative::new(vec![(0.0, 0.0), (86_400.0, 500.0)]).expect("a curve");
         let period = Period { from_s: 0.0, to_s: 86_400.0, interval_s: 900.0, windows: vec![1, 62] };
         let found = figures(&delivered, &commanded, &period).expect("figures");
@@ -210,7 +206,7 @@ mod tests {
     #[test]
     fn terms_count_by_what_they_are_about() {
         let (mass, correction) = day();
-        let delivered = correction.volume_ul(&mass).expect("a curve");
+        let delivered = correction.volume_ul(mass).expect("a curve");
         let commanded = Cumulative::new(vec![(0.0, 0.0), (86_400.0, 500.0)]).expect("a curve");
         let period = Period { from_s: 0.0, to_s: 86_400.0, interval_s: 900.0, windows: vec![] };
         let found = figures(&delivered, &commanded, &period).expect("figures");

@@ -4,7 +4,10 @@
 //! (Bissig et al. 2022, doi 10.1515/bmt-2022-0040: a basal rate is averaged over whole cycles). What is found here stands
 //! beside the trumpet curve.
 
+use core::ops::Range;
+
 use crate::cumulative::Cumulative;
+use crate::order::nth;
 
 /// Fewer pulses than this are none: steps of another kind look alike.
 const PULSES_MIN: usize = 8;
@@ -35,65 +38,66 @@ pub struct Pulses {
     pub period_s: f64,
 }
 
-/// The pulses of a cumulative volume; `None` if it does not come in pulses that the readings resolve.
+/// The pulses of a cumulative volume between some of its points; `None` if it does not come in pulses that the readings
+/// resolve.
 #[must_use]
-pub fn find(volume: &Cumulative) -> Option<Pulses> {
-    let points = volume.points();
-    let rises: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
+pub fn find(volume: &Cumulative, points: Range<usize>) -> Option<Pulses> {
+    let (times_s, levels) = (volume.times_s().get(points.clone())?, volume.values().get(points)?);
+    let count = levels.len().checked_sub(1).filter(|count| *count > 0)?;
     // Between pulses nothing flows, so most differences are noise about zero.
-    let noise = PER_MEDIAN * median(rises.iter().map(|rise| rise.abs()).collect())?;
-    let greatest = rises.iter().copied().fold(0.0, f64::max);
+    let noise = PER_MEDIAN * nth(rises(levels).map(f64::abs), count, (count - 1) / 2)?;
+    let greatest = rises(levels).fold(0.0, f64::max);
     // An even flow that is read in digits comes in steps of one or two of them.
-    let digit =
-        rises.iter().map(|rise| rise.abs()).filter(|rise| *rise > 1e-9 * greatest).fold(f64::INFINITY, f64::min);
+    let some = |rise: &f64| *rise > 1e-9 * greatest;
+    let digit = rises(levels).map(f64::abs).filter(some).fold(f64::INFINITY, f64::min);
     let threshold = (NOISE_FACTOR * noise).max(greatest * 0.2).max(DIGITS * digit);
     if threshold <= 0.0 {
         return None;
     }
     let mut pulses: Vec<Pulse> = Vec::new();
+    let stands_out = |i: usize| levels[i + 1] - levels[i] >= threshold;
     let mut i = 0;
-    while i < rises.len() {
-        if rises[i] < threshold {
+    while i < count {
+        if !stands_out(i) {
             i += 1;
             continue;
         }
         let first = i;
-        while i < rises.len() && rises[i] >= threshold {
+        while i < count && stands_out(i) {
             i += 1;
         }
         // A pulse that falls between two readings may show in the ones beside it as well.
-        let (from, to) = (first.saturating_sub(1), (i + 1).min(points.len() - 1));
-        let level = |at: usize| points[at].1;
-        pulses.push(Pulse { t_s: f64::midpoint(points[first].0, points[i].0), volume: level(to) - level(from) });
+        let (from, to) = (first.saturating_sub(1), (i + 1).min(count));
+        pulses.push(Pulse { t_s: f64::midpoint(times_s[first], times_s[i]), volume: levels[to] - levels[from] });
     }
-    let (from, to) = (points[0].1, points[points.len() - 1].1);
+    let (from, to) = (levels[0], levels[count]);
     let brought: f64 = pulses.iter().map(|pulse| pulse.volume).sum();
     if pulses.len() < PULSES_MIN || brought < SHARE_MIN * (to - from) {
         return None;
     }
     // One time between two is known to a reading's spacing; over all of them that makes little.
-    let between: Vec<f64> = pulses.windows(2).map(|pair| pair[1].t_s - pair[0].t_s).collect();
-    let usual = median(between.clone())?;
-    let cycles: f64 = between.iter().map(|time| (time / usual).round().max(1.0)).sum();
+    let between = pulses.windows(2).map(|pair| pair[1].t_s - pair[0].t_s);
+    let usual = nth(between.clone(), pulses.len() - 1, (pulses.len() - 2) / 2)?;
+    let cycles: f64 = between.map(|time| (time / usual).round().max(1.0)).sum();
     let period_s = (pulses[pulses.len() - 1].t_s - pulses[0].t_s) / cycles;
     Some(Pulses { pulses, period_s })
 }
 
 impl Pulses {
-    /// The same with times counted from a moment on.
-    #[must_use]
-    pub fn since(&self, from_s: f64) -> Self {
-        let shifted = |pulse: &Pulse| Pulse { t_s: pulse.t_s - from_s, ..*pulse };
-        Self { pulses: self.pulses.iter().map(shifted).collect(), period_s: self.period_s }
-    }
-
     /// The greatest and the least error over `cycles` whole cycles, in %, of the volume that they bring against what was
     /// commanded between the first of them and the one behind them; `None` if there are fewer, or nothing was commanded.
     #[must_use]
     pub fn over_cycles(&self, cycles: usize, commanded: &Cumulative) -> Option<(f64, f64)> {
-        let errors = self.pulses.windows(cycles.checked_add(1)?).filter_map(|window| {
+        // Sums up to each pulse: as much work for many cycles as for one.
+        let sums: Vec<f64> = core::iter::once(0.0)
+            .chain(self.pulses.iter().scan(0.0, |sum, pulse| {
+                *sum += pulse.volume;
+                Some(*sum)
+            }))
+            .collect();
+        let errors = self.pulses.windows(cycles.checked_add(1)?).enumerate().filter_map(|(i, window)| {
             let (from, to) = (commanded.at(window[0].t_s)?, commanded.at(window[cycles].t_s)?);
-            let brought: f64 = window[..cycles].iter().map(|pulse| pulse.volume).sum();
+            let brought = sums[i + cycles] - sums[i];
             (to > from).then(|| 100.0 * (brought / (to - from) - 1.0))
         });
         let ends = |ends: Option<(f64, f64)>, e: f64| Some(ends.map_or((e, e), |(max, min)| (max.max(e), min.min(e))));
@@ -101,16 +105,18 @@ impl Pulses {
     }
 }
 
-/// The median; `None` of nothing.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    let middle = values.len().checked_sub(1)? / 2;
-    let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    Some(*median)
+/// What a volume rises by from each point to the next.
+fn rises(levels: &[f64]) -> impl Iterator<Item = f64> + Clone {
+    levels.windows(2).map(|pair| pair[1] - pair[0])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(volume: &Cumulative) -> Option<Pulses> {
+        super::find(volume, 0..volume.values().len())
+    }
 
     /// A reading each 10 s for 6 h: 2 µL each 5.76 min, and noise.
     fn readings(pulse_ul: f64, noise_ul: f64) -> Vec<(f64, f64)> {

@@ -46,16 +46,10 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    /// Takes the next event's canonical bytes, without their line feed.
-    pub(crate) fn add(&mut self, payload: &[u8]) {
-        self.sha.update(payload);
-        self.add_line(b"\n");
-    }
-
-    /// Takes the next event's canonical bytes with their line feed.
-    pub(crate) fn add_line(&mut self, line: &[u8]) {
-        self.sha.update(line);
-        self.events += 1;
+    /// Takes the canonical bytes of the next events, a line feed behind each.
+    pub(crate) fn add_lines(&mut self, lines: &[u8], events: u64) {
+        self.sha.update(lines);
+        self.events += events;
     }
 
     /// How many events it covers, which is the number of the next.
@@ -125,18 +119,18 @@ impl Decoder {
         let value = text.float()?;
         text.skip(b",\"status\":\"")?;
         let status = match text.plain()? {
-            "ok" => Status::Ok,
-            "unstable" => Status::Unstable,
-            "overload" => Status::Overload,
-            "suspect" => Status::Suspect,
+            b"ok" => Status::Ok,
+            b"unstable" => Status::Unstable,
+            b"overload" => Status::Overload,
+            b"suspect" => Status::Suspect,
             _ => return None,
         };
         text.skip(b"\"}}}")?;
         if !text.0.is_empty() {
             return None;
         }
-        let station = self.stations.get(station, |known| known, |name| Arc::from(name));
-        let channel = self.channels.get(channel, Channel::as_str, Channel::new);
+        let station = self.stations.get(station, |known| known, |name| Arc::from(name))?;
+        let channel = self.channels.get(channel, Channel::as_str, Channel::new)?;
         Some(Event { seq, t_ns, station, kind: EventKind::Reading(Reading { channel, at_ns, u_ns, value, status }) })
     }
 }
@@ -155,21 +149,71 @@ impl<T> Default for Names<T> {
 }
 
 impl<T: Clone> Names<T> {
-    fn get(&mut self, name: &str, text: impl Fn(&T) -> &str, new: impl Fn(&str) -> T) -> T {
+    /// The name; `None` if it is no text. Bytes that are those of a known name are text without another look.
+    fn get(&mut self, name: &[u8], text: impl Fn(&T) -> &str, new: impl Fn(&str) -> T) -> Option<T> {
         let count = self.known.len();
         for i in (self.next..count).chain(0..self.next.min(count)) {
-            if text(&self.known[i]) == name {
+            if text(&self.known[i]).as_bytes() == name {
                 self.next = i + 1;
-                return self.known[i].clone();
+                return Some(self.known[i].clone());
             }
         }
-        let fresh = new(name);
+        let fresh = new(str::from_utf8(name).ok()?);
         if count < NAMES_MAX {
             self.known.push(fresh.clone());
             self.next = count + 1;
         }
-        fresh
+        Some(fresh)
     }
+}
+
+/// So many digits are a `u64` whatever they are.
+const DIGITS_MAX: usize = 19;
+
+/// The number that a text begins with, and how many digits it has; none if it has no digit, or more than [`DIGITS_MAX`].
+fn digits(text: &[u8]) -> Option<(u64, usize)> {
+    let mut number = 0_u64;
+    for (count, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (count > 0).then_some((number, count));
+        }
+        if count == DIGITS_MAX {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    (!text.is_empty()).then_some((number, text.len()))
+}
+
+/// Powers of ten that a double holds exactly, as far as a short decimal needs them.
+const TENS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+/// Whole numbers up to this one are doubles.
+const WHOLE_MAX: u64 = 1 << 53;
+
+/// The decimal number that stands before a comma, and its length, if its digits are a whole number that a double holds: divided
+/// by a power of ten that one holds as well, it is rounded once, and so the nearest double.
+fn short_decimal(text: &[u8]) -> Option<(f64, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let begin = usize::from(negative);
+    let (whole, count) = digits(&text[begin..])?;
+    if count > 1 && text[begin] == b'0' {
+        return None;
+    }
+    let mut at = begin + count;
+    let (mut number, mut tens) = (whole, 1.0);
+    if text.get(at) == Some(&b'.') {
+        let (fraction, count) = digits(&text[at + 1..])?;
+        let scale = TENS.get(count)?;
+        number = whole.checked_mul(*scale as u64)?.checked_add(fraction)?;
+        tens = *scale;
+        at += 1 + count;
+    }
+    if number > WHOLE_MAX || text.get(at) != Some(&b',') {
+        return None;
+    }
+    let value = number as f64 / tens;
+    Some((if negative { -value } else { value }, at))
 }
 
 /// The rest of a canonical text.
@@ -189,16 +233,20 @@ impl<'a> Text<'a> {
 
     /// A whole number without leading zeros.
     fn integer(&mut self) -> Option<u64> {
-        let count = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
-        let digits = self.take(count);
-        if count == 0 || (count > 1 && digits[0] == b'0') {
+        let (number, count) = digits(self.0)?;
+        if count > 1 && self.0[0] == b'0' {
             return None;
         }
-        digits.iter().try_fold(0_u64, |n, digit| n.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+        self.0 = &self.0[count..];
+        Some(number)
     }
 
     /// A number in the form that JSON and Rust share.
     fn float(&mut self) -> Option<f64> {
+        if let Some((value, count)) = short_decimal(self.0) {
+            self.0 = &self.0[count..];
+            return Some(value);
+        }
         let count = self.0.iter().take_while(|b| **b != b',').count();
         let text = str::from_utf8(self.take(count)).ok()?;
         let whole = text.strip_prefix('-').unwrap_or(text);
@@ -213,12 +261,38 @@ impl<'a> Text<'a> {
     }
 
     /// A text without escapes, up to its closing quote.
-    fn plain(&mut self) -> Option<&'a str> {
-        let count = self.0.iter().take_while(|b| **b != b'"').count();
-        let bytes = self.take(count);
-        if bytes.iter().any(|b| *b == b'\\' || *b < 0x20) {
-            return None;
+    fn plain(&mut self) -> Option<&'a [u8]> {
+        let count = self.0.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20)?;
+        (self.0[count] == b'"').then(|| self.take(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_decimal_is_the_nearest_double_and_other_texts_are_left_alone() {
+        let mut mixed = 1_u64;
+        for round in 0..200_000_u32 {
+            mixed = mixed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value =
+                ((mixed >> 11) as f64 / f64::from(1 << (round % 30))).round() / 10_f64.powi((round % 17) as i32);
+            let value = if round % 2 == 0 { value } else { -value };
+            let text = format!("{value:?},");
+            if let Some((found, length)) = short_decimal(text.as_bytes()) {
+                assert_eq!((found.to_bits(), length), (value.to_bits(), text.len() - 1), "{text}");
+            }
         }
-        str::from_utf8(bytes).ok()
+        for (text, found) in [("12.00001,", Some(12.00001)), ("-0.0,", Some(-0.0)), ("7,", Some(7.0))] {
+            assert_eq!(
+                short_decimal(text.as_bytes()).map(|(value, _)| value.to_bits()),
+                found.map(f64::to_bits),
+                "{text}"
+            );
+        }
+        for text in ["01.5,", "1.,", ".5,", "1.5", "1e3,", "1.5e3,", "9007199254740993.0,", "--1,", "-,", ",", ""] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
     }
 }

@@ -6,7 +6,9 @@
 
 mod encoding;
 mod error;
+mod events;
 mod metadata;
+mod parts;
 mod read;
 mod salvage;
 mod schema;
@@ -17,6 +19,8 @@ mod tests;
 mod write;
 
 pub use error::{ReadError, WriteError};
+pub use events::Events;
 pub use metadata::Metadata;
+pub use parts::{Part, Stamp};
 pub use read::{Reader, Tail};
 pub use write::{Finished, Pace, Recorder};

@@ -115,7 +115,7 @@ impl Recorder {
         }
         let payload = &self.line[..self.line.len() - 1];
         match self.segment.write(event, payload) {
-            Ok(()) => self.digest.add_line(&self.line),
+            Ok(()) => self.digest.add_lines(&self.line, 1),
             Err(e) => return Err(self.fail(e)),
         }
         Ok(())

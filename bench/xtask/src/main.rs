@@ -23,12 +23,20 @@ struct Command {
 }
 
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     Command { name: "firmware", about: "build the pump board's image", run: firmware::run },
     Command { name: "metrics", about: "measure the product's figures in release", run: metrics::run },
+    Command { name: "metrics analysis", about: "of these, what reads logs and records", run: metrics::run_analysis },
     Command { name: "readme", about: "run every command of README.md's sh blocks, in order", run: readme::run },
     Command { name: "test", about: "run all tests of the workspace, its doc tests and tidy", run: test::run },
     Command { name: "tidy", about: "hold the house rules against every file of the repository", run: tidy::run },
+];
+
+const EXIT_CODES: [(&str, &str); 4] = [
+    ("0", "all is well"),
+    ("1", "a rule is broken, or a tool is missing"),
+    ("2", "the command line is wrong"),
+    ("other", "the code of the program that failed"),
 ];
 
 fn main() -> ExitCode {
@@ -53,14 +61,13 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
             print!("{}", help());
             Ok(())
         }
-        [name] => {
-            let command = COMMANDS
-                .iter()
-                .find(|command| command.name == *name)
-                .ok_or_else(|| Failure::usage(format!("expected {}, but found `{name}`", names())))?;
-            (command.run)(&root()?)
-        }
         [name, rest @ ..] => {
+            if let Some(command) = COMMANDS.iter().find(|command| command.name.split(' ').eq(words.iter().copied())) {
+                return (command.run)(&root()?);
+            }
+            if rest.is_empty() {
+                return Err(Failure::usage(format!("expected {}, but found `{name}`", names())));
+            }
             let rest = rest.join(" ");
             Err(Failure::usage(format!("expected no argument after `{name}`, but found `{rest}`")))
         }
@@ -75,13 +82,12 @@ fn names() -> String {
 fn help() -> String {
     let mut text = String::from("usage: cargo xtask <command>\n\ncommands:\n");
     for command in &COMMANDS {
-        text.push_str(&format!("  {:<8} {}\n", command.name, command.about));
+        text.push_str(&format!("  {:<16} {}\n", command.name, command.about));
     }
     text.push_str("\nexit codes:\n");
-    text.push_str("  0        all is well\n");
-    text.push_str("  1        a rule is broken, or a tool is missing\n");
-    text.push_str("  2        the command line is wrong\n");
-    text.push_str("  other    the code of the program that failed\n");
+    for (code, about) in EXIT_CODES {
+        text.push_str(&format!("  {code:<16} {about}\n"));
+    }
     text
 }
 
@@ -114,7 +120,7 @@ mod tests {
         check(
             &["polish"],
             2,
-            "expected one of the commands `firmware`, `metrics`, `readme`, `test`, `tidy`, but found `polish`",
+            "expected one of the commands `firmware`, `metrics`, `metrics analysis`, `readme`, `test`, `tidy`, but found `polish`",
         );
         check(&["tidy", "--fix"], 2, "expected no argument after `tidy`, but found `--fix`");
     }

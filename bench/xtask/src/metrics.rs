@@ -5,26 +5,45 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::process::{cargo, command, run as run_program, target_folder};
 
+mod analysis;
+
 /// A rig with the pump and eight instruments; the pump and five of them are polled once a second.
 const RIG: &str = "virtual";
 
 /// Measures and prints every figure.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
-    run_program(root, &cargo(), &["build", "--release", "--bin", "dosebench"])?;
     crate::firmware::run(root)?;
+    with_product(root, &|product| {
+        figures(product)?;
+        analysis::figures(product)
+    })
+}
+
+/// Measures and prints what reading logs and records takes.
+pub(crate) fn run_analysis(root: &Path) -> Result<(), Failure> {
+    with_product(root, &analysis::figures)
+}
+
+fn with_product(root: &Path, measure: &dyn Fn(&Product) -> Result<(), Failure>) -> Result<(), Failure> {
+    run_program(root, &cargo(), &["build", "--release", "--bin", "dosebench"])?;
     let program = target_folder(root).join("release/dosebench");
     let folder = std::env::temp_dir().join(format!("dosebench-metrics-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
-    let result = figures(&Product { root: root.to_owned(), program, folder: folder.clone() });
+    line("figure", "asked", "found");
+    let result = measure(&Product { root: root.to_owned(), program, folder: folder.clone() });
     drop(fs::remove_dir_all(folder));
     result
+}
+
+fn line(figure: &str, asked: &str, found: &str) {
+    println!("{figure:58} {asked:>22} {found:>22}");
 }
 
 struct Product {
@@ -33,15 +52,16 @@ struct Product {
     folder: PathBuf,
 }
 
-/// What a run of the product printed, and the most memory that it held at a time.
+/// What a run of a program printed, how long it took, and the most memory that it held at a time.
 struct Measured {
+    text: String,
     json: Value,
+    seconds: f64,
     peak_mib: f64,
 }
 
 fn figures(product: &Product) -> Result<(), Failure> {
-    let line = |figure: &str, asked: &str, found: String| println!("{figure:58} {asked:>22} {found:>22}");
-    line("figure", "asked", "found".to_owned());
+    let line = |figure: &str, asked: &str, found: String| line(figure, asked, &found);
     let mut ratios = Vec::new();
     let mut peak_mib: f64 = 0.0;
     for seed in ["1", "2", "3"] {
@@ -126,21 +146,32 @@ impl Product {
         self.scenario(&path.display().to_string(), &[])
     }
 
+    /// The product, which prints JSON.
     fn start(&self, arguments: &[&str]) -> Result<Measured, Failure> {
-        let mut command = command(&self.root, self.program.as_os_str(), arguments);
-        let command = command.current_dir(&self.folder).stdout(Stdio::piped()).stderr(Stdio::null());
-        let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", self.program.display()));
+        let measured = self.start_program(&self.program, arguments)?;
+        let json = serde_json::from_str(measured.text.trim())
+            .map_err(|e| Failure::new(format!("expected JSON of `dosebench {}`, but {e}", arguments.join(" "))))?;
+        Ok(Measured { json, ..measured })
+    }
+
+    /// A program in the folder of the measurement.
+    fn start_program(&self, program: &Path, arguments: &[&str]) -> Result<Measured, Failure> {
+        let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", program.display()));
+        // A pipe that nobody reads would stop a program that prints more than fits into it.
+        let printed = self.folder.join("printed");
+        let mut command = command(&self.root, program.as_os_str(), arguments);
+        let stdout = fs::File::create(&printed).map_err(failed)?;
+        let command = command.current_dir(&self.folder).stdout(stdout).stderr(Stdio::null());
+        let began = Instant::now();
         let mut child = command.spawn().map_err(failed)?;
         let mut peak_mib: f64 = 0.0;
         while child.try_wait().map_err(failed)?.is_none() {
             peak_mib = peak_mib.max(high_water_mib(child.id()).unwrap_or(0.0));
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(1));
         }
-        let output = child.wait_with_output().map_err(failed)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let json = serde_json::from_str(text.trim())
-            .map_err(|e| Failure::new(format!("expected JSON of `dosebench {}`, but {e}", arguments.join(" "))))?;
-        Ok(Measured { json, peak_mib })
+        let seconds = began.elapsed().as_secs_f64();
+        let text = fs::read_to_string(&printed).map_err(failed)?;
+        Ok(Measured { text, json: Value::Null, seconds, peak_mib })
     }
 }
 

@@ -8,19 +8,24 @@ mod csv;
 mod made;
 mod panels;
 mod parquet;
+mod plain;
 mod series;
 mod table;
 mod told;
+mod write;
 
 use std::path::{Path, PathBuf};
 
+use measure::Cumulative;
 use measure::budget::{Budget, Distribution};
 use measure::log::{Correction, Figures, Input};
 
 pub use csv::Dialect;
 pub use table::ColumnSpec;
+pub use write::write_log;
 
 use crate::error::ReportError;
+use series::Curves;
 
 /// What is asked of a log.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,10 +107,12 @@ pub struct Analysis {
     pub not_corrected: Vec<String>,
     /// What else is to be said, a sentence each.
     pub notes: Vec<String>,
-    /// The time of the first reading, in s of the log's own.
-    first_s: f64,
-    /// Delivered and commanded volume over the period, each a curve of µL since its beginning over s since the first reading.
-    curves: [Vec<(f64, f64)>; 2],
+    /// Delivered volume, in µL, over the log's own time, in s.
+    delivered: Cumulative,
+    /// The commanded volume in the same way.
+    commanded: Cumulative,
+    /// When the analysis begins and ends, in s of the log's own time.
+    span_s: (f64, f64),
 }
 
 /// Why a log has no figures.
@@ -131,22 +138,23 @@ impl LogError {
 /// [`LogError::Input`] for a file that is no such log, and for a request that it, or physics, cannot meet.
 pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
     let made = made::correction(request)?;
-    let log = series::read(path, request)?;
-    let (first_s, last_s) = log.mass.span_s();
+    let (log, Curves { mass, commanded }) = series::read(path, request)?;
+    let (first_s, last_s) = mass.span_s();
     let (from_s, to_s) = series::period(request, last_s - first_s).map_err(|why| log.beyond(&why))?;
     // A sum that rounding has carried past the last reading is that reading.
     let at = |t: f64| (first_s + t).min(last_s);
-    let due = |t: f64| log.commanded.at(at(t)).unwrap_or(f64::NAN);
+    let due = |t: f64| commanded.at(at(t)).unwrap_or(f64::NAN);
     let rate_ul_per_h = match request.commanded {
         Commanded::Rate(rate) => rate,
         Commanded::Column(_) => (due(to_s) - due(from_s)) / (to_s - from_s) * 3600.0,
     };
     let (interval_s, windows, mut notes) = series::windows(request, rate_ul_per_h, to_s - from_s, &log)?;
-    log.check_gaps(request.max_gap_s, interval_s)?;
+    log.check_gaps(mass.times_s(), request.max_gap_s, interval_s)?;
+    let readings = (mass.times_s().len(), log.spacing_s);
     let correction: Correction = made.correction;
-    let delivered = correction.volume_ul(&log.mass).ok_or_else(|| LogError::asked("the volume is no number"))?;
+    let delivered = correction.volume_ul(mass).ok_or_else(|| LogError::asked("the volume is no number"))?;
     let period = measure::log::Period { from_s: at(from_s), to_s: at(to_s), interval_s, windows };
-    let figures = measure::log::figures(&delivered, &log.commanded, &period)
+    let figures = measure::log::figures(&delivered, &commanded, &period)
         .ok_or_else(|| log.beyond("expected a dose to be commanded within the period, but found none"))?;
     if figures.delivered_ul < 0.0 {
         notes.push(
@@ -163,20 +171,16 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
             }
             None => None,
         };
-    let since = |curve: &measure::Cumulative| {
-        let begin = curve.at(period.from_s).unwrap_or(0.0);
-        let within = curve.points().iter().filter(|(t, _)| (period.from_s..=period.to_s).contains(t));
-        within.map(|(t, ul)| (t - first_s, ul - begin)).collect::<Vec<_>>()
-    };
     Ok(Analysis {
         path: path.to_owned(),
         columns: log.names.clone(),
-        readings: (log.mass.points().len(), log.spacing_s),
+        readings,
         period_s: (from_s, to_s),
         interval_s,
         rate_ul_per_h,
-        first_s,
-        curves: [since(&delivered), since(&log.commanded)],
+        delivered,
+        commanded,
+        span_s: (period.from_s, period.to_s),
         figures,
         budget,
         corrections: made.corrections,

@@ -2,10 +2,13 @@
 //!
 //! It decides units by the size of what is shown; drawing is the canvas's business.
 
+use std::ops::Range;
 use std::path::Path;
 
+use measure::Cumulative;
+
 use super::{Analysis, LogError};
-use crate::decimate::{Point, decimate};
+use crate::decimate::{Point, decimate, thin};
 use crate::error::ReportError;
 use crate::files::replace;
 use crate::plot::{Curve, Frame, Histogram, Panel, Stroke, draw, histogram, time_unit};
@@ -66,13 +69,16 @@ impl Analysis {
     }
 
     fn volume(&self, seconds: f64) -> Panel {
-        let most = self.curves.iter().flatten().map(|(_, ul)| ul.abs()).fold(0.0, f64::max);
+        let [delivered, commanded] = [&self.delivered, &self.commanded].map(|curve| Shown::of(self, curve));
+        let most = delivered.greatest().max(commanded.greatest());
         let (unit, ul) = if most >= MILLILITRES_FROM_UL { ("mL", 1e3) } else { ("\u{b5}L", 1.0) };
-        let shown = |curve: &[Point]| {
-            let points: Vec<Point> = curve.iter().map(|(t, volume)| (t / seconds, volume / ul)).collect();
-            vec![decimate(&points, POINTS)]
+        let shown = |curve: &Shown<'_>| {
+            let point = |i: usize| {
+                let (t, volume) = curve.point(i);
+                (t / seconds, volume / ul)
+            };
+            vec![thin(curve.count(), (0..curve.count()).map(point), POINTS)]
         };
-        let [delivered, commanded] = &self.curves;
         Panel {
             file: "delivered".to_owned(),
             title: "Delivered volume against commanded dose".to_owned(),
@@ -80,8 +86,8 @@ impl Analysis {
                 .to_owned(),
             value_label: format!("Volume / {unit}"),
             curves: vec![
-                Curve { name: "delivered", stroke: Stroke::Solid, parts: shown(delivered) },
-                Curve { name: "commanded", stroke: Stroke::Dashed, parts: shown(commanded) },
+                Curve { name: "delivered", stroke: Stroke::Solid, parts: shown(&delivered) },
+                Curve { name: "commanded", stroke: Stroke::Dashed, parts: shown(&commanded) },
             ],
             about_zero: false,
             small: false,
@@ -128,5 +134,48 @@ impl Analysis {
                        period between them. A pump that delivers in pulses shows a wide bell at short windows, however \
                        right it is.";
         Some(panel(caption.to_owned(), curves, windows, self.interval_s))
+    }
+}
+
+/// A curve over the period: its ends, and its points between them, as volumes since the beginning over s since the first
+/// reading.
+struct Shown<'a> {
+    curve: &'a Cumulative,
+    ends: [Point; 2],
+    between: Range<usize>,
+    first_s: f64,
+}
+
+impl<'a> Shown<'a> {
+    fn of(analysis: &Analysis, curve: &'a Cumulative) -> Self {
+        let (from_s, to_s) = analysis.span_s;
+        let end = |t: f64| (t, curve.at(t).unwrap_or(0.0));
+        let mut between = curve.within(from_s, to_s);
+        let is_end = |i: usize, t: f64| curve.times_s().get(i).is_some_and(|at| *at == t);
+        between.start += usize::from(!between.is_empty() && is_end(between.start, from_s));
+        between.end -= usize::from(!between.is_empty() && is_end(between.end - 1, to_s));
+        let first_s = analysis.delivered.span_s().0;
+        Self { curve, ends: [end(from_s), end(to_s)], between, first_s }
+    }
+
+    fn count(&self) -> usize {
+        self.between.len() + 2
+    }
+
+    fn point(&self, i: usize) -> Point {
+        let (t, ul) = match i {
+            0 => self.ends[0],
+            i if i > self.between.len() => self.ends[1],
+            i => {
+                let at = self.between.start + i - 1;
+                (self.curve.times_s()[at], self.curve.values()[at])
+            }
+        };
+        (t - self.first_s, ul - self.ends[0].1)
+    }
+
+    /// The greatest volume, whatever its sign.
+    fn greatest(&self) -> f64 {
+        (0..self.count()).map(|i| self.point(i).1.abs()).fold(0.0, f64::max)
     }
 }

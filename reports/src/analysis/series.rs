@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use domain::unit::{Dimension, find};
+use measure::order::nth;
 use measure::{Cumulative, trumpet};
 
 use super::columns::Columns;
@@ -26,14 +27,19 @@ pub(super) struct Log {
     file: LogFile,
     path: std::path::PathBuf,
     columns: Columns,
+    rows: usize,
     /// The names of the columns that were read.
     pub(super) names: Vec<String>,
+    /// The median of the times between two readings, in s.
+    pub(super) spacing_s: f64,
+}
+
+/// What a log says, as curves.
+pub(super) struct Curves {
     /// Indicated mass, in g.
     pub(super) mass: Cumulative,
     /// The commanded dose, in µL.
     pub(super) commanded: Cumulative,
-    /// The median of the times between two readings, in s.
-    pub(super) spacing_s: f64,
 }
 
 enum LogFile {
@@ -45,7 +51,7 @@ enum LogFile {
 ///
 /// # Errors
 /// [`LogError::Input`] for whatever is wrong in it.
-pub(super) fn read(path: &Path, request: &Request) -> Result<Log, LogError> {
+pub(super) fn read(path: &Path, request: &Request) -> Result<(Log, Curves), LogError> {
     let mut problems = Problems::of(path);
     let wrong = |problems: &Problems| LogError::Input(problems.text());
     let is_parquet = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
@@ -63,30 +69,40 @@ pub(super) fn read(path: &Path, request: &Request) -> Result<Log, LogError> {
         LogFile::Csv(csv) => csv.columns(&wanted, &mut problems),
         LogFile::Parquet(parquet) => parquet.columns(&wanted, &mut problems),
     };
-    let Some(columns) = columns.filter(|_| problems.is_empty()) else { return Err(wrong(&problems)) };
+    let Some(mut columns) = columns.filter(|_| problems.is_empty()) else { return Err(wrong(&problems)) };
     if columns.rows() < 2 {
         problems.push(&format!("expected at least 2 rows, but found {}", columns.rows()));
         return Err(wrong(&problems));
     }
-    let times = scaled(&columns.values[0], &request.time, 1.0);
+    let in_g = columns.in_g;
+    let mut values = std::mem::take(&mut columns.values).into_iter();
+    let mut next = |spec: Option<&ColumnSpec>| scaled(values.next().unwrap_or_default(), spec);
+    let times = next(Some(&request.time));
+    let mass = next(Some(&request.mass).filter(|_| !in_g));
     order(&file, &columns, &times, &mut problems);
     if !problems.is_empty() {
         return Err(wrong(&problems));
     }
-    let mass = if columns.in_g { columns.values[1].clone() } else { scaled(&columns.values[1], &request.mass, 1.0) };
-    let curve = |values: Vec<f64>| Cumulative::new(times.iter().copied().zip(values).collect());
+    let spacing_s = median_spacing(&times);
     let commanded = match &request.commanded {
-        Commanded::Rate(ul_per_h) => Some(times.iter().map(|t| (t - times[0]) / 3600.0 * ul_per_h).collect()),
-        Commanded::Column(spec) => commanded(&file, &columns, spec, &times, &mut problems),
+        Commanded::Rate(ul_per_h) => {
+            let (first, last) = (times[0], times[times.len() - 1]);
+            Cumulative::of(vec![first, last], vec![0.0, (last - first) / 3600.0 * ul_per_h])
+        }
+        Commanded::Column(spec) => {
+            let dose = commanded(&file, &columns, spec, (&times, next(None)), &mut problems);
+            dose.and_then(|dose| Cumulative::of(times.clone(), dose))
+        }
     };
-    let (Some(mass), Some(commanded)) = (curve(mass), commanded.and_then(curve)) else {
+    let (Some(mass), Some(commanded)) = (Cumulative::of(times, mass), commanded) else {
         if problems.is_empty() {
             problems.push("expected numbers that can be added up, but found some that are too large");
         }
         return Err(wrong(&problems));
     };
     let names = columns.names.clone();
-    Ok(Log { file, path: path.to_owned(), spacing_s: median_spacing(&times), columns, names, mass, commanded })
+    let rows = mass.values().len();
+    Ok((Log { file, path: path.to_owned(), columns, rows, names, spacing_s }, Curves { mass, commanded }))
 }
 
 fn wanted(request: &Request) -> Vec<Wanted<'_>> {
@@ -100,14 +116,19 @@ fn wanted(request: &Request) -> Vec<Wanted<'_>> {
     wanted
 }
 
-fn scaled(values: &[f64], spec: &ColumnSpec, usual: f64) -> Vec<f64> {
-    let scale = spec.unit.map_or(usual, |unit| unit.to_base);
-    values.iter().map(|value| value * scale).collect()
+/// Values in the unit that is asked for, if one is.
+fn scaled(mut values: Vec<f64>, spec: Option<&ColumnSpec>) -> Vec<f64> {
+    if let Some(unit) = spec.and_then(|spec| spec.unit) {
+        values.iter_mut().for_each(|value| *value *= unit.to_base);
+    }
+    values
 }
 
 /// Time runs forward, each once.
 fn order(file: &LogFile, columns: &Columns, times: &[f64], problems: &mut Problems) {
-    for (i, pair) in times.windows(2).enumerate() {
+    // Nearly every log is in order: that is known sooner than where it is not.
+    let rises = times.windows(2).fold(true, |all, pair| all & (pair[0] < pair[1]));
+    for (i, pair) in times.windows(2).enumerate().filter(|_| !rises) {
         let (before, at) = (pair[0], pair[1]);
         if at <= before {
             let what = if at < before { "a time behind the one before it" } else { "a new time" };
@@ -148,15 +169,14 @@ fn commanded(
     file: &LogFile,
     columns: &Columns,
     spec: &ColumnSpec,
-    times: &[f64],
+    (times, values): (&[f64], Vec<f64>),
     problems: &mut Problems,
 ) -> Option<Vec<f64>> {
     // mL/h unless another unit is given.
     let unit = spec.unit.or_else(|| find("mL/h"))?;
-    let values = &columns.values[2];
     let mut sum_ul = 0.0;
     let mut dose = Vec::with_capacity(values.len());
-    for (row, value) in values.iter().map(|value| value * unit.to_base).enumerate() {
+    for (row, value) in values.into_iter().map(|value| value * unit.to_base).enumerate() {
         if unit.dimension == Dimension::Volume {
             if row > 0 && value < dose[row - 1] {
                 place(
@@ -187,36 +207,37 @@ impl Log {
     ///
     /// # Errors
     /// The readings that are.
-    pub(super) fn check_gaps(&self, max_gap_s: Option<f64>, interval_s: f64) -> Result<(), LogError> {
+    pub(super) fn check_gaps(&self, times: &[f64], max_gap_s: Option<f64>, interval_s: f64) -> Result<(), LogError> {
         let allowed = max_gap_s.unwrap_or_else(|| interval_s.max(2.0 * self.spacing_s));
-        let mut problems = Problems::of(&self.path);
-        for (i, pair) in self.mass.points().windows(2).enumerate() {
-            let gap = pair[1].0 - pair[0].0;
-            // Times that are written with few decimals differ by rounding.
-            if gap > allowed * (1.0 + WHOLE) {
-                let message = format!(
-                    "expected the next reading within {} s, but found a gap of {} s; allow it with --max-gap",
-                    plain(allowed),
-                    plain(gap)
-                );
-                place(&self.file, &self.columns, i + 1, 0, &message, &mut problems);
-            }
+        // Times that are written with few decimals differ by rounding.
+        let longest = allowed * (1.0 + WHOLE);
+        let gaps = || times.windows(2).map(|pair| pair[1] - pair[0]);
+        if gaps().fold(true, |all, gap| all & (gap <= longest)) {
+            return Ok(());
         }
-        if problems.is_empty() { Ok(()) } else { Err(LogError::Input(problems.text())) }
+        let mut problems = Problems::of(&self.path);
+        for (i, gap) in gaps().enumerate().filter(|(_, gap)| *gap > longest) {
+            let message = format!(
+                "expected the next reading within {} s, but found a gap of {} s; allow it with --max-gap",
+                plain(allowed),
+                plain(gap)
+            );
+            place(&self.file, &self.columns, i + 1, 0, &message, &mut problems);
+        }
+        Err(LogError::Input(problems.text()))
     }
 
     /// A problem of what is asked, at the log's last row.
     pub(super) fn beyond(&self, why: &str) -> LogError {
         let mut problems = Problems::of(&self.path);
-        place(&self.file, &self.columns, self.columns.rows() - 1, 0, why, &mut problems);
+        place(&self.file, &self.columns, self.rows - 1, 0, why, &mut problems);
         LogError::Input(problems.text())
     }
 }
 
 fn median_spacing(times: &[f64]) -> f64 {
-    let mut spacings: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let middle = spacings.len() / 2;
-    *spacings.select_nth_unstable_by(middle, f64::total_cmp).1
+    let count = times.len() - 1;
+    nth(times.windows(2).map(|pair| pair[1] - pair[0]), count, count / 2).unwrap_or(f64::NAN)
 }
 
 /// When the analysis begins and ends, in s since the first reading, for a log that lasts so long.

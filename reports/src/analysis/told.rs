@@ -85,9 +85,6 @@ impl Analysis {
     }
 
     fn over_cycles(&self, found: &measure::pulses::Pulses) -> Vec<Cycles> {
-        let Some(commanded) = measure::Cumulative::new(self.curves[1].clone()) else { return Vec::new() };
-        // Both curves of the plots count from the period's beginning; the pulses have the log's own time.
-        let shifted = found.since(self.first_s);
         let mut counts: Vec<usize> = self
             .figures
             .trumpet
@@ -100,7 +97,7 @@ impl Analysis {
         let placed = |cycles: &usize| self.readings.1 <= PLACED_WITHIN * *cycles as f64 * found.period_s;
         counts.retain(placed);
         let error = |cycles: usize| {
-            let (ep_max_percent, ep_min_percent) = shifted.over_cycles(cycles, &commanded)?;
+            let (ep_max_percent, ep_min_percent) = found.over_cycles(cycles, &self.commanded)?;
             Some(Cycles { cycles, ep_max_percent, ep_min_percent })
         };
         counts.into_iter().filter_map(error).collect()

@@ -4,6 +4,8 @@
 
 mod faults;
 mod link;
+mod log;
+mod recorded;
 mod stamps;
 
 use std::path::PathBuf;
@@ -28,9 +30,12 @@ pub(crate) struct Args {
     /// How many steps, readings, rounds of faults, or stamps
     #[arg(long, default_value_t = 1_000_000)]
     count: u64,
-    /// Where files go; removed afterwards
+    /// Where files go; removed afterwards, but for a log or a record
     #[arg(long)]
     folder: PathBuf,
+    /// The seed of a log's or a record's noise
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -45,19 +50,32 @@ enum Of {
     Stamps,
     /// Round trips on the host link of the image on its emulated core
     Link,
+    /// No measurement: a log in Parquet for `analyze`, which stays
+    Log,
+    /// No measurement: a record for `report`, which stays
+    Record,
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    if matches!(args.of, Of::Log | Of::Record) {
+        std::fs::create_dir_all(&args.folder).map_err(Failure::bench)?;
+        let written = match args.of {
+            Of::Log => log::write(&args.folder, args.count, args.seed),
+            _ => recorded::write(&args.folder, args.count, args.seed, &request(args, &held())?),
+        };
+        return written.map(|written| print(&written));
+    }
     // A folder of our own below the one given: only that is removed again.
     let folder = args.folder.join(format!("bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(Failure::bench)?;
-    let args = Args { of: args.of, count: args.count, folder };
+    let args = Args { of: args.of, count: args.count, folder, seed: args.seed };
     let result = match args.of {
         Of::Readings => readings(&args),
         Of::Steps => steps(&args),
         Of::Faults => faults::measure(&args.folder, args.count).map(|figures| print(&figures)),
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
         Of::Link => link::measure(args.count).map(|figures| print(&figures)),
+        Of::Log | Of::Record => unreachable!("they are written above"),
     };
     drop(std::fs::remove_dir_all(&args.folder));
     result
@@ -113,18 +131,26 @@ fn steps(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// So many readings through engine and recorder.
-fn readings(args: &Args) -> Result<u8, Failure> {
-    let request = request(args, &format!("{HEAD}  - hold: {{for: 1 h}}\n"))?;
-    let metadata = Metadata {
+/// A scenario of one step.
+fn held() -> String {
+    format!("{HEAD}  - hold: {{for: 1 h}}\n")
+}
+
+fn metadata() -> Metadata {
+    Metadata {
         run: "bench".to_owned(),
         started: String::new(),
         purpose: String::new(),
         operator: None,
         tool: String::new(),
         host: String::new(),
-    };
-    let mut recorder = Recorder::create(&args.folder, &metadata, Pace::Virtual).map_err(Failure::bench)?;
+    }
+}
+
+/// So many readings through engine and recorder.
+fn readings(args: &Args) -> Result<u8, Failure> {
+    let request = request(args, &held())?;
+    let mut recorder = Recorder::create(&args.folder, &metadata(), Pace::Virtual).map_err(Failure::bench)?;
     let mut engine = engine::Engine::new(request.plan, request.station.profile);
     let channel = Channel::new("balance.mass");
     let station: Arc<str> = Arc::from("1");
