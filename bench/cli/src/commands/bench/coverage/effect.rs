@@ -1,0 +1,52 @@
+//! The effects that the budget does not know, each as something that is done to the plant in a slot of the study's scenario.
+
+use text::Source;
+
+use crate::Failure;
+
+/// The scenario of each run.
+const STUDY: &str = include_str!("study.yaml");
+
+/// An effect: its name in the table, and which stimuli come in which slots.
+pub(super) struct Effect {
+    pub(super) name: &'static str,
+    stimuli: &'static [(&'static str, &'static str)],
+}
+
+/// What each run of the first set does: nothing.
+pub(super) const NONE: Effect = Effect { name: "none", stimuli: &[] };
+
+/// Every effect; the first is none, to compare with.
+pub(super) const EFFECTS: &[Effect] = &[
+    NONE,
+    Effect { name: "humidity + 50 points, to the end", stimuli: &[("before basal", "humidity step: 50 %")] },
+    Effect {
+        name: "humidity + 15 points during basal",
+        stimuli: &[("before basal", "humidity step: 15 %"), ("after basal", "humidity step: 0 %")],
+    },
+    Effect { name: "room + 3 K, to the end", stimuli: &[("before basal", "temperature step: 3 °C")] },
+    Effect {
+        name: "room + 1 K during basal",
+        stimuli: &[("before basal", "temperature step: 1 °C"), ("after basal", "temperature step: 0 °C")],
+    },
+    Effect { name: "balance hysteresis of 0.2 mg", stimuli: &[("at first", "hysteresis: 0.2 mg")] },
+    Effect { name: "balance tracks its zero", stimuli: &[("at first", "zero tracking: on")] },
+    Effect { name: "balance adjusts itself in basal", stimuli: &[("within basal", "self-adjustment: once")] },
+    Effect { name: "load jumps by 0.1 mg in basal", stimuli: &[("within basal", "balance jump: 0.1 mg")] },
+    Effect { name: "load jumps by 2 mg in basal", stimuli: &[("within basal", "balance jump: 2 mg")] },
+    Effect { name: "line breathes 2 uL/K", stimuli: &[("at first", "breathing: 2 uL")] },
+    Effect { name: "bubble of 10 uL at the occlusion", stimuli: &[("before occlusion", "air bubble: 10 uL")] },
+];
+
+impl Effect {
+    /// The study's scenario with the effect in it.
+    pub(super) fn scenario(&self) -> Result<Source, Failure> {
+        let mut text = STUDY.to_owned();
+        for (slot, stimulus) in self.stimuli {
+            let line = format!("  # slot: {slot}\n");
+            assert!(text.contains(&line), "the study's scenario has the slot '{slot}'");
+            text = text.replace(&line, &format!("  - stimulate: {{{stimulus}}}\n"));
+        }
+        Source::new("coverage.yaml", text.into_bytes()).map_err(Failure::bench)
+    }
+}
