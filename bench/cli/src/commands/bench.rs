@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long)]
     folder: Option<PathBuf>,
     #[command(flatten)]
-    coverage: coverage::Args,
+    coverage: coverage::Options,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

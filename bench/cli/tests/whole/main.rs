@@ -3,6 +3,7 @@
 mod analyze;
 mod command_line;
 mod common;
+mod coverage;
 mod emulated;
 mod faults;
 mod glitches;

@@ -30,13 +30,16 @@ const PARTS: u64 = 10;
 
 /// Arguments of the study.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct Options {
     /// Coverage: how many runs of plants as declared
     #[arg(long, default_value_t = 2_000)]
     runs: u64,
     /// Coverage: how many runs of each effect that no budget knows
     #[arg(long, default_value_t = 100)]
     effects: u64,
+    /// Coverage: these effects alone, by the beginning of their names; all unless given
+    #[arg(long, value_name = "EFFECT")]
+    only: Vec<String>,
     /// Coverage: the seed of the first run
     #[arg(long, default_value_t = 1)]
     first_seed: u64,
@@ -52,13 +55,14 @@ pub(super) struct Args {
 }
 
 /// Makes the study and prints it.
-pub(super) fn run(args: &Args, folder: &Path) -> Result<u8, Failure> {
+pub(super) fn run(args: &Options, folder: &Path) -> Result<u8, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let study = Study { declarations: Declarations::read()?, jobs: args.jobs.unwrap_or(cores).max(1), folder };
     let main = study.set(&NONE, args.first_seed, args.runs)?;
     let mut effects = Vec::new();
     let mut seed = args.first_seed + args.runs;
-    for effect in EFFECTS.iter().filter(|_| args.effects > 0) {
+    let wanted = |effect: &Effect| args.only.is_empty() || args.only.iter().any(|name| effect.name.starts_with(name));
+    for effect in EFFECTS.iter().filter(|effect| args.effects > 0 && wanted(effect)) {
         effects.push(study.set(effect, seed, args.effects)?);
         seed += args.effects;
     }
@@ -73,7 +77,7 @@ pub(super) fn run(args: &Args, folder: &Path) -> Result<u8, Failure> {
     );
     let tables = table::markdown(&how, &main, &effects);
     if args.json {
-        say!("{}", table::json(&main));
+        say!("{}", table::json(&main, &effects));
     } else {
         say!("{tables}");
     }

@@ -32,8 +32,10 @@ pub(super) const EFFECTS: &[Effect] = &[
     Effect { name: "balance hysteresis of 0.2 mg", stimuli: &[("at first", "hysteresis: 0.2 mg")] },
     Effect { name: "balance tracks its zero", stimuli: &[("at first", "zero tracking: on")] },
     Effect { name: "balance adjusts itself in basal", stimuli: &[("within basal", "self-adjustment: once")] },
-    Effect { name: "load jumps by 0.1 mg in basal", stimuli: &[("within basal", "balance jump: 0.1 mg")] },
-    Effect { name: "load jumps by 2 mg in basal", stimuli: &[("within basal", "balance jump: 2 mg")] },
+    Effect { name: "load falls by 0.1 mg in basal", stimuli: &[("within basal", "balance jump: -0.1 mg")] },
+    Effect { name: "load falls by 0.5 mg in basal", stimuli: &[("within basal", "balance jump: -0.5 mg")] },
+    Effect { name: "load rises by 2 mg in basal", stimuli: &[("within basal", "balance jump: 2 mg")] },
+    Effect { name: "load rises by 5 mg in basal", stimuli: &[("within basal", "balance jump: 5 mg")] },
     Effect { name: "line breathes 2 uL/K", stimuli: &[("at first", "breathing: 2 uL")] },
     Effect { name: "bubble of 10 uL at the occlusion", stimuli: &[("before occlusion", "air bubble: 10 uL")] },
 ];
@@ -48,5 +50,26 @@ impl Effect {
             text = text.replace(&line, &format!("  - stimulate: {{{stimulus}}}\n"));
         }
         Source::new("coverage.yaml", text.into_bytes()).map_err(Failure::bench)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::bench::coverage::plant::Declarations;
+    use crate::load;
+
+    #[test]
+    fn each_effect_is_a_scenario_that_resolves_and_has_what_it_says() {
+        let Ok(declarations) = Declarations::read() else { panic!("the library's rig declares what is needed") };
+        let Ok(plant) = declarations.draw(1) else { panic!("drawn") };
+        let Ok(rig) = load::rig(&plant.rig) else { panic!("a rig") };
+        let profile = &rig.station(None).expect("a station").profile;
+        for effect in EFFECTS {
+            let Ok(source) = effect.scenario() else { panic!("{}", effect.name) };
+            let Ok(document) = load::document(&source) else { panic!("{}", effect.name) };
+            assert!(scenario::resolve(&document, &[], profile).is_ok(), "{}", effect.name);
+            assert_eq!(source.text().matches("- stimulate:").count(), effect.stimuli.len(), "{}", effect.name);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What held a pass back, told from a check's reason: the gates between a measurement and its verdict.
 //!
-//! The reasons are sentences for people; a test holds the words by which they are told apart against the gates themselves.
+//! The reasons are sentences for people; whole runs with effects hold the words by which they are told apart.
 
 use core::fmt;
 

@@ -45,14 +45,16 @@ pub(super) fn markdown(how: &str, main: &Set, effects: &[Set]) -> String {
 
 fn coverage(main: &Set) -> String {
     let mut text = "\
-| figure | runs | values | covered at 95 % | covered as printed | mean U | mean U / RMS error | mean error | at least 94 % |\n\
-|---|---|---|---|---|---|---|---|---|\n"
+| figure | runs | values | covered at 95 % | covered as printed | mean U | mean U / RMS error | mean error | at least 94 % | greatest terms, in the variance |\n\
+|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for tally in main.tallies() {
         let unit = tally.kind.unit();
         let (mean, deviation) = tally.mean_error();
+        let terms = tally.greatest_terms();
+        let terms: Vec<String> = terms.iter().map(|(term, percent)| format!("{term} {percent:.0} %")).collect();
         text.push_str(&format!(
-            "| {} | {} | {} | {:.1} % | {:.1} % | {:.3} {unit} | {:.2} | {mean:+.4} ± {deviation:.4} {unit} | {} |\n",
+            "| {} | {} | {} | {:.1} % | {:.1} % | {:.3} {unit} | {:.2} | {mean:+.4} ± {deviation:.4} {unit} | {} | {} |\n",
             tally.kind.name(),
             tally.runs,
             tally.values,
@@ -65,7 +67,8 @@ fn coverage(main: &Set) -> String {
                 Coverage::Doubtful => "no, within three sigma",
                 Coverage::Good => "yes",
                 Coverage::Wide => "yes, and above 97 %",
-            }
+            },
+            terms.join(", ")
         ));
     }
     let broken = main.broken();
@@ -135,27 +138,32 @@ fn gates(tally: &Tally, none: &str) -> String {
     if shown.is_empty() { "0".to_owned() } else { shown.join(", ") }
 }
 
-/// The first set for programs, one object a figure.
-pub(super) fn json(main: &Set) -> Value {
-    let figures: Vec<Value> = main
-        .tallies()
+/// All sets for programs, one object a figure.
+pub(super) fn json(main: &Set, effects: &[Set]) -> Value {
+    let figures = |set: &Set| -> Vec<Value> { set.tallies().iter().map(figure).collect() };
+    let effects: Vec<Value> = effects
         .iter()
-        .map(|tally| {
-            json!({
-                "figure": tally.kind.name(),
-                "unit": tally.kind.unit(),
-                "runs": tally.runs,
-                "values": tally.values,
-                "covered_percent": tally.covered_percent(),
-                "covered_printed_percent": tally.covered_printed_percent(),
-                "mean_expanded": tally.mean_expanded(),
-                "rms_error": tally.rms_error(),
-                "mean_error": tally.mean_error().0,
-                "accepted": tally.accepted().map(|(count, ..)| count),
-            })
-        })
+        .map(|set| json!({"effect": set.name, "broken": set.broken(), "figures": figures(set)}))
         .collect();
-    json!({"broken": main.broken().len(), "figures": figures})
+    json!({"broken": main.broken(), "figures": figures(main), "effects": effects})
+}
+
+fn figure(tally: &Tally) -> Value {
+    let gates: Vec<Value> =
+        tally.gates.iter().map(|(gate, count)| json!({"gate": gate.to_string(), "count": count})).collect();
+    json!({
+        "figure": tally.kind.name(),
+        "unit": tally.kind.unit(),
+        "runs": tally.runs,
+        "values": tally.values,
+        "covered_percent": tally.covered_percent(),
+        "covered_printed_percent": tally.covered_printed_percent(),
+        "mean_expanded": tally.mean_expanded(),
+        "rms_error": tally.rms_error(),
+        "mean_error": tally.mean_error().0,
+        "accepted": tally.accepted().map(|(count, ..)| count),
+        "gates": gates,
+    })
 }
 
 /// Puts the tables into the document.

@@ -15,6 +15,8 @@ const CLAIMED_PERCENT: f64 = 95.0;
 const WIDE_PERCENT: f64 = 97.0;
 /// The risk of the guard band w = U at one limit, in %.
 const GUARD_BAND_RISK_PERCENT: f64 = 2.5;
+/// How many terms of a budget are named.
+const TERMS: usize = 3;
 /// How many standard deviations are chance.
 const SIGMAS: f64 = 3.0;
 
@@ -33,6 +35,8 @@ pub(super) struct Tally {
     error: f64,
     error_squared: f64,
     accepted: [u32; 2],
+    /// The sum of each term's shares in the variance.
+    shares: BTreeMap<String, f64>,
     /// What held passes back, and how often.
     pub(super) gates: BTreeMap<Gate, u32>,
 }
@@ -64,6 +68,7 @@ impl Tally {
             error: 0.0,
             error_squared: 0.0,
             accepted: [0; 2],
+            shares: BTreeMap::new(),
             gates: BTreeMap::new(),
         };
         for compared in trials.iter().flat_map(|trial| &trial.compared).filter(|compared| compared.kind == kind) {
@@ -75,6 +80,9 @@ impl Tally {
             tally.error_squared += compared.error * compared.error;
             for (sum, accepted) in tally.accepted.iter_mut().zip(compared.accepted) {
                 *sum += u32::from(accepted);
+            }
+            for (term, share) in &compared.shares {
+                *tally.shares.entry(term.clone()).or_default() += share;
             }
             if let Some(gate) = compared.gate {
                 *tally.gates.entry(gate).or_default() += 1;
@@ -114,6 +122,15 @@ impl Tally {
     /// The mean error, in the figure's unit, and its standard error by the number of runs.
     pub(super) fn mean_error(&self) -> (f64, f64) {
         (self.error / f64::from(self.values.max(1)), self.rms_error() / f64::from(self.runs.max(1)).sqrt())
+    }
+
+    /// The greatest terms of the uncertainty, each with its mean share in the variance, in %; the greatest first.
+    pub(super) fn greatest_terms(&self) -> Vec<(&str, f64)> {
+        let mean = |sum: f64| sum / f64::from(self.values.max(1)) * 100.0;
+        let mut terms: Vec<(&str, f64)> = self.shares.iter().map(|(term, sum)| (term.as_str(), mean(*sum))).collect();
+        terms.sort_by(|a, b| b.1.total_cmp(&a.1));
+        terms.truncate(TERMS);
+        terms
     }
 
     /// What the share says. Boluses of one run share their errors, so chance is counted by runs.
@@ -165,6 +182,7 @@ mod tests {
             printed: 2.0,
             accepted: [n >= covered, n == 0],
             gate: None,
+            shares: vec![("a".to_owned(), 0.25), ("b".to_owned(), 0.75)],
         };
         (0..total).map(|n| Trial { compared: vec![compared(n)], ..Trial::default() }).collect()
     }
@@ -191,5 +209,6 @@ mod tests {
         // 10 of 100 are more than 2.5 %, but for three standard deviations of 1.6 %; 1 of 100 is not.
         assert_eq!(tally.accepted(), [(10, 2.5, false), (1, 5.0, true)]);
         assert_eq!(tally.ungated(), 100);
+        assert_eq!(tally.greatest_terms(), [("b", 75.0), ("a", 25.0)]);
     }
 }

@@ -75,6 +75,8 @@ pub(super) struct Compared {
     pub(super) accepted: [bool; 2],
     /// What held a pass back whatever the limits.
     pub(super) gate: Option<Gate>,
+    /// The terms of the uncertainty, each with its share in the variance, 0 to 1.
+    pub(super) shares: Vec<(String, f64)>,
 }
 
 /// A run's figures; those without a value are only counted.
@@ -176,7 +178,9 @@ impl Context {
         let unsettled = || gate.unwrap_or(Gate::Other);
         let value = settled.value.ok_or_else(unsettled)?;
         let printed = settled.expanded_uncertainty.ok_or_else(unsettled)?;
-        let combined = settled.budget.and_then(|budget| budget.combined_at(PROBABILITY).ok()).ok_or_else(unsettled)?;
+        let budget = settled.budget.ok_or_else(unsettled)?;
+        let combined = budget.combined_at(PROBABILITY).map_err(|_| unsettled())?;
+        let names = budget.terms.iter().map(|term| term.name.clone());
         let truth = self.really(figure).ok_or_else(unsettled)?;
         let limits = if above {
             Limits { low: None, high: Some(truth - JUST) }
@@ -191,6 +195,7 @@ impl Context {
             printed,
             accepted: [accepted(&self.ledgers[0]), accepted(&self.ledgers[1])],
             gate,
+            shares: names.zip(budget.shares()).collect(),
         })
     }
 
