@@ -1,4 +1,6 @@
 //! The effects that the budget does not know, each as something that is done to the plant in a slot of the study's scenario.
+//!
+//! It owns the scenario's text and the effects' names. It must not know what a gate makes of them.
 
 use text::Source;
 

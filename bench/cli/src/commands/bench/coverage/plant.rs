@@ -55,7 +55,7 @@ impl Declarations {
     pub(super) fn draw(&self, seed: u64) -> Result<Plant, Failure> {
         let mut draw = Draw::new(seed);
         let (method, calibration) = (&self.method, &self.calibration);
-        let displacement_ul = method.valve_displacement_ul.map_or(0.1, |d| draw.declared(d, |ul| ul.ul()));
+        let displacement_ul = method.valve_displacement_ul.map_or(0.1, |d| draw.declared(d, domain::Volume::ul));
         let span_percent = calibration.expanded_uncertainty_g.g() / GREATEST_DIFFERENCE_G * 100.0;
         let figures = [
             ("delivered too much", draw.between(-10.0, 10.0), "%"),
@@ -65,9 +65,9 @@ impl Declarations {
             ("evaporation", draw.scaled(0.04, 0.3), "ug/s"),
             ("evaporation swings by", draw.between(0.0, method.evaporation_swing.percent()), "%"),
             ("evaporation swings over", draw.scaled(4.0, 24.0), "h"),
-            ("vessel", draw.declared(method.vessel_c, |t| t.c()), "°C"),
-            ("needle", draw.declared(method.needle_mm, |d| d.mm()), "mm"),
-            ("vessel bore", draw.declared(method.vessel_mm, |d| d.mm()), "mm"),
+            ("vessel", draw.declared(method.vessel_c, domain::Temperature::c), "°C"),
+            ("needle", draw.declared(method.needle_mm, domain::Length::mm), "mm"),
+            ("vessel bore", draw.declared(method.vessel_mm, domain::Length::mm), "mm"),
             ("valve displacement", displacement_ul, "uL"),
             ("balance noise", draw.between(0.5, 1.0) * calibration.repeatability_g.g() * 1e6, "ug"),
             ("balance span", span_percent, "%"),

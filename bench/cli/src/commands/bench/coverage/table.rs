@@ -45,7 +45,8 @@ pub(super) fn markdown(how: &str, main: &Set, effects: &[Set]) -> String {
 
 fn coverage(main: &Set) -> String {
     let mut text = "\
-| figure | runs | values | covered at 95 % | covered as printed | mean U | mean U / RMS error | mean error | at least 94 % | greatest terms, in the variance |\n\
+| figure | runs | values | covered at 95 % | covered as printed | mean U | mean U / RMS error | mean error | \
+at least 94 % | greatest terms, in the variance |\n\
 |---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for tally in main.tallies() {
@@ -80,7 +81,8 @@ fn coverage(main: &Set) -> String {
 
 fn acceptance(main: &Set) -> String {
     let mut text = "\
-| figure | pumps just outside a limit | passed by the guard band (risk 2.5 %) | kept | passed by the stated risk of 5 % | kept | held back by a gate |\n\
+| figure | pumps just outside a limit | passed by the guard band (risk 2.5 %) | kept | \
+passed by the stated risk of 5 % | kept | held back by a gate |\n\
 |---|---|---|---|---|---|---|\n"
         .to_owned();
     let kept = |kept| if kept { "yes" } else { "**no**" };
