@@ -96,7 +96,31 @@ pub const STIMULI: &[StimulusSpec] = &[
     ),
     spec("zero tracking", StimulusValue::Switch, (0, 1), "the balance takes slow changes for drift of its zero"),
     spec("self-adjustment", StimulusValue::Once, (1, 1), "the balance adjusts itself: it is busy, then reads anew"),
+    spec(
+        "hysteresis",
+        StimulusValue::Quantity(Dimension::Mass),
+        (0, 1),
+        "by how much more the balance shows a falling load than the same load when it rises",
+    ),
     spec("balance jump", StimulusValue::Quantity(Dimension::Mass), (-10, 10), "the load jumps without flow"),
+    spec(
+        "temperature step",
+        StimulusValue::Quantity(Dimension::Temperature),
+        (-10, 10),
+        "by how many K the room is warmer than by itself, from now on",
+    ),
+    spec(
+        "humidity step",
+        StimulusValue::Quantity(Dimension::Ratio),
+        (-50, 50),
+        "by how many percentage points the room is more humid than by itself, from now on",
+    ),
+    spec(
+        "breathing",
+        StimulusValue::Quantity(Dimension::Volume),
+        (0, 100),
+        "what leaves the line for each K by which the room becomes warmer",
+    ),
     spec(
         "flow offset",
         StimulusValue::Quantity(Dimension::FlowRate),

@@ -53,7 +53,7 @@ impl Evaporation {
         let scale = |drift: Drift| {
             let rises = drive.slope(drift.span_s.0, drift.span_s.1).filter(|rises| rises.value > 0.0)?;
             let loss = drift.ug_per_s;
-            let u = loss.u.hypot(loss.value * rises.u / rises.value);
+            let u = libm::hypot(loss.u, loss.value * rises.u / rises.value);
             let ug_per_s = Estimate::new(loss.value, u, loss.dof.min(rises.dof))?;
             Some((loss.value / rises.value * 1e-6, Drift { ug_per_s, ..drift }))
         };
@@ -180,7 +180,7 @@ mod tests {
             .collect();
         let drive = Course(course).integral();
         let k = 1.7e-4;
-        let truth = |from: f64, to: f64| k * (drive.at(to).unwrap() - drive.at(from).unwrap()) * 1e-6;
+        let truth = |from: f64, to: f64| k * (drive.at(to).expect("driven") - drive.at(from).expect("driven")) * 1e-6;
         let measured = |from: f64, to: f64| drift(truth(from, to) * 1e6 / (to - from), from, to);
         let (before, after) = (measured(0.0, 7_200.0), measured(252_000.0, 259_200.0));
         let (from, to) = (7_200.0, 7_200.0 + 12.0 * 3600.0);

@@ -155,7 +155,7 @@ mod tests {
     fn a_gap_is_bridged_and_the_ends_go_on() {
         let course = Course(vec![(0.0, 1.0), (10.0, 3.0), (30.0, 3.0)]);
         assert_eq!(
-            [course.at(-5.0), course.at(5.0), course.at(20.0), course.at(99.0)].map(Option::unwrap),
+            [course.at(-5.0), course.at(5.0), course.at(20.0), course.at(99.0)].map(|value| value.expect("a value")),
             [1.0, 2.0, 3.0, 3.0]
         );
         assert_eq!(course.integral().0, vec![(0.0, 0.0), (10.0, 20.0), (30.0, 80.0)]);

@@ -2,6 +2,7 @@
 //! It links none of the product's crates, so that it builds and runs while they do not.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
+mod coverage;
 mod failure;
 mod firmware;
 mod metrics;
@@ -19,17 +20,34 @@ use failure::Failure;
 struct Command {
     name: &'static str,
     about: &'static str,
-    run: fn(&Path) -> Result<(), Failure>,
+    run: Run,
 }
 
+/// A subcommand's function: most take no words of their own.
+enum Run {
+    Plain(fn(&Path) -> Result<(), Failure>),
+    Worded(fn(&Path, &[&str]) -> Result<(), Failure>),
+}
+
+use Run::{Plain, Worded};
+
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 6] = [
-    Command { name: "firmware", about: "build the pump board's image", run: firmware::run },
-    Command { name: "metrics", about: "measure the product's figures in release", run: metrics::run },
-    Command { name: "metrics analysis", about: "of these, what reads logs and records", run: metrics::run_analysis },
-    Command { name: "readme", about: "run every command of README.md's sh blocks, in order", run: readme::run },
-    Command { name: "test", about: "run all tests of the workspace, its doc tests and tidy", run: test::run },
-    Command { name: "tidy", about: "hold the house rules against every file of the repository", run: tidy::run },
+const COMMANDS: [Command; 7] = [
+    Command {
+        name: "coverage",
+        about: "hold stated intervals against the simulators' truth, in release; --runs, --jobs, --write",
+        run: Worded(coverage::run),
+    },
+    Command { name: "firmware", about: "build the pump board's image", run: Plain(firmware::run) },
+    Command { name: "metrics", about: "measure the product's figures in release", run: Plain(metrics::run) },
+    Command {
+        name: "metrics analysis",
+        about: "of these, what reads logs and records",
+        run: Plain(metrics::run_analysis),
+    },
+    Command { name: "readme", about: "run every command of README.md's sh blocks, in order", run: Plain(readme::run) },
+    Command { name: "test", about: "run all tests of the workspace, its doc tests and tidy", run: Plain(test::run) },
+    Command { name: "tidy", about: "hold the house rules against every file of the repository", run: Plain(tidy::run) },
 ];
 
 const EXIT_CODES: [(&str, &str); 4] = [
@@ -62,14 +80,22 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
             Ok(())
         }
         [name, rest @ ..] => {
-            if let Some(command) = COMMANDS.iter().find(|command| command.name.split(' ').eq(words.iter().copied())) {
-                return (command.run)(&root()?);
+            let whole = COMMANDS.iter().find(|command| command.name.split(' ').eq(words.iter().copied()));
+            if let Some(Command { run: Plain(run), .. }) = whole {
+                return run(&root()?);
             }
-            if rest.is_empty() {
-                return Err(Failure::usage(format!("expected {}, but found `{name}`", names())));
+            let command = COMMANDS
+                .iter()
+                .find(|command| command.name == *name)
+                .ok_or_else(|| Failure::usage(format!("expected {}, but found `{name}`", names())))?;
+            match command.run {
+                Worded(run) => run(&root()?, rest),
+                Plain(run) if rest.is_empty() => run(&root()?),
+                Plain(_) => {
+                    let rest = rest.join(" ");
+                    Err(Failure::usage(format!("expected no argument after `{name}`, but found `{rest}`")))
+                }
             }
-            let rest = rest.join(" ");
-            Err(Failure::usage(format!("expected no argument after `{name}`, but found `{rest}`")))
         }
     }
 }
@@ -120,7 +146,8 @@ mod tests {
         check(
             &["polish"],
             2,
-            "expected one of the commands `firmware`, `metrics`, `metrics analysis`, `readme`, `test`, `tidy`, but found `polish`",
+            "expected one of the commands `coverage`, `firmware`, `metrics`, `metrics analysis`, `readme`, `test`, `tidy`, but found \
+             `polish`",
         );
         check(&["tidy", "--fix"], 2, "expected no argument after `tidy`, but found `--fix`");
     }

@@ -46,7 +46,7 @@ pub(super) fn corrections(material: &Material<'_>) -> Vec<Pair> {
             "Evaporation after the steps",
             after.map_or_else(|| "not measured".to_owned(), |after| estimate(after, "\u{b5}g/s")),
         ));
-        rows.push(pair("Drift between the two", drift(material, evaporation.before_ug_per_s, after)));
+        rows.push(pair("Drift between the two", drift(material, evaporation.before_ug_per_s(), after)));
     } else {
         rows.push(pair("Evaporation", "not measured: the opening weighing is not on record"));
     }

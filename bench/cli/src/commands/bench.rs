@@ -1,14 +1,15 @@
-//! `dosebench bench`, hidden: this program's own speed, as JSON on stdout.
+//! `dosebench bench`, hidden: this program's own speed as JSON on stdout, and how honest its intervals are.
 //!
-//! `cargo xtask metrics` calls it in release and prints ratios; nothing here passes or fails.
+//! `cargo xtask metrics` and `cargo xtask coverage` call it in release. Nothing of the former passes or fails.
 
+mod coverage;
 mod faults;
 mod link;
 mod log;
 mod recorded;
 mod stamps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,12 +31,14 @@ pub(crate) struct Args {
     /// How many steps, readings, rounds of faults, or stamps
     #[arg(long, default_value_t = 1_000_000)]
     count: u64,
-    /// Where files go; removed afterwards, but for a log or a record
+    /// Where files go, removed afterwards but for a log or a record; the system's folder for such unless given
     #[arg(long)]
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     /// The seed of a log's or a record's noise
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    coverage: coverage::Options,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -54,30 +57,34 @@ enum Of {
     Log,
     /// No measurement: a record for `report`, which stays
     Record,
+    /// Stated intervals against the simulators' truth
+    Coverage,
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     if matches!(args.of, Of::Log | Of::Record) {
-        std::fs::create_dir_all(&args.folder).map_err(Failure::bench)?;
+        let folder = args.folder.as_ref().ok_or_else(|| Failure::input("bench: expected --folder for what stays"))?;
+        std::fs::create_dir_all(folder).map_err(Failure::bench)?;
         let written = match args.of {
-            Of::Log => log::write(&args.folder, args.count, args.seed),
-            _ => recorded::write(&args.folder, args.count, args.seed, &request(args, &held())?),
+            Of::Log => log::write(folder, args.count, args.seed),
+            _ => recorded::write(folder, args.count, args.seed, &request(folder, &held())?),
         };
         return written.map(|written| print(&written));
     }
     // A folder of our own below the one given: only that is removed again.
-    let folder = args.folder.join(format!("bench-{}", std::process::id()));
+    let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = folder.join(format!("bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(Failure::bench)?;
-    let args = Args { of: args.of, count: args.count, folder, seed: args.seed };
     let result = match args.of {
-        Of::Readings => readings(&args),
-        Of::Steps => steps(&args),
-        Of::Faults => faults::measure(&args.folder, args.count).map(|figures| print(&figures)),
+        Of::Readings => readings(args.count, &folder),
+        Of::Steps => steps(args.count, &folder),
+        Of::Coverage => coverage::run(&args.coverage, &folder),
+        Of::Faults => faults::measure(&folder, args.count).map(|figures| print(&figures)),
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
         Of::Link => link::measure(args.count).map(|figures| print(&figures)),
         Of::Log | Of::Record => unreachable!("they are written above"),
     };
-    drop(std::fs::remove_dir_all(&args.folder));
+    drop(std::fs::remove_dir_all(&folder));
     result
 }
 
@@ -86,7 +93,7 @@ fn print(figures: &serde_json::Value) -> u8 {
     0
 }
 
-fn request(args: &Args, scenario: &str) -> Result<Request, Failure> {
+fn request(folder: &Path, scenario: &str) -> Result<Request, Failure> {
     let rig = load::rig(&load::rig_source("virtual")?)?;
     let station = rig.station(None).map_err(Failure::input)?.clone();
     let source = Source::new("bench.yaml", scenario.as_bytes().to_vec()).map_err(Failure::input)?;
@@ -100,7 +107,7 @@ fn request(args: &Args, scenario: &str) -> Result<Request, Failure> {
         seed: 1,
         device: None,
         purpose: "engineering".to_owned(),
-        runs: args.folder.clone(),
+        runs: folder.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }
@@ -109,11 +116,11 @@ const HEAD: &str =
     "scenario: bench\nweighing: {before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}\nsteps:\n";
 
 /// A run of so many holds of no length, from beginning to end, against the same run with one.
-fn steps(args: &Args) -> Result<u8, Failure> {
+fn steps(count: u64, folder: &Path) -> Result<u8, Failure> {
     let mut seconds = Vec::new();
-    for count in [1, args.count] {
-        let scenario = HEAD.to_owned() + &"  - hold: {for: 0 s}\n".repeat(usize::try_from(count).unwrap_or(1));
-        let request = request(args, &scenario)?;
+    for repeats in [1, count] {
+        let scenario = HEAD.to_owned() + &"  - hold: {for: 0 s}\n".repeat(usize::try_from(repeats).unwrap_or(1));
+        let request = request(folder, &scenario)?;
         let mut best = f64::INFINITY;
         for _ in 0..5 {
             let handle = daemon::spawn(request.clone()).map_err(Failure::bench)?;
@@ -126,8 +133,8 @@ fn steps(args: &Args) -> Result<u8, Failure> {
         }
         seconds.push(best);
     }
-    let per_step_ms = (seconds[1] - seconds[0]) / (args.count.max(2) - 1) as f64 * 1e3;
-    say!("{}", json!({"steps": args.count, "seconds": seconds[1], "per_step_ms": per_step_ms}));
+    let per_step_ms = (seconds[1] - seconds[0]) / (count.max(2) - 1) as f64 * 1e3;
+    say!("{}", json!({"steps": count, "seconds": seconds[1], "per_step_ms": per_step_ms}));
     Ok(0)
 }
 
@@ -148,15 +155,15 @@ fn metadata() -> Metadata {
 }
 
 /// So many readings through engine and recorder.
-fn readings(args: &Args) -> Result<u8, Failure> {
-    let request = request(args, &held())?;
-    let mut recorder = Recorder::create(&args.folder, &metadata(), Pace::Virtual).map_err(Failure::bench)?;
+fn readings(count: u64, folder: &Path) -> Result<u8, Failure> {
+    let request = request(folder, &held())?;
+    let mut recorder = Recorder::create(folder, &metadata(), Pace::Virtual).map_err(Failure::bench)?;
     let mut engine = engine::Engine::new(request.plan, request.station.profile);
     let channel = Channel::new("balance.mass");
     let station: Arc<str> = Arc::from("1");
     let mut decisions = Vec::new();
     let began = Instant::now();
-    for seq in 0..args.count {
+    for seq in 0..count {
         let t = RunTime::from_ns(seq * 1_000_000_000);
         let value = 25.0 + (seq % 1000) as f64 * 1e-5;
         let reading = Reading { channel: channel.clone(), at_ns: t, u_ns: 10_000_000, value, status: Status::Ok };
@@ -166,6 +173,6 @@ fn readings(args: &Args) -> Result<u8, Failure> {
     }
     drop(recorder.finish(0.0).map_err(Failure::bench)?);
     let seconds = began.elapsed().as_secs_f64();
-    say!("{}", json!({"readings": args.count, "seconds": seconds, "per_second": args.count as f64 / seconds}));
+    say!("{}", json!({"readings": count, "seconds": seconds, "per_second": count as f64 / seconds}));
     Ok(0)
 }

@@ -3,6 +3,7 @@
 mod analyze;
 mod command_line;
 mod common;
+mod coverage;
 mod damaged;
 mod emulated;
 mod faults;

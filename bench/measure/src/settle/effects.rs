@@ -37,7 +37,7 @@ pub(super) fn terms(
 ) -> Option<Vec<Term>> {
     let per_g = conversion.ul_per_g() * scale;
     let measured = &setup.method.characterised;
-    let (from_s, to_s) = (weighed.from_s(), weighed.to_s());
+    let (from_s, to_s) = (weighed.begins_s(), weighed.ends_s());
     let hours = weighed.lasts_s() / 3600.0;
     let mut terms = Vec::new();
     if let Some(drift) = measured.zero_drift_g {
@@ -82,7 +82,7 @@ pub(super) fn terms(
     terms.push(Term::type_b(TIME_BASE, clock, scale, KNOWN, "the computer's clock, assumed within 50 ppm")?);
     let flowing =
         [from_s, to_s].map(|t_s| if ledger.dose.flows(t_s) { ledger.dose.rate_ul_per_h(t_s) / 3600.0 } else { 0.0 });
-    let passed = flowing[0].hypot(flowing[1]) * setup.poll_s / 2.0;
+    let passed = libm::hypot(flowing[0], flowing[1]) * setup.poll_s / 2.0;
     let polled = Distribution::Rectangular { half_width: passed };
     terms.push(Term::type_b("polling interval", polled, scale, KNOWN, "half a poll of the balance at either end")?);
     Some(terms)

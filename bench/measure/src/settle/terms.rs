@@ -39,12 +39,12 @@ pub(super) struct Weighed {
 
 impl Weighed {
     /// When the first piece begins, in s of run time.
-    pub(super) fn from_s(&self) -> f64 {
+    pub(super) fn begins_s(&self) -> f64 {
         self.pieces.first().map_or(0.0, |(from, _)| from.t_s)
     }
 
     /// When the last piece ends, in s of run time.
-    pub(super) fn to_s(&self) -> f64 {
+    pub(super) fn ends_s(&self) -> f64 {
         self.pieces.last().map_or(0.0, |(_, to)| to.t_s)
     }
 
@@ -234,7 +234,7 @@ fn evaporation_terms(
         }
         EvaporationModel::Reference => {
             // Two weighings of the reference vessel, each a mean over a cell of readings, and its zero's wander.
-            let drift_g = setup.method.characterised.zero_drift_g.map_or(0.0, |drift| drift.g());
+            let drift_g = setup.method.characterised.zero_drift_g.map_or(0.0, domain::Mass::g);
             let u = (2.0 * ledger.room().reference_s_g().powi(2) + drift_g * drift_g).sqrt();
             let normal = Distribution::Normal { u };
             terms.push(Term::type_b(REFERENCE, normal, per_g, known, "two weighings of the reference vessel")?);

@@ -10,7 +10,7 @@ use domain::{RunTime, Status};
 use super::{Cell, NOT_GIVEN, Section, Tone, section, table};
 use crate::number::{plain, rounded};
 use crate::page::Material;
-use crate::series::Sample;
+use crate::series::Samples;
 
 pub(super) fn instruments(material: &Material<'_>, opened: &Opened) -> Section {
     let mut instruments: Vec<&InstrumentProfile> = opened.profile.instruments.iter().collect();
@@ -104,9 +104,12 @@ fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> 
     let instrument = opened.profile.by_role(role);
     let from = material.story.ready.unwrap_or(RunTime::ZERO);
     let channel = instrument.map(|instrument| format!("{}.{quantity}", instrument.name));
-    let samples = channel.as_deref().map_or(&[][..], |channel| material.story.series.of(channel));
-    let read: Vec<f64> =
-        samples.iter().filter(|s| s.at >= from && s.status != Status::Overload).map(|s| s.value).collect();
+    let samples = channel.as_deref().and_then(|channel| material.story.series.of(channel)).into_iter();
+    let read: Vec<f64> = samples
+        .flat_map(Samples::iter)
+        .filter(|s| s.at >= from && s.status != Status::Overload)
+        .map(|s| s.value)
+        .collect();
     let simulated = instrument
         .and_then(|instrument| material.story.identities.get(&instrument.name))
         .is_some_and(|identity| identity.nature != Nature::Real);
@@ -159,9 +162,13 @@ pub(super) fn sampling(material: &Material<'_>, opened: &Opened) -> Section {
 }
 
 /// The mean and the longest interval between readings, in s; `None` for fewer than two.
-fn intervals(samples: &[Sample]) -> Option<(f64, f64)> {
-    let (first, last) = (samples.first()?, samples.last()?);
+fn intervals(samples: &Samples) -> Option<(f64, f64)> {
     let count = samples.len().checked_sub(1).filter(|count| *count > 0)?;
-    let longest = samples.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_secs_f64()).fold(0.0, f64::max);
-    Some((last.at.since(first.at).as_secs_f64() / count as f64, longest))
+    let (mut whole, mut longest) = (0.0, 0.0_f64);
+    for (earlier, later) in samples.iter().zip(samples.iter().skip(1)) {
+        let interval_s = later.at.since(earlier.at).as_secs_f64();
+        whole += interval_s;
+        longest = longest.max(interval_s);
+    }
+    Some((whole / count as f64, longest))
 }

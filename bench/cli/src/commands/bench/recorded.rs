@@ -201,7 +201,9 @@ fn opened(request: &Request, seed: u64) -> Opened {
         dose_base: 0,
         profile: (*request.station.profile).clone(),
         evaporation_changes_at_most_ug_per_s: plan.weighing.change_at_most,
+        flagged_at_most: plan.weighing.flagged_at_most,
         decision_rule: plan.decision_rule,
+        stated: domain::stated::Stated::default(),
         checks: vec!["accuracy".to_owned()],
     }
 }
