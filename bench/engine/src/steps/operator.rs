@@ -3,6 +3,8 @@
 //! An answer that does not fit what was asked is not taken; the daemon has said so to the person already. A vessel that is
 //! handled is weighed before the question, and after the answer as soon as it has settled.
 
+use core::time::Duration;
+
 use domain::check::Window;
 use domain::event::Prompt;
 use domain::fault::Fault;
@@ -12,6 +14,9 @@ use scenario::{Else, Operator};
 use crate::core::Core;
 use crate::ending::Ending;
 use crate::steps::{Active, Flow};
+
+/// A vessel that was put down settles for longer than one that a drop fell into.
+const HANDLED_SETTLES: Duration = Duration::from_secs(60);
 
 /// Waiting for the answer.
 #[derive(Debug, Clone)]
@@ -51,7 +56,8 @@ fn leave(mut state: State, core: &Core) -> Flow {
         return Flow::Done;
     }
     state.settling = true;
-    state.until = core.now + core.profile.method.settling + core.profile.method.averaging;
+    let method = &core.profile.method;
+    state.until = core.now + method.settling.max(HANDLED_SETTLES) + method.averaging;
     Flow::Stay(Active::Operator(state))
 }
 

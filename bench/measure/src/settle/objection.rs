@@ -19,10 +19,11 @@ pub(super) fn implausible(figure: &Figure, value: f64, expanded: f64) -> Option<
 
 /// What speaks against a pass although the value is within its limits.
 pub(super) fn objection(ledger: &Ledger, figure: &Figure) -> Option<String> {
-    left_out(ledger, figure)
-        .or_else(|| jumped(ledger, figure))
-        .or_else(|| evaporated(ledger))
-        .or_else(|| ledger.conditions.objection(&weighed_spans(ledger, figure)))
+    let happened = match (jumped(ledger, figure), left_out(ledger, figure)) {
+        (Some(jumped), Some(too_much)) => Some(format!("{jumped}; and {too_much}")),
+        (jumped, too_much) => jumped.or(too_much),
+    };
+    happened.or_else(|| evaporated(ledger)).or_else(|| ledger.conditions.objection(&weighed_spans(ledger, figure)))
 }
 
 /// When the room bears upon a figure, in s of run time: while its volume gathers, and while evaporation is measured.
