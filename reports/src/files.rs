@@ -89,15 +89,6 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
 /// Hashes of files that stay as they are, by their names.
 pub(crate) type Hashes = BTreeMap<String, (String, u64)>;
 
-/// The hashes of a record's files, which can be had while others are being made.
-pub(crate) fn record_hashes(folder: &Path) -> Hashes {
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let of_record = names.filter(|name| name.starts_with("record") && name.ends_with(".mcap"));
-    // What cannot be read is found again, and told, when the manifest is made.
-    of_record.filter_map(|name| Some((name.clone(), hash(&folder.join(&name)).ok()?))).collect()
-}
-
 /// A manifest over every other file of the folder as it is now. Of files whose hash is `known` only the size is looked at.
 ///
 /// # Errors
@@ -128,18 +119,18 @@ pub(crate) fn close_folder(folder: &Path, firmware_sha256: Option<String>, known
 ///
 /// # Errors
 /// If one cannot be read.
-pub(crate) fn raw(folder: &Path) -> Result<Vec<(String, String)>, ReportError> {
+pub(crate) fn raw(folder: &Path) -> Result<Hashes, ReportError> {
     let listing = |why| ReportError::file("list", folder, why);
-    let mut names = Vec::new();
+    let mut hashes = Hashes::new();
     for entry in fs::read_dir(folder).map_err(listing)? {
         let name = entry.map_err(listing)?.file_name().to_string_lossy().into_owned();
         let is_raw = name.ends_with(".mcap") || matches!(name.as_str(), "scenario.yaml" | "rig.yaml");
         if is_raw {
-            names.push(name);
+            let hashed = hash(&folder.join(&name))?;
+            hashes.insert(name, hashed);
         }
     }
-    names.sort_unstable();
-    names.into_iter().map(|name| Ok((name.clone(), hash(&folder.join(&name))?.0))).collect()
+    Ok(hashes)
 }
 
 fn list(folder: &Path, prefix: &str, known: &Hashes, manifest: &mut Manifest) -> Result<(), ReportError> {
@@ -205,7 +196,7 @@ mod tests {
         write("run.lock", "17");
         write("report.html.unfinished", "half");
         write(MANIFEST, "old");
-        let known = record_hashes(folder.path());
+        let known = raw(folder.path()).expect("hashes");
         assert_eq!(known.keys().collect::<Vec<_>>(), ["record.mcap"]);
         close_folder(folder.path(), None, &known).expect("closed");
 

@@ -12,9 +12,7 @@ use record::{Reader, Tail};
 use crate::again::{Again, Recomputation};
 use crate::curves::{Course, POINTS};
 use crate::error::ReportError;
-use crate::files::{
-    Hashes, Manifest, close_folder, manifest, open_folder, raw, record_hashes, remove, replace, replace_by,
-};
+use crate::files::{Hashes, Manifest, close_folder, manifest, open_folder, raw, remove, replace, replace_by};
 use crate::follow::follow;
 use crate::junit::junit_xml;
 use crate::markdown::summary_md;
@@ -57,13 +55,12 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
     let folder = &std::path::absolute(folder).map_err(|why| ReportError::file("find", folder, why))?;
     let read = Run::read(folder)?;
     open_folder(folder)?;
-    let known = thread::scope(|scope| {
+    thread::scope(|scope| {
         // What takes longest goes beside the rest.
         let samples = scope.spawn(|| if wanted.json { read.save_samples(folder) } else { Ok(()) });
-        let hashes = scope.spawn(|| record_hashes(folder));
-        read.save(folder, wanted, || joined(samples).map(|()| joined(hashes)))
+        read.save(folder, wanted, || joined(samples))
     })?;
-    close_folder(folder, read.summary.device.image_sha256.clone(), &known)?;
+    close_folder(folder, read.summary.device.image_sha256.clone(), &read.raw)?;
     Ok(read.summary)
 }
 
@@ -81,7 +78,8 @@ struct Run {
     summary: Summary,
     tail: Tail,
     tool: String,
-    raw: Vec<(String, String)>,
+    /// The hashes of the files that the run itself left.
+    raw: Hashes,
 }
 
 impl Run {
@@ -90,11 +88,15 @@ impl Run {
         let reader = Reader::open(folder).map_err(unreadable)?;
         let mut story = Story::default();
         let mut again = Recomputation::default();
-        let tail = follow(&reader, |event| {
-            story.apply(&event);
-            again.apply(&event);
-        })
-        .map_err(unreadable)?;
+        let (tail, raw) = thread::scope(|scope| {
+            let raw = scope.spawn(|| raw(folder));
+            let tail = follow(&reader, |event| {
+                story.apply(&event);
+                again.apply(&event);
+            });
+            (tail, joined(raw))
+        });
+        let (tail, raw) = (tail.map_err(unreadable)?, raw?);
         story.series.sort();
         let Some(opened) = story.opened.clone() else {
             return Err(ReportError::NoOpening { folder: folder.to_owned(), events: tail.events });
@@ -104,7 +106,6 @@ impl Run {
         let origin = Origin { folder, metadata, stream_sha256: &tail.stream_sha256, wall_seconds: tail.wall_seconds };
         let summary = Summary::new(&opened, &story, &outcome, &origin);
         let tool = metadata.tool.clone();
-        let raw = raw(folder)?;
         Ok(Self { opened, story, again, outcome, summary, tail, tool, raw })
     }
 
@@ -112,13 +113,13 @@ impl Run {
         replace_by(&folder.join("samples.parquet"), |file| samples_parquet(file, &self.story, &self.opened.profile))
     }
 
-    /// Writes the wanted files but the samples. `rest` waits for these, and gives the hashes of the record's files.
+    /// Writes the wanted files but the samples. `rest` waits for these.
     fn save(
         &self,
         folder: &Path,
         wanted: &Wanted,
-        rest: impl FnOnce() -> Result<Hashes, ReportError>,
-    ) -> Result<Hashes, ReportError> {
+        rest: impl FnOnce() -> Result<(), ReportError>,
+    ) -> Result<(), ReportError> {
         if wanted.json {
             let mut text =
                 serde_json::to_string(&self.summary).map_err(|why| ReportError::made("summary.json", &why))?;
@@ -143,14 +144,14 @@ impl Run {
             let live = Live::of(&course.plots(POINTS_LIVE))?;
             replace(&folder.join("report.html"), report_html(&content, &live)?.as_bytes())?;
         }
-        let known = rest()?;
+        rest()?;
         if wanted.pdf {
             let path = folder.join("report.pdf");
             remove(&path)?;
-            let manifest = manifest(folder, None, &known)?;
+            let manifest = manifest(folder, None, &self.raw)?;
             replace(&path, &report_pdf(&content, drawings.all(), &sheet(&self.summary, manifest))?)?;
         }
-        Ok(known)
+        Ok(())
     }
 
     fn material(&self) -> Material<'_> {

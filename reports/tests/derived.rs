@@ -7,21 +7,10 @@ use std::path::Path;
 
 use domain::identity::{Nature, Tier};
 use domain::{CheckVerdict, EventKind, RunVerdict};
-use fake::{Fake, READY_S, Stream, stream};
+use fake::{Fake, READY_S, Stream, derive, stream, text};
 use polars::prelude::{ParquetReader, SerReader};
 use reports::{ReportError, Summary, Wanted, write};
 use sha2::Digest;
-
-fn derive(stream: &Stream) -> (tempfile::TempDir, Summary) {
-    let folder = tempfile::tempdir().expect("a folder");
-    stream.record(folder.path());
-    let summary = write(folder.path(), &Wanted::default()).expect("derived files");
-    (folder, summary)
-}
-
-fn text(folder: &Path, name: &str) -> String {
-    fs::read_to_string(folder.join(name)).expect("a derived file")
-}
 
 /// Takes away everything from the first event on that fits.
 fn cut(mut stream: Stream, at: impl Fn(&EventKind) -> bool) -> Stream {

@@ -4,29 +4,17 @@
 mod fake;
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use domain::event::{Answer, Opened};
 use domain::profile::{ChannelProfile, InstrumentProfile, Role};
 use domain::stated::{Approval, Papers, SiteStated, Stated, TestStated};
 use domain::{Channel, CheckVerdict, Event, EventKind};
-use fake::{Fake, Stream, stream};
-use reports::{Summary, Wanted, write};
+use fake::{Fake, Stream, derive, stream, text};
+use reports::{Wanted, write};
 
 fn short() -> Fake {
     Fake { lasts_s: 600, ..Fake::default() }
-}
-
-fn derive(stream: &Stream) -> (tempfile::TempDir, Summary) {
-    let folder = tempfile::tempdir().expect("a folder");
-    stream.record(folder.path());
-    let summary = write(folder.path(), &Wanted::default()).expect("derived files");
-    (folder, summary)
-}
-
-fn text(folder: &Path, name: &str) -> String {
-    fs::read_to_string(folder.join(name)).expect("a derived file")
 }
 
 fn opened(stream: &mut Stream) -> &mut Opened {

@@ -30,7 +30,7 @@ pub struct Conversion {
 }
 
 /// Grams in the product of a volume in µL and a density in kg/m³.
-const G_PER_UL_KG_PER_M3: f64 = 1e-6;
+pub(crate) const G_PER_UL_KG_PER_M3: f64 = 1e-6;
 
 impl Conversion {
     /// Microlitres at the stated temperature per gram indicated.

@@ -19,7 +19,7 @@ use crate::evaporation::Drift;
 use crate::fit::LineFit;
 use crate::flags::Gaps;
 use crate::jumps::Jumps;
-use crate::meter::FlowMeter;
+use crate::meter::{self, FlowMeter};
 use crate::room::Room;
 use crate::weighing::{Recent, Weighing};
 
@@ -204,10 +204,10 @@ impl Ledger {
 
     /// Asks the flow meter of jumps that lie long enough behind it.
     fn witness(&mut self, t_s: f64) {
-        let Self { jumps, meter, dose, .. } = self;
-        jumps.ask(t_s - FlowMeter::lag_s(), |jump| {
+        let Self { jumps, meter: witness, dose, .. } = self;
+        jumps.ask(t_s - meter::LAG_S, |jump| {
             let commanded = |from_s: f64, to_s: f64| dose.commanded_ul(from_s, to_s);
-            meter.shows_no_flow(jump.t_s, jump.by_g * 1e3, commanded)
+            witness.shows_no_flow(jump.t_s, jump.by_g * 1e3, commanded)
         });
     }
 

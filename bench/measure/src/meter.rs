@@ -11,7 +11,7 @@ use domain::{Reading, RigProfile, Status};
 /// Readings that are kept to look back at, at most.
 const KEPT: usize = 256;
 /// The meter and the line lag behind what the balance shows, or before it, by no more than this, in s.
-const LAG_S: f64 = 15.0;
+pub(crate) const LAG_S: f64 = 15.0;
 /// Readings farther apart than this, in polls, are a gap.
 const GAP_POLLS: f64 = 5.0;
 /// So much of a jump may pass the meter unseen, at most, for the jump to be shown to be no flow.
@@ -85,7 +85,10 @@ impl FlowMeter {
 
     /// The moment has a name from now on.
     pub(crate) fn mark(&mut self, mark: &str, at_s: f64) {
-        let passed = Passed { t_s: at_s, ul: self.ul, unread_s: self.unread_s };
+        // A meter that is away at the mark is unread from its last reading on.
+        let away_s = at_s - self.last.map_or(0.0, |(last_s, _)| last_s);
+        let away_s = if away_s > GAP_POLLS * self.poll_s { away_s } else { 0.0 };
+        let passed = Passed { t_s: at_s, ul: self.ul, unread_s: self.unread_s + away_s };
         self.marks.insert(mark.to_owned(), passed);
     }
 
@@ -130,10 +133,5 @@ impl FlowMeter {
         // A jump that would have passed below the range, or within its zero's error, is none that it could have seen.
         let seen = by_ul.abs() / hours >= meter.from_ul_per_h.ul_per_h() && could_hide < allowed;
         Some(seen && moved <= allowed)
-    }
-
-    /// For how long after a moment it must be read before it can say anything of it, in s.
-    pub(crate) const fn lag_s() -> f64 {
-        LAG_S
     }
 }

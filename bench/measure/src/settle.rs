@@ -208,9 +208,9 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
         )
     });
     let value = (delivered_ul - expected_ul) * scale;
-    let steps_g: f64 = weighed.pieces.iter().flat_map(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s)).sum();
-    let no_flow = weighed.pieces.iter().any(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s).is_some());
-    let left_out = no_flow.then(|| value - steps_g * conversion.ul_per_g() * scale);
+    let steps_g: Vec<f64> = weighed.pieces.iter().filter_map(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s)).collect();
+    let without = || value - steps_g.iter().sum::<f64>() * conversion.ul_per_g() * scale;
+    let left_out = (!steps_g.is_empty()).then(without);
     Ok(Measured { value, budget, notes, left_out, against })
 }
 

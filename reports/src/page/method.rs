@@ -25,6 +25,7 @@ pub(super) fn conditions(material: &Material<'_>) -> Vec<Pair> {
         pair("Relative humidity", declared(method.humidity_percent, domain::Ratio::percent, "%")),
         pair("Needle, diameter", declared(method.needle_mm, domain::Length::mm, "mm")),
         pair("Vessel, inner diameter", declared(method.vessel_mm, domain::Length::mm, "mm")),
+        pair("Evaporation between the two drifts", method.evaporation.name()),
         pair("Swing of evaporation in between", format!("{} %", plain(method.evaporation_swing.percent()))),
         pair("A weighing is the mean over", domain::time::span(method.averaging)),
         pair("The balance settles for", domain::time::span(method.settling)),

@@ -53,7 +53,7 @@ pub(crate) struct Material<'a> {
     /// The tool that ran it.
     pub(crate) tool: &'a str,
     /// The files that the run left, each with its SHA-256.
-    pub(crate) raw: &'a [(String, String)],
+    pub(crate) raw: &'a crate::files::Hashes,
 }
 
 /// A plot as the page shows it.

@@ -352,3 +352,16 @@ fn readings(stream: &mut Stream, fake: &Fake, from_s: u64, to_s: u64) {
         }
     }
 }
+
+/// The derived files of a run, and its summary.
+pub(crate) fn derive(stream: &Stream) -> (tempfile::TempDir, reports::Summary) {
+    let folder = tempfile::tempdir().expect("a folder");
+    stream.record(folder.path());
+    let summary = reports::write(folder.path(), &reports::Wanted::default()).expect("derived files");
+    (folder, summary)
+}
+
+/// A derived file's text.
+pub(crate) fn text(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).expect("a derived file")
+}

@@ -4,7 +4,7 @@
 //! Each is as the rig file declares that it was measured. What it does not declare is not guessed: it is named as missing.
 
 use crate::budget::{Distribution, Term};
-use crate::conversion::Conversion;
+use crate::conversion::{Conversion, G_PER_UL_KG_PER_M3};
 use crate::ledger::{Ledger, Setup};
 use crate::settle::terms::Weighed;
 
@@ -22,8 +22,6 @@ const BREATHES_UL_PER_ML_K: f64 = 0.24;
 /// How fast a room changes that nobody read, at most: an assumption.
 const ROOM_K_PER_H: f64 = 1.0;
 const ROOM_KG_PER_M3_PER_H: f64 = 4e-3;
-/// Grams in the product of a volume in µL and a density in kg/m³.
-const G_PER_UL_KG_PER_M3: f64 = 1e-6;
 /// From so long after flow began on, in s, the liquid at the needle pulls as it will.
 const WETTED_S: f64 = 3600.0;
 

@@ -76,7 +76,7 @@ fn told(material: &Material<'_>, moment: &Moment) -> String {
 }
 
 pub(super) fn raw(material: &Material<'_>) -> Section {
-    let rows = material.raw.iter().map(|(file, hash)| vec![Cell::of(file.as_str()), Cell::of(hash.as_str())]);
+    let rows = material.raw.iter().map(|(file, (hash, _))| vec![Cell::of(file.as_str()), Cell::of(hash.as_str())]);
     let caption = "What the run left, before anything was derived from it. manifest.json lists the derived files too.";
     let table = table(caption, &[("File", 25), ("SHA-256", 75)], rows.collect());
     Section { shown: Shown::NotOnPaper, ..section("raw", "Raw data", vec![table]) }
