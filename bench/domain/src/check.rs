@@ -2,6 +2,8 @@
 //!
 //! The definition travels with the decision, so that a report can compute it again with the same functions.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::quantity::significant;
@@ -137,6 +139,16 @@ pub enum Figure {
         /// Whether the occlusion valve opened within it, so that it took back what it displaces.
         valve_opened: bool,
     },
+    /// The worst error of the flow over windows of one length, of all that begin at a sample within a longer one, in per cent:
+    /// Ep(max) or Ep(min) of a trumpet curve (method adapted from IEC 60601-2-24).
+    FlowError {
+        /// Within which span.
+        window: Window,
+        /// How long a window is.
+        over: Duration,
+        /// Whether it is lengthened to whole pulse cycles.
+        whole_cycles: bool,
+    },
     /// The error of the worst single bolus: volume in excess of the continuous rate, minus the bolus commanded.
     WorstBolusError {
         /// One window a bolus.
@@ -162,6 +174,7 @@ impl Figure {
                 unit.symbol()
             }
             Self::ExcessVolume { .. } => ErrorUnit::Microlitre.symbol(),
+            Self::FlowError { .. } => ErrorUnit::PercentOfCommanded.symbol(),
         }
     }
 }

@@ -251,7 +251,7 @@ pub struct Characterised {
     pub line_volume_ul: Option<Declared<Volume>>,
     /// What leaves the line before the vessel, at the pressure of undisturbed flow.
     pub line_leak_ul_per_h: Option<Declared<FlowRate>>,
-    /// What the rig's own line stores under pressure, for the record: no figure uses it yet.
+    /// What the rig's own line stores under pressure: it is released together with what the device stores.
     pub line_compliance_ul_per_kpa: Option<Declared<Compliance>>,
 }
 

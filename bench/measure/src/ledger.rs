@@ -14,12 +14,14 @@ use domain::{Event, EventKind, MassRate, Reading, RunTime, Status};
 
 use crate::budget::Estimate;
 use crate::conditions::Conditions;
+use crate::course::Course;
 use crate::dose::Dose;
 use crate::evaporation::Drift;
 use crate::fit::LineFit;
 use crate::flags::Gaps;
 use crate::jumps::Jumps;
 use crate::meter::{self, FlowMeter};
+use crate::occlusion::Occlusions;
 use crate::room::Room;
 use crate::weighing::{Recent, Weighing};
 
@@ -89,6 +91,8 @@ pub struct Ledger {
     handling: bool,
     pub(crate) conditions: Conditions,
     room: Room,
+    occlusions: Occlusions,
+    course: Course,
     /// The last look at the pump but the one that is under way, and the last one.
     looked: (RunTime, RunTime),
 }
@@ -107,13 +111,16 @@ impl Ledger {
 
     /// Takes what happened at that moment: an event that has no place in the stream yet.
     pub fn take(&mut self, at: RunTime, kind: &EventKind) {
+        self.occlusions.take(at, kind);
         match kind {
             EventKind::Reading(reading) => self.reading(reading),
             EventKind::Opened(opened) => {
                 self.setup = setup(opened);
+                self.course = Course::of(self.setup.as_ref().map_or(0.0, |setup| setup.poll_s));
                 self.conditions = Conditions::of(&opened.profile);
                 self.room = Room::of(&opened.profile);
                 self.meter = FlowMeter::of(&opened.profile);
+                self.occlusions = Occlusions::of(&opened.profile);
             }
             EventKind::PhaseEntered(phase) => self.enter(*phase, at),
             EventKind::Marked { mark } => {
@@ -164,6 +171,9 @@ impl Ledger {
             if self.meter.push(reading) {
                 return self.witness(reading.at_ns.seconds());
             }
+            if self.occlusions.push(reading) {
+                return;
+            }
             self.room.push(reading);
             return self.conditions.push(reading);
         }
@@ -172,6 +182,7 @@ impl Ledger {
         }
         let (t_s, mass_g) = (reading.at_ns.seconds(), reading.value);
         self.gaps.push(t_s, setup.poll_s);
+        self.course.push(reading);
         if !self.handling {
             self.jumps.push(t_s, mass_g, &self.dose, setup.noise_g, setup.pulse_ul);
         }

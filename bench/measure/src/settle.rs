@@ -13,12 +13,17 @@ use crate::ledger::Ledger;
 use crate::meter::Metered;
 use crate::settle::effects::undeclared;
 use crate::settle::objection::{implausible, objection};
-use crate::settle::terms::{Weighed, displacement_term, volume_terms};
+use crate::settle::release::Stored;
+use crate::settle::terms::{Weighed, volume_terms};
 
 mod effects;
 mod mean;
 mod objection;
+mod release;
 mod terms;
+mod trumpet;
+
+pub(crate) use trumpet::between as flow_error;
 
 /// A figure, settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +56,10 @@ pub(crate) struct Measured {
     pub(crate) left_out: Option<f64>,
     /// What a witness beside the balance has against it.
     pub(crate) against: Option<String>,
+    /// What of it the rig's own line held, of a release.
+    pub(crate) stored: Option<Stored>,
+    /// What is not known of the rig, without which neither a pass nor a fail can be told.
+    pub(crate) unknown: Option<String>,
 }
 
 /// The volume that an error is taken of.
@@ -65,7 +74,10 @@ enum Of {
 pub(crate) fn settle(ledger: &Ledger, figure: &Figure, limits: Limits) -> Settled {
     let measured = match figure {
         Figure::VolumeError { window, unit } => measure(ledger, window, Of::Commanded, *unit),
-        Figure::ExcessVolume { window, valve_opened } => excess(ledger, window, *valve_opened),
+        Figure::ExcessVolume { window, valve_opened } => release::measure(ledger, window, *valve_opened),
+        Figure::FlowError { window, over, whole_cycles } => {
+            trumpet::measure(ledger, window, *over, *whole_cycles, limits)
+        }
         Figure::WorstBolusError { windows, unit } => worst(ledger, windows, *unit, limits),
         Figure::MeanBolusError { windows, unit } => mean::measure(ledger, windows, *unit),
     };
@@ -81,7 +93,7 @@ pub(crate) fn each(ledger: &Ledger, figure: &Figure) -> Vec<f64> {
         Figure::WorstBolusError { windows, unit } | Figure::MeanBolusError { windows, unit } => {
             windows.iter().filter_map(|window| Some(measure(ledger, window, Of::Bolus, *unit).ok()?.value)).collect()
         }
-        Figure::VolumeError { .. } | Figure::ExcessVolume { .. } => Vec::new(),
+        Figure::VolumeError { .. } | Figure::ExcessVolume { .. } | Figure::FlowError { .. } => Vec::new(),
     }
 }
 
@@ -113,20 +125,32 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
     let mut notes = measured.notes;
     if let Some(left_out) = measured.left_out {
         let otherwise = CheckVerdict::from(decide_guarded(left_out, band, limits));
-        notes.push(format!(
-            "steps of the mass that the flow meter shows to be no flow are in it; without them it is {} {unit}",
-            shown(left_out)
-        ));
+        let what = excluded(figure);
+        notes.push(format!("{what} are in it; without them it is {} {unit}", shown(left_out)));
         if otherwise != verdict {
             verdict = CheckVerdict::Inconclusive;
             reason = Some(format!(
-                "expected {}, and found {} {unit} with the steps of the mass that were no flow, {} {unit} without them: the \
-                 decision hangs on them",
+                "expected {}, and found {} {unit} with {what}, {} {unit} without them: the decision hangs on them",
                 limits.shown(&unit),
                 shown(measured.value),
                 shown(left_out)
             ));
         }
+    }
+    if let (CheckVerdict::Fail, Some(stored)) = (verdict, &measured.stored)
+        && !stored.fails_without(&measured.budget, measured.value, ledger.rule(), limits)
+    {
+        verdict = CheckVerdict::Inconclusive;
+        reason = Some(format!(
+            "expected {}, and found {} {unit}, but {stored}: the decision hangs on them",
+            limits.shown(&unit),
+            shown(measured.value)
+        ));
+    }
+    if let Some(unknown) = measured.unknown {
+        verdict = CheckVerdict::Inconclusive;
+        let found = shown(measured.value);
+        reason = Some(format!("expected {}, and found {found} {unit}, but {unknown}", limits.shown(&unit)));
     }
     let against = objection(ledger, figure)
         .or_else(|| implausible(figure, measured.value, combined.expanded))
@@ -148,6 +172,14 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         reason,
         notes,
         budget: Some(measured.budget),
+    }
+}
+
+/// What may be left out of a figure.
+const fn excluded(figure: &Figure) -> &'static str {
+    match figure {
+        Figure::FlowError { .. } => "windows that flags touch",
+        _ => "steps of the mass that the flow meter shows to be no flow",
     }
 }
 
@@ -211,27 +243,13 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let steps_g: Vec<f64> = weighed.pieces.iter().filter_map(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s)).collect();
     let without = || value - steps_g.iter().sum::<f64>() * conversion.ul_per_g() * scale;
     let left_out = (!steps_g.is_empty()).then(without);
-    Ok(Measured { value, budget, notes, left_out, against })
+    Ok(Measured { value, budget, notes, left_out, against, stored: None, unknown: None })
 }
 
 /// What a flow meter saw, as it is shown.
 fn shown(meter: &Metered) -> String {
     let (ul, within) = domain::quantity::with_uncertainty(meter.ul, meter.within_ul);
     format!("{ul} ± {within} uL")
-}
-
-/// What was delivered beyond the commanded; an opening valve's displacement is added again.
-fn excess(ledger: &Ledger, window: &Window, valve_opened: bool) -> Result<Measured, String> {
-    let mut measured = measure(ledger, window, Of::Commanded, ErrorUnit::Microlitre)?;
-    let displacement = ledger.setup.as_ref().and_then(|s| s.method.valve_displacement_ul);
-    if let (true, Some(displacement)) = (valve_opened, displacement) {
-        let back = displacement.value.ul();
-        measured.value += back;
-        measured.left_out = measured.left_out.map(|value| value + back);
-        measured.notes.push(format!("the valve took back {} when it opened, which is added", displacement.value));
-        measured.budget.terms.extend(displacement_term(displacement.half_width.ul()));
-    }
-    Ok(measured)
 }
 
 fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), String> {

@@ -7,6 +7,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("bolus/patient-lockout", include_str!("../../../scenarios/bolus/patient-lockout.yaml")),
     ("bolus/train-of-25", include_str!("../../../scenarios/bolus/train-of-25.yaml")),
     ("endurance/basal-72h", include_str!("../../../scenarios/endurance/basal-72h.yaml")),
+    ("endurance/trumpet-of-basal", include_str!("../../../scenarios/endurance/trumpet-of-basal.yaml")),
     ("firmware/corrupted-parameter", include_str!("../../../scenarios/firmware/corrupted-parameter.yaml")),
     ("firmware/watchdog-reset", include_str!("../../../scenarios/firmware/watchdog-reset.yaml")),
     ("motor/stall", include_str!("../../../scenarios/motor/stall.yaml")),

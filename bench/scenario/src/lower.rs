@@ -2,6 +2,8 @@
 //!
 //! It keeps what earlier steps command, so that a check can be refused before anything runs if it cannot be decided.
 
+use core::time::Duration;
+
 use domain::check::CheckHead;
 use domain::profile::{Calibration, Role};
 use domain::unit::Dimension;
@@ -33,12 +35,21 @@ pub(crate) struct Named {
     pub lasts: bool,
     /// Whether the occlusion valve opens in it.
     pub valve_opened: bool,
+    /// How long it lasts, and at what one rate in uL/h, of a hold with such a therapy.
+    pub steady: Option<(Duration, f64)>,
 }
 
 impl Named {
     /// A step that takes no time of its own.
     pub(crate) fn instant(name: &str) -> Self {
-        Self { name: name.to_owned(), commanded_ul: 0.0, boluses: None, lasts: false, valve_opened: false }
+        Self {
+            name: name.to_owned(),
+            commanded_ul: 0.0,
+            boluses: None,
+            lasts: false,
+            valve_opened: false,
+            steady: None,
+        }
     }
 
     /// A step over which a volume can be measured.

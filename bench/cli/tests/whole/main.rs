@@ -7,6 +7,7 @@ mod coverage;
 mod damaged;
 mod emulated;
 mod faults;
+mod figures;
 mod flags;
 mod glitches;
 mod library;

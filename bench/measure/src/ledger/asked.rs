@@ -10,10 +10,12 @@ use domain::{Limits, RunTime};
 use super::Ledger;
 use crate::budget::Budget;
 use crate::conversion::{Conversion, declared_air, factors};
+use crate::course::{self, Course};
 use crate::evaporation::Evaporation;
 use crate::flags::{self, Flag};
 use crate::jumps::Jump;
 use crate::meter::Metered;
+use crate::occlusion::Occlusion;
 use crate::room::Room;
 use crate::settle::{self, Settled};
 use crate::weighing::Weighing;
@@ -44,6 +46,42 @@ impl Ledger {
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
         flags::flags(self.jumps.kept(), &self.gaps)
+    }
+
+    /// The course of the mass.
+    pub(crate) const fn course(&self) -> &Course {
+        &self.course
+    }
+
+    /// The error of the flow between two moments of one continuous rate, in s of run time: in %, with its budget. `None`
+    /// where that cannot be told.
+    #[must_use]
+    pub fn flow_error(&self, from_s: f64, to_s: f64) -> Option<(f64, Budget)> {
+        settle::flow_error(self, from_s, to_s)
+    }
+
+    /// The longest time within a span in which less than half a pulse was delivered: from and to, in s of run time. Where the
+    /// balance was not read nothing is said. `None` if nothing was read at all.
+    #[must_use]
+    pub fn longest_without_flow(&self, from_s: f64, to_s: f64) -> Option<(f64, f64)> {
+        let conversion = self.conversion()?;
+        let least_ul = self.setup.as_ref()?.pulse_ul / 2.0;
+        let volumes = self.course.means(from_s, to_s).map(|(t_s, mass_g)| {
+            let moment = RunTime::from_ns((t_s * 1e9) as u64);
+            (t_s, conversion.delivered_ul(moment, mass_g))
+        });
+        course::longest_below(volumes.collect::<Vec<_>>().as_slice(), least_ul)
+    }
+
+    /// When the line was occluded, and what the pump made of it, in order of time.
+    #[must_use]
+    pub fn occlusions(&self) -> &[Occlusion] {
+        self.occlusions.kept()
+    }
+
+    /// By how much the line's pressure fell over a window, in kPa; `None` if it was not read.
+    pub(crate) fn fell_kpa(&self, window: &Window) -> Option<f64> {
+        self.occlusions.fell_kpa(window)
     }
 
     /// By how much the mass stepped within a span, in g, where the flow meter shows that no liquid moved; `None` if it did not.

@@ -42,7 +42,8 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     let any_left_out = all.iter().any(|m| m.left_out.is_some());
     let without = || all.iter().map(|m| m.left_out.unwrap_or(m.value)).sum::<f64>() / n;
     let left_out = any_left_out.then(without);
-    Ok(Measured { value: mean, budget: Budget { terms, unit: symbol.to_owned() }, notes, left_out, against: None })
+    let budget = Budget { terms, unit: symbol.to_owned() };
+    Ok(Measured { value: mean, budget, notes, left_out, against: None, stored: None, unknown: None })
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {

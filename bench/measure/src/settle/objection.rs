@@ -37,7 +37,9 @@ fn weighed_spans(ledger: &Ledger, figure: &Figure) -> Vec<(f64, f64)> {
 
 pub(super) fn windows(figure: &Figure) -> &[Window] {
     match figure {
-        Figure::VolumeError { window, .. } | Figure::ExcessVolume { window, .. } => core::slice::from_ref(window),
+        Figure::VolumeError { window, .. } | Figure::ExcessVolume { window, .. } | Figure::FlowError { window, .. } => {
+            core::slice::from_ref(window)
+        }
         Figure::WorstBolusError { windows, .. } | Figure::MeanBolusError { windows, .. } => windows,
     }
 }

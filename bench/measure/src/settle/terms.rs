@@ -244,12 +244,6 @@ fn evaporation_terms(
     Some(terms)
 }
 
-/// What the valve displaces is declared with a half width, in uL.
-pub(super) fn displacement_term(half_width_ul: f64) -> Option<Term> {
-    let distribution = Distribution::Rectangular { half_width: half_width_ul };
-    Term::type_b("valve displacement", distribution, 1.0, f64::INFINITY, "blank actuation, declared in the rig file")
-}
-
 /// Where a pulse stands at an edge is not known: a pulsed pump is not inaccurate for that.
 fn pulse_term(ledger: &Ledger, setup: &Setup, weighed: &Weighed, scale: f64) -> Option<Term> {
     let edges: Vec<Distribution> =

@@ -11,7 +11,10 @@ use crate::lower::{BECAUSE, Context, NAME, Named, REQUIREMENT};
 use crate::plan::{Check, Step, StepKind};
 use crate::steps::{StepSpec, bolus_windows};
 
-const FIGURES: [&str; 4] = ["volume during", "each bolus of", "mean bolus of", "excess volume during"];
+mod flow;
+
+const FLOW_ERROR: &str = "flow error during";
+const FIGURES: [&str; 5] = ["volume during", "each bolus of", "mean bolus of", "excess volume during", FLOW_ERROR];
 
 pub(super) const SPEC: StepSpec = StepSpec {
     variant: Variant {
@@ -28,6 +31,17 @@ pub(super) const SPEC: StepSpec = StepSpec {
                 "excess volume during",
                 Kind::Text,
                 "judge what that step delivered beyond the commanded, as an occluded line does on its release",
+            ),
+            Field::optional(
+                FLOW_ERROR,
+                Kind::Text,
+                "judge the worst error of the flow over windows of one length within that hold, as a trumpet curve shows it",
+            ),
+            Field::optional("over", flow::OVER, "of a flow error: how long a window is"),
+            Field::optional(
+                "rounded to",
+                Kind::Word(&["whole pulse cycles"]),
+                "of a flow error: lengthen the window to whole pulses of the pump, so that a pulsed pump is not called inaccurate",
             ),
             Field::optional("tolerance", Kind::Tolerance, "the limits of the error"),
             Field::optional("at most", Kind::Quantity(Dimension::Volume), "of an excess volume: the greatest allowed"),
@@ -58,10 +72,12 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     };
     let name = view.text("name").map_or_else(|| format!("{key} {of}"), str::to_owned);
     let head = context.check_head(view, &step, name);
+    only_of_a_flow_error(key, view, context)?;
     let figure = figure(key, view, &named, unit, context)?;
     decidable(view, &named, &figure, tolerance, context)?;
     context.named.push(Named::instant(&step));
-    let what = format!("check {key} {of}: {written}");
+    let over = view.text("over").map(|over| format!(" over {over}")).unwrap_or_default();
+    let what = format!("check {key} {of}{over}: {written}");
     Some(Step { name: step, what, kind: StepKind::Check(Check { head, figure, limits }) })
 }
 
@@ -128,6 +144,15 @@ fn released(key: &str, view: View<'_>, named: &Named, context: &mut Context<'_>)
     None
 }
 
+/// Words that belong to a flow error stand nowhere else.
+fn only_of_a_flow_error(key: &str, view: View<'_>, context: &mut Context<'_>) -> Option<()> {
+    let stray = |word: &&str| key != FLOW_ERROR && view.node(word).is_some();
+    let Some(stray) = ["over", "rounded to"].into_iter().find(stray) else { return Some(()) };
+    let message = format!("{stray}: expected it with '{FLOW_ERROR}', but found it with '{key}'");
+    context.problems.push(view.pos_of(stray), message);
+    None
+}
+
 fn figure(key: &str, view: View<'_>, named: &Named, unit: ErrorUnit, context: &mut Context<'_>) -> Option<Figure> {
     if key == FIGURES[0] || key == FIGURES[3] {
         if !named.lasts {
@@ -147,6 +172,9 @@ fn figure(key: &str, view: View<'_>, named: &Named, unit: ErrorUnit, context: &m
             released(key, view, named, context)?;
             Figure::ExcessVolume { window, valve_opened: named.valve_opened }
         });
+    }
+    if key == FLOW_ERROR {
+        return flow::figure(view, named, unit, context);
     }
     let Some((times, _)) = named.boluses else {
         if named.commanded_ul.is_finite() {
@@ -174,6 +202,7 @@ fn decidable(
 ) -> Option<()> {
     let calibration = context.balance(view.pos())?;
     let commanded_ul = match (figure, named.boluses) {
+        (Figure::FlowError { .. }, _) => flow::decidable(view, named, figure, tolerance, context)?,
         (Figure::VolumeError { .. } | Figure::ExcessVolume { .. }, _) | (_, None) => named.commanded_ul,
         (_, Some((_, volume_ul))) => volume_ul,
     };

@@ -51,6 +51,10 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         lasts = Duration::from_secs_f64((lasts.as_secs_f64() / cycle_s - 1e-9).ceil() * cycle_s);
     }
     let commanded_ul = if lasts.is_zero() { 0.0 } else { context.rate.ul_per_h() * lasts.as_secs_f64() / 3600.0 };
-    context.named.push(Named::lasting(&name, commanded_ul));
+    let steady = match context.rate {
+        Rate::Known(rate) => Some((lasts, rate.ul_per_h())),
+        _ => None,
+    };
+    context.named.push(Named { steady, ..Named::lasting(&name, commanded_ul) });
     Some(Step { name, what: format!("hold for {}", time::span(lasts)), kind: StepKind::Hold(Hold { lasts }) })
 }

@@ -3,6 +3,7 @@
 //!
 //! Each section says where it is shown, since page and paper have some of it elsewhere. It decides nothing.
 
+mod figures;
 mod judged;
 mod measured;
 mod record;
@@ -126,7 +127,7 @@ fn table(caption: impl Into<String>, columns: &[(&'static str, u8)], rows: Vec<V
 /// Every section of a run, in the order in which they are shown.
 pub(crate) fn sections(material: &Material<'_>) -> Vec<Section> {
     let Some(opened) = &material.story.opened else { return Vec::new() };
-    vec![
+    let mut sections = vec![
         told::report(material, opened),
         told::tool(material, opened),
         told::place(material, opened),
@@ -144,7 +145,12 @@ pub(crate) fn sections(material: &Material<'_>) -> Vec<Section> {
         record::extract(material, opened),
         judged::conclusion(material),
         record::signatures(),
-    ]
+    ];
+    let at = sections.iter().position(|section| section.id == "trace").unwrap_or(sections.len());
+    if let Some(figures) = figures::figures(material) {
+        sections.insert(at, figures);
+    }
+    sections
 }
 
 /// Corrections and conditions, which page and paper have beside the figures.

@@ -154,6 +154,7 @@ fn compare(folder: &Path, plant: &Plant, seed: u64) -> Result<Trial, String> {
 fn singles(figure: &Figure) -> Vec<(Kind, Figure)> {
     match figure {
         Figure::VolumeError { .. } => vec![(Kind::Basal, figure.clone())],
+        Figure::FlowError { .. } => Vec::new(),
         Figure::ExcessVolume { .. } => vec![(Kind::Occlusion, figure.clone())],
         Figure::MeanBolusError { .. } => vec![(Kind::Boluses, figure.clone())],
         Figure::WorstBolusError { windows, unit } => {
@@ -210,6 +211,7 @@ impl Context {
                 Some(errors.iter().sum::<f64>() / errors.len() as f64)
             }
             // What the valve takes back as it opens was released all the same.
+            Figure::FlowError { .. } => None,
             Figure::ExcessVolume { window, .. } => {
                 let (delivered_ul, commanded_ul) = self.volumes(window)?;
                 Some(delivered_ul - commanded_ul + self.displacement_ul)

@@ -1,0 +1,232 @@
+//! The flow's error over windows of one length: the trumpet curve at one place, held against limits.
+//!
+//! Extremes of many windows scatter outwards, and a pulsed pump shows its pulses in short ones. So nothing is decided where
+//! the rig's own scatter at no flow exceeds a third of the limit, and what pulses at a window's ends make is uncertainty.
+
+use core::time::Duration;
+
+use domain::Limits;
+use domain::check::Window;
+use domain::quantity::significant;
+
+use super::Measured;
+use crate::budget::{Budget, Distribution, Term};
+use crate::flags::{Flag, FlagKind};
+use crate::ledger::Ledger;
+use crate::settle::effects::undeclared;
+use crate::settle::terms::{Weighed, volume_terms};
+use crate::trumpet::usual;
+use crate::weighing::Weighing;
+
+/// The rig's own scatter may be this share of a limit.
+const SCATTER_SHARE_MAX: f64 = 1.0 / 3.0;
+/// 99 of 100 values of a normal distribution lie within so many deviations.
+const NEARLY_ALL: f64 = 2.576;
+
+/// Ep(max) and Ep(min) over a set of windows, each with where its window begins and ends.
+#[derive(Debug, Clone, Copy)]
+struct Extremes {
+    max: (f64, Weighing, Weighing),
+    min: (f64, Weighing, Weighing),
+    count: u32,
+}
+
+impl Extremes {
+    fn take(found: Option<Self>, error: f64, from: Weighing, to: Weighing) -> Self {
+        let one = (error, from, to);
+        let Some(found) = found else { return Self { max: one, min: one, count: 1 } };
+        Self {
+            max: if error > found.max.0 { one } else { found.max },
+            min: if error < found.min.0 { one } else { found.min },
+            count: found.count + 1,
+        }
+    }
+
+    /// The one that is farther towards its limit, or beyond it.
+    fn worse(&self, limits: Limits) -> (f64, Weighing, Weighing) {
+        let above = limits.high.map_or(f64::NEG_INFINITY, |high| self.max.0 - high);
+        let below = limits.low.map_or(f64::NEG_INFINITY, |low| low - self.min.0);
+        if above >= below { self.max } else { self.min }
+    }
+}
+
+/// The time over which windows are looked at.
+struct Period {
+    from_s: f64,
+    to_s: f64,
+    /// The length of a window.
+    over_s: f64,
+    /// From window to window.
+    step_s: f64,
+    /// The continuous rate.
+    ul_per_h: f64,
+}
+
+/// The worst error of the flow over windows of that length, in %.
+pub(super) fn measure(
+    ledger: &Ledger,
+    window: &Window,
+    over: Duration,
+    whole_cycles: bool,
+    limits: Limits,
+) -> Result<Measured, String> {
+    let (conversion, weighed) = super::weighed(ledger, window)?;
+    if !weighed.is_whole() {
+        return Err("the vessel was handled meanwhile, so that no window goes through".to_owned());
+    }
+    let setup = ledger.setup.as_ref().ok_or("the run has no balance")?;
+    let period = period(ledger, &weighed, over, whole_cycles, setup.pulse_ul)?;
+    let s_g = ledger.still_scatter_g().ok_or("the scatter of the balance with the pump stopped was not measured")?;
+    let flags: Vec<Flag> = ledger.flags().into_iter().filter(|flag| flag.kind != FlagKind::Gap).collect();
+    let edge = |t_s: f64| {
+        let at = ledger.course().at(t_s)?;
+        Some(Weighing { mark_s: t_s, t_s, mass_g: at.mass_g, s_g, n: at.n, unstable_range_g: None })
+    };
+    let (mut all, mut unflagged) = (None, None);
+    for i in 0..period.windows() {
+        let from_s = period.from_s + f64::from(i) * period.step_s;
+        let (Some(from), Some(to)) = (edge(from_s), edge(from_s + period.over_s)) else { continue };
+        let due_ul = ledger.dose.commanded_ul(from.t_s, to.t_s);
+        let ul = conversion.between_ul((from.t_s, from.mass_g), (to.t_s, to.mass_g));
+        let error = 100.0 * (ul / due_ul - 1.0);
+        all = Some(Extremes::take(all, error, from, to));
+        if !flags.iter().any(|flag| flag.touches(from.t_s, to.t_s)) {
+            unflagged = Some(Extremes::take(unflagged, error, from, to));
+        }
+    }
+    let length = domain::time::span(Duration::from_secs_f64(period.over_s));
+    let all: Extremes = all.ok_or_else(|| {
+        format!("expected windows of {length} whose ends were read three times in half a minute, but found none")
+    })?;
+    let (value, from, to) = all.worse(limits);
+    let scale = 100.0 / ledger.dose.commanded_ul(from.t_s, to.t_s);
+    let at_ends = Weighed { pieces: vec![(from, to)] };
+    let mut terms =
+        volume_terms(ledger, &conversion, &at_ends, scale).ok_or("the balance has no calibration in the rig file")?;
+    let noise = core::f64::consts::SQRT_2 * s_g / f64::from(from.n.min(to.n)).sqrt() * conversion.ul_per_g() * scale;
+    terms.extend(extreme(noise, all.count));
+    terms.extend(within_a_sample(ledger, &period, setup.pulse_ul, scale));
+    let scatter = NEARLY_ALL * noise;
+    let mut notes = vec![format!(
+        "over {} windows of {length} Ep(max) is {} % and Ep(min) {} %; the rig itself shows ± {} % at no flow; method adapted \
+         from IEC 60601-2-24",
+        all.count,
+        significant(round(all.max.0)),
+        significant(round(all.min.0)),
+        domain::quantity::with_uncertainty(0.0, scatter).1
+    )];
+    notes.extend(undeclared(ledger));
+    let (left_out, against) = left_out(&all, unflagged, limits, &mut notes);
+    let half = [limits.low, limits.high].into_iter().flatten().map(f64::abs).fold(f64::INFINITY, f64::min);
+    let unknown = (scatter > half * SCATTER_SHARE_MAX).then(|| {
+        format!(
+            "the rig itself shows ± {} % at no flow, more than a third of the limit; look at windows longer than {length}",
+            domain::quantity::with_uncertainty(0.0, scatter).1
+        )
+    });
+    let budget = Budget { terms, unit: "%".to_owned() };
+    Ok(Measured { value, budget, notes, left_out, against, stored: None, unknown })
+}
+
+/// The error of the flow between two moments, in %, with where its uncertainty comes from; `None` where the mass was not read,
+/// the vessel was handled, or not one continuous rate was commanded.
+pub(crate) fn between(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<(f64, Budget)> {
+    let conversion = ledger.converted().ok()?;
+    let (setup, s_g) = (ledger.setup.as_ref()?, ledger.still_scatter_g()?);
+    let edge = |t_s: f64| {
+        let at = ledger.course().at(t_s)?;
+        Some(Weighing { mark_s: t_s, t_s, mass_g: at.mass_g, s_g, n: at.n, unstable_range_g: None })
+    };
+    let (from, to) = (edge(from_s)?, edge(to_s)?);
+    let weighed = Weighed { pieces: ledger.pieces(from, to).ok()? };
+    let ul_per_h = ledger.dose.rate_ul_per_h(f64::midpoint(from_s, to_s));
+    if !weighed.is_whole() || ledger.dose.changes(from_s, to_s) || ul_per_h <= 0.0 || ledger.in_doubt(from_s, to_s) {
+        return None;
+    }
+    let due_ul = ledger.dose.commanded_ul(from_s, to_s);
+    let scale = 100.0 / due_ul;
+    let mut terms = volume_terms(ledger, &conversion, &weighed, scale)?;
+    let period = Period { from_s, to_s, over_s: to_s - from_s, step_s: to_s - from_s, ul_per_h };
+    terms.extend(within_a_sample(ledger, &period, setup.pulse_ul, scale));
+    let value = 100.0 * (weighed.delivered_ul(&conversion) / due_ul - 1.0);
+    Some((value, Budget { terms, unit: "%".to_owned() }))
+}
+
+/// What it is without the windows that flags touch, if there are such, and what speaks against it if there are no others.
+fn left_out(
+    all: &Extremes,
+    unflagged: Option<Extremes>,
+    limits: Limits,
+    notes: &mut Vec<String>,
+) -> (Option<f64>, Option<String>) {
+    let Some(unflagged) = unflagged else {
+        return (None, Some("flags touch every window".to_owned()));
+    };
+    if unflagged.count == all.count {
+        return (None, None);
+    }
+    notes.push(format!("flags touch {} of the windows", all.count - unflagged.count));
+    (Some(unflagged.worse(limits).0), None)
+}
+
+impl Period {
+    fn windows(&self) -> u32 {
+        let fits = (self.to_s - self.from_s - self.over_s) / self.step_s;
+        if fits >= -1e-9 { (fits + 1e-9) as u32 + 1 } else { 0 }
+    }
+}
+
+fn period(
+    ledger: &Ledger,
+    weighed: &Weighed,
+    over: Duration,
+    whole_cycles: bool,
+    pulse_ul: f64,
+) -> Result<Period, String> {
+    let (from_s, to_s) = (weighed.begins_s(), weighed.ends_s());
+    let ul_per_h = ledger.dose.rate_ul_per_h(f64::midpoint(from_s, to_s));
+    if ledger.dose.changes(from_s, to_s) || ul_per_h <= 0.0 || ledger.dose.bolus_ul(from_s, to_s) > 0.0 {
+        return Err("expected one continuous rate throughout, but another dose was commanded meanwhile".to_owned());
+    }
+    let (interval_s, _) = usual(ul_per_h);
+    let cell_s = ledger.course().cell_s();
+    let cycle_s = pulse_ul / ul_per_h * 3600.0;
+    let asked_s = over.as_secs_f64();
+    let over_s = if whole_cycles { (asked_s / cycle_s - 1e-9).ceil().max(1.0) * cycle_s } else { asked_s };
+    // The mean of a cell stands for its middle: the first and the last half cell have no neighbour in the period.
+    let period =
+        Period { from_s: from_s + cell_s, to_s: to_s - cell_s, over_s, step_s: interval_s.max(cell_s), ul_per_h };
+    if period.windows() == 0 {
+        return Err(format!(
+            "expected a time longer than a window of {over_s:.0} s, but found one of {:.0} s",
+            to_s - from_s
+        ));
+    }
+    Ok(period)
+}
+
+/// The worst of many windows is farther off than any one would be, by what the rig scatters.
+fn extreme(noise: f64, count: u32) -> Option<Term> {
+    let half_width = noise * libm::sqrt(2.0 * libm::log(f64::from(count.max(1))));
+    let distribution = Distribution::Rectangular { half_width };
+    Term::type_b("worst of many windows", distribution, 1.0, f64::INFINITY, "the greatest of so many normal deviations")
+}
+
+/// A pulse that falls into the sample at a window's end is counted in part.
+fn within_a_sample(ledger: &Ledger, period: &Period, pulse_ul: f64, scale: f64) -> Option<Term> {
+    let cycle_s = pulse_ul / period.ul_per_h * 3600.0;
+    let share = (ledger.course().cell_s() / cycle_s).min(1.0);
+    let distribution = Distribution::Triangular { half_width: pulse_ul * share };
+    Term::type_b(
+        "pulse within a sample",
+        distribution,
+        scale,
+        f64::INFINITY,
+        "nominal pulse volume, a sample at either end",
+    )
+}
+
+/// To a hundredth, as notes show it.
+fn round(percent: f64) -> f64 {
+    (percent * 100.0).round() / 100.0
+}

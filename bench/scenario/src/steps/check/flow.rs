@@ -1,0 +1,81 @@
+//! `flow error during`: the trumpet curve at one length of window, and what the rig can tell of it at all.
+//!
+//! In a short window a pulsed pump shows its pulses, and the balance its noise: a limit narrower than those is refused.
+
+use domain::check::{ErrorUnit, Window};
+use domain::{Dimension, Figure};
+use text::{Tolerance, View};
+
+use super::FLOW_ERROR;
+use crate::lower::{Context, Named};
+
+/// 99 of 100 differences of two readings of unit noise lie within this.
+const NEARLY_ALL: f64 = 2.576 * core::f64::consts::SQRT_2;
+/// Readings that a mean at a window's end bears at least.
+const READINGS_MIN: f64 = 3.0;
+
+/// The figure; a problem where the step has no one rate, or is shorter than the window.
+pub(super) fn figure(view: View<'_>, named: &Named, unit: ErrorUnit, context: &mut Context<'_>) -> Option<Figure> {
+    let mut refuse = |key: &str, message: String| context.problems.push(view.pos_of(key), message);
+    let Some((lasts, _)) = named.steady else {
+        let message = format!("{FLOW_ERROR}: expected a hold with one continuous rate, but '{}' is none", named.name);
+        refuse(FLOW_ERROR, message);
+        return None;
+    };
+    if unit != ErrorUnit::PercentOfCommanded {
+        let message = format!("tolerance: expected % of commanded for {FLOW_ERROR}, but found uL");
+        refuse("tolerance", message);
+        return None;
+    }
+    let Some(over) = view.duration("over").filter(|over| !over.is_zero()) else {
+        refuse(FLOW_ERROR, format!("{FLOW_ERROR}: expected 'over', the length of a window, but it is missing"));
+        return None;
+    };
+    if over > lasts {
+        let message = format!(
+            "over: expected a window no longer than '{}' ({}), but found {}",
+            named.name,
+            domain::time::span(lasts),
+            view.text("over").unwrap_or("")
+        );
+        refuse("over", message);
+        return None;
+    }
+    let whole_cycles = view.node("rounded to").is_some();
+    Some(Figure::FlowError { window: Window::of(&named.name), over, whole_cycles })
+}
+
+/// Refuses a window too short for its limit; the volume that is commanded in one, in uL.
+pub(super) fn decidable(
+    view: View<'_>,
+    named: &Named,
+    figure: &Figure,
+    tolerance: Tolerance,
+    context: &mut Context<'_>,
+) -> Option<f64> {
+    let (Figure::FlowError { over, whole_cycles, .. }, Some((_, ul_per_h))) = (figure, named.steady) else {
+        return None;
+    };
+    let calibration = context.balance(view.pos())?;
+    let commanded_ul = ul_per_h * over.as_secs_f64() / 3600.0;
+    let limit = tolerance.low.abs().min(tolerance.high.abs());
+    let percent = |ul: f64| ul / commanded_ul * 100.0;
+    // One microlitre of water weighs close enough to 1 mg for a bound.
+    let scatter = percent(NEARLY_ALL / READINGS_MIN.sqrt() * calibration.repeatability_g.g() * 1e3);
+    let pulse = percent(context.profile.pump.pulse_ul.ul());
+    let (found, hint) = if scatter > limit / 3.0 {
+        let shown = domain::quantity::significant(scatter);
+        (format!("the rig scatters by {shown} % at no flow"), "use a longer window, or a better balance")
+    } else if !whole_cycles && pulse > limit {
+        let shown = domain::quantity::significant(pulse);
+        (format!("one pulse is {shown} % of a window"), "use a longer window, or 'rounded to: whole pulse cycles'")
+    } else {
+        return Some(commanded_ul);
+    };
+    let written = view.text("tolerance").unwrap_or_default();
+    let message = format!("over: expected a window long enough for '{written}', but {found}");
+    context.problems.push_hint(view.pos_of("over"), message, hint);
+    None
+}
+
+pub(super) const OVER: text::Kind = text::Kind::Quantity(Dimension::Time);
