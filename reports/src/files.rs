@@ -161,7 +161,11 @@ fn is_listed(name: &str) -> bool {
     name != MANIFEST && last != "lock" && !last.ends_with(".lock") && !last.ends_with(UNFINISHED)
 }
 
-fn hash(path: &Path) -> Result<(String, u64), ReportError> {
+/// A file's SHA-256, and how many bytes it has; it is read piece by piece.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn hash(path: &Path) -> Result<(String, u64), ReportError> {
     let reading = |why| ReportError::file("read", path, why);
     let mut file = File::open(path).map_err(reading)?;
     let mut hasher = Sha256::new();

@@ -19,7 +19,7 @@ use crate::markdown::summary_md;
 use crate::outcome::{Outcome, outcome};
 use crate::page::{Drawing, Drawings, Live, Material, POINTS_LIVE, content, report_html, sections, simulated};
 use crate::paper::{Sheet, report_pdf};
-use crate::plot::{Histogram, Panel, draw, histogram, shares};
+use crate::plot::{Histogram, Panel, histogram};
 use crate::samples::samples_parquet;
 use crate::story::Story;
 use crate::summary::{Origin, Summary};
@@ -170,10 +170,7 @@ impl Run {
 
 fn drawings(read: &Run, course: &Course<'_>) -> Result<Drawings, ReportError> {
     let shown = course.plots(POINTS);
-    let drawing = |panel: &Panel| {
-        let svg = draw(panel, panel.frame.as_ref().unwrap_or(&shown.frame))?;
-        Ok(Drawing { file: format!("{}.svg", panel.file), svg, caption: panel.caption.clone() })
-    };
+    let drawing = |panel: &Panel| Drawing::of(panel, &shown.frame);
     let (channels, plots): (Vec<&Panel>, Vec<&Panel>) = shown.panels.iter().partition(|panel| panel.small);
     let mut plots: Vec<Drawing> = plots.into_iter().map(drawing).collect::<Result<_, ReportError>>()?;
     let channels = channels.into_iter().map(drawing).collect::<Result<_, ReportError>>()?;
@@ -211,12 +208,8 @@ fn boluses(read: &Run) -> Result<Vec<Drawing>, ReportError> {
 fn budgets(read: &Run) -> Result<Vec<Drawing>, ReportError> {
     let with_budget = read.again.checks.iter().filter_map(|again| Some((again, again.budget.as_ref()?)));
     let drawing = |(i, (again, budget)): (usize, (&Again, &Budget))| {
-        let names = budget.terms.iter().map(|term| term.name.clone());
-        let mut rows: Vec<(String, f64)> = names.zip(budget.shares()).collect();
-        rows.sort_by(|a, b| b.1.total_cmp(&a.1));
         let caption = format!("Share of each term in the variance of {}.", again.name);
-        let svg = shares("Share of the variance", &caption, &rows)?;
-        Ok(Drawing { file: format!("budget-{}.svg", i + 1), svg, caption })
+        Drawing::of_budget(format!("budget-{}.svg", i + 1), caption, budget)
     };
     with_budget.enumerate().map(drawing).collect()
 }

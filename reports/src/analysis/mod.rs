@@ -1,11 +1,14 @@
-//! `analyze`: the accuracy figures of anybody's gravimetric log, and the plots that show them.
+//! `analyze`: the accuracy figures of anybody's gravimetric log, and the page and the plots that show them.
 //!
 //! It owns the way from a file to curves of mass and dose. The figures are `measure`'s, the same that runs are judged by;
 //! nothing here judges anything.
 
 mod columns;
 mod csv;
+mod figures;
+mod folder;
 mod made;
+mod page;
 mod panels;
 mod parquet;
 mod plain;
@@ -107,6 +110,8 @@ pub struct Analysis {
     pub not_corrected: Vec<String>,
     /// What else is to be said, a sentence each.
     pub notes: Vec<String>,
+    /// What was asked.
+    asked: Request,
     /// Delivered volume, in µL, over the log's own time, in s.
     delivered: Cumulative,
     /// The commanded volume in the same way.
@@ -178,6 +183,7 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
         period_s: (from_s, to_s),
         interval_s,
         rate_ul_per_h,
+        asked: request.clone(),
         delivered,
         commanded,
         span_s: (period.from_s, period.to_s),

@@ -1,51 +1,49 @@
-//! An analysis as plots: volume, start-up, trumpet, pulses.
+//! An analysis as plots: volume, start-up, trumpet, pulses, and the shares of its uncertainty.
 //!
 //! It decides units by the size of what is shown; drawing is the canvas's business.
 
 use std::ops::Range;
-use std::path::Path;
 
 use measure::Cumulative;
 
-use super::{Analysis, LogError};
+use super::Analysis;
+use crate::curves::Plots;
 use crate::decimate::{Point, decimate, thin};
 use crate::error::ReportError;
-use crate::files::replace;
-use crate::plot::{Curve, Frame, Histogram, Panel, Stroke, draw, histogram, time_unit};
+use crate::page::Drawing;
+use crate::plot::{Curve, Frame, Histogram, Panel, Stroke, histogram, time_unit};
 use crate::trumpet::{ends, panel};
 
-/// Points of a curve in a plot, at most.
-const POINTS: usize = 2000;
+/// Points of a curve in a plot that stands still, at most.
+const POINTS_STILL: usize = 2000;
+/// Points of a curve that is zoomed into, at most.
+const POINTS: usize = 4000;
 /// From this volume on, in µL, an axis is in mL.
 const MILLILITRES_FROM_UL: f64 = 2000.0;
 
-impl Analysis {
-    /// Writes `analysis.json` and the plots into a folder, which is made if it is not there; each file as a whole.
-    ///
-    /// # Errors
-    /// [`LogError::Report`] if the system refuses.
-    pub fn write(&self, folder: &Path) -> Result<(), LogError> {
-        std::fs::create_dir_all(folder).map_err(|why| ReportError::file("make", folder, why))?;
-        replace(&folder.join("analysis.json"), format!("{}\n", self.json()).as_bytes())?;
-        for panel in self.panels() {
-            let svg = draw(&panel, &panel.frame.clone().unwrap_or_default())?;
-            replace(&folder.join(format!("{}.svg", panel.file)), svg.as_bytes())?;
-        }
-        if let Some(pulses) = &self.figures.pulses {
-            let values: Vec<f64> = pulses.pulses.iter().map(|pulse| pulse.volume).collect();
-            let of = Histogram {
-                title: "Volumes of the pulses",
-                caption: "How many pulses there are of each volume.",
-                label: "Volume / \u{b5}L",
-                values: &values,
-                limits: [None, None],
-            };
-            replace(&folder.join("pulses.svg"), histogram(&of)?.as_bytes())?;
-        }
-        Ok(())
-    }
+/// The drawings of an analysis, each only if there is something to draw.
+#[derive(Debug)]
+pub(super) struct Drawings {
+    /// Curves over the time of the log.
+    pub(super) over_time: Vec<Drawing>,
+    /// The trumpet curve.
+    pub(super) trumpet: Option<Drawing>,
+    /// How many pulses have which volume.
+    pub(super) pulses: Option<Drawing>,
+    /// Where the uncertainty comes from.
+    pub(super) budget: Option<Drawing>,
+}
 
-    fn panels(&self) -> Vec<Panel> {
+impl Drawings {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Drawing> {
+        self.over_time.iter().chain(&self.trumpet).chain(&self.pulses).chain(&self.budget)
+    }
+}
+
+impl Analysis {
+    /// The curves, with as many points as a plot shows that is zoomed into.
+    pub(super) fn plots(&self) -> Plots {
         let (from, to) = self.period_s;
         let (_, seconds) = time_unit(to - from);
         let mut panels = vec![self.volume(seconds)];
@@ -53,7 +51,39 @@ impl Analysis {
             panels.push(self.start_up(seconds));
         }
         panels.extend(self.trumpet());
-        panels
+        Plots { frame: self.time(seconds), panels }
+    }
+
+    /// The same as they stand still, and what does not move.
+    ///
+    /// # Errors
+    /// Only if one cannot be drawn, which would be a fault of this program.
+    pub(super) fn drawings(&self, plots: &Plots) -> Result<Drawings, ReportError> {
+        let drawing = |panel: &Panel| Drawing::of(&still(panel), &plots.frame);
+        let (over_time, others): (Vec<&Panel>, Vec<&Panel>) =
+            plots.panels.iter().partition(|panel| panel.frame.is_none());
+        let caption = "Share of each term in the variance of the mean error.".to_owned();
+        let budget = self.budget.as_ref().filter(|budget| budget.combined().is_ok());
+        Ok(Drawings {
+            over_time: over_time.into_iter().map(drawing).collect::<Result<_, _>>()?,
+            trumpet: others.into_iter().map(drawing).next().transpose()?,
+            pulses: self.histogram()?,
+            budget: budget.map(|budget| Drawing::of_budget("budget.svg".to_owned(), caption, budget)).transpose()?,
+        })
+    }
+
+    fn histogram(&self) -> Result<Option<Drawing>, ReportError> {
+        let Some(pulses) = &self.figures.pulses else { return Ok(None) };
+        let values: Vec<f64> = pulses.pulses.iter().map(|pulse| pulse.volume).collect();
+        let caption = "How many pulses there are of each volume.";
+        let of = Histogram {
+            title: "Volumes of the pulses",
+            caption,
+            label: "Volume / \u{b5}L",
+            values: &values,
+            limits: [None, None],
+        };
+        Ok(Some(Drawing { file: "pulses.svg".to_owned(), svg: histogram(&of)?, caption: caption.to_owned() }))
     }
 
     fn time(&self, seconds: f64) -> Frame {
@@ -91,7 +121,7 @@ impl Analysis {
             ],
             about_zero: false,
             small: false,
-            frame: Some(self.time(seconds)),
+            frame: None,
         }
     }
 
@@ -117,7 +147,7 @@ impl Analysis {
             ],
             about_zero: false,
             small: false,
-            frame: Some(self.time(seconds)),
+            frame: None,
         }
     }
 
@@ -135,6 +165,15 @@ impl Analysis {
                        right it is.";
         Some(panel(caption.to_owned(), curves, windows, self.interval_s))
     }
+}
+
+/// A panel with as many points as stand still.
+fn still(panel: &Panel) -> Panel {
+    let thinned = |curve: &Curve| Curve {
+        parts: curve.parts.iter().map(|part| decimate(part, POINTS_STILL)).collect(),
+        ..curve.clone()
+    };
+    Panel { curves: panel.curves.iter().map(thinned).collect(), ..panel.clone() }
 }
 
 /// A curve over the period: its ends, and its points between them, as volumes since the beginning over s since the first

@@ -12,7 +12,7 @@ use crate::number::{plain, rounded, uncertain};
 /// Errors over whole cycles are told where the spacing of readings makes no more than this share of them.
 const PLACED_WITHIN: f64 = 0.01;
 /// From this volume on, in µL, it is told in mL.
-const MILLILITRES_FROM_UL: f64 = 1000.0;
+pub(super) const MILLILITRES_FROM_UL: f64 = 1000.0;
 
 #[derive(Serialize)]
 struct Told<'a> {
@@ -43,22 +43,24 @@ struct Window {
     windows: u32,
 }
 
+/// Delivery by pulses. Times are in s, volumes in µL.
 #[derive(Serialize)]
-struct Pulses {
-    count: usize,
-    period_s: f64,
-    mean_ul: f64,
-    least_ul: f64,
-    greatest_ul: f64,
+pub(super) struct Pulses {
+    pub(super) count: usize,
+    pub(super) period_s: f64,
+    pub(super) mean_ul: f64,
+    pub(super) least_ul: f64,
+    pub(super) greatest_ul: f64,
     /// Errors over whole cycles, the number of which is nearest to each window of the trumpet.
-    over_cycles: Vec<Cycles>,
+    pub(super) over_cycles: Vec<Cycles>,
 }
 
+/// The errors over so many whole cycles, in %.
 #[derive(Serialize)]
-struct Cycles {
-    cycles: usize,
-    ep_max_percent: f64,
-    ep_min_percent: f64,
+pub(super) struct Cycles {
+    pub(super) cycles: usize,
+    pub(super) ep_max_percent: f64,
+    pub(super) ep_min_percent: f64,
 }
 
 const METHOD: &str = "trumpet curve by a method adapted from IEC 60601-2-24 (ed. 1, 1998; ed. 2, 2012), which excludes \
@@ -66,12 +68,12 @@ const METHOD: &str = "trumpet curve by a method adapted from IEC 60601-2-24 (ed.
 
 impl Analysis {
     /// The expanded uncertainty of the mean error, in %, and its coverage factor, if a budget was given.
-    fn uncertainty(&self) -> Option<(f64, f64)> {
+    pub(super) fn uncertainty(&self) -> Option<(f64, f64)> {
         let combined = self.budget.as_ref()?.combined().ok()?;
         Some((combined.expanded, combined.coverage_factor))
     }
 
-    fn pulses(&self) -> Option<Pulses> {
+    pub(super) fn pulses(&self) -> Option<Pulses> {
         let found = self.figures.pulses.as_ref()?;
         let volumes = || found.pulses.iter().map(|pulse| pulse.volume);
         Some(Pulses {
@@ -209,12 +211,13 @@ impl Analysis {
 }
 
 /// A per cent with sign and three decimals.
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let text = crate::number::fixed(value.abs(), 3);
     format!("{}{text}", if value < 0.0 { '\u{2212}' } else { '+' })
 }
 
-fn volume(ul: f64) -> String {
+/// A volume in µL, as mL where it is a great one.
+pub(super) fn volume(ul: f64) -> String {
     if ul.abs() >= MILLILITRES_FROM_UL { format!("{} mL", plain(ul * 1e-3)) } else { format!("{} µL", plain(ul)) }
 }
 

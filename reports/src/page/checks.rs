@@ -91,7 +91,7 @@ const fn verdict_text(verdict: CheckVerdict) -> &'static str {
 
 /// The uncertainty budget of a check.
 #[derive(Debug, Serialize)]
-pub(super) struct BudgetTable {
+pub(crate) struct BudgetTable {
     check: String,
     unit: String,
     terms: Vec<TermRow>,
@@ -131,6 +131,14 @@ pub(super) fn budgets(material: &Material<'_>) -> Vec<BudgetTable> {
 }
 
 fn table(again: &Again, budget: &Budget) -> BudgetTable {
+    let combined = budget.combined().ok();
+    let trials = again.trials.as_ref().zip(combined).map(|(trials, gum)| by_trials(trials, &gum, budget));
+    let doubts = again.doubts.iter().map(|doubt| prose(doubt)).collect();
+    BudgetTable { trials, doubts, ..budget_table(&again.name, budget) }
+}
+
+/// The budget of something that is called `name`, without what trials say of it.
+pub(crate) fn budget_table(name: &str, budget: &Budget) -> BudgetTable {
     let terms = budget.terms.iter().zip(budget.shares()).map(|(term, share)| TermRow {
         name: term.name.clone(),
         kind: match term.kind {
@@ -145,7 +153,6 @@ fn table(again: &Again, budget: &Budget) -> BudgetTable {
     });
     let terms = terms.collect();
     let combined = budget.combined();
-    let trials = again.trials.as_ref().zip(combined.as_ref().ok()).map(|(trials, gum)| by_trials(trials, gum, budget));
     let problem = combined.as_ref().err().map(ToString::to_string);
     let combined = combined.ok().map(|combined| CombinedRow {
         u: rounded(combined.u, 2),
@@ -154,8 +161,15 @@ fn table(again: &Again, budget: &Budget) -> BudgetTable {
         expanded: rounded(combined.expanded, 2),
         probability: format!("{} %", plain(combined.coverage_probability * 100.0)),
     });
-    let doubts = again.doubts.iter().map(|doubt| prose(doubt)).collect();
-    BudgetTable { check: again.name.clone(), unit: unit(&budget.unit), terms, combined, problem, trials, doubts }
+    BudgetTable {
+        check: name.to_owned(),
+        unit: unit(&budget.unit),
+        terms,
+        combined,
+        problem,
+        trials: None,
+        doubts: Vec::new(),
+    }
 }
 
 /// The coverage interval by trials beside the GUM's, in a sentence.

@@ -67,13 +67,20 @@
     })),
   });
 
+  // Where there is no room beside the title, the legend stands below it.
+  const legend = (right, top) => ({ legend: { right, top } });
+  const fitted = (plot) => plot.curves.length < 2 ? option(plot) : {
+    baseOption: option(plot),
+    media: [{ option: legend(110, 2) }, { query: { maxWidth: 620 }, option: legend(8, 26) }],
+  };
+
   const show = (card, plot) => {
     const live = document.createElement("div");
     live.className = plot.small ? "live small" : "live";
     card.prepend(live);
     try {
       const chart = echarts.init(live, null, { renderer: "canvas" });
-      chart.setOption(option(plot));
+      chart.setOption(fitted(plot));
       if (plot.shared) {
         chart.group = "run";
         echarts.connect("run");

@@ -10,28 +10,27 @@ mod fields;
 mod head;
 mod live;
 mod method;
+mod template;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use measure::Budget;
 use serde::Serialize;
 
 use crate::again::Recomputation;
 use crate::error::ReportError;
 use crate::number::prose;
 use crate::outcome::Outcome;
+use crate::plot::{Frame, Panel, draw, shares};
 use crate::story::Story;
 use crate::summary::Summary;
 
+pub(crate) use checks::{BudgetTable, budget_table};
 pub(crate) use fields::{Cell, Section, Tone, sections};
 pub(crate) use head::simulated;
 pub(crate) use live::{Live, POINTS_LIVE};
+pub(crate) use template::page;
 
 const FILE: &str = "report.html";
 const TEMPLATE: &str = include_str!("report.html.j2");
-/// The part of the page with the fields of a verification report.
-const FIELDS: &str = "fields.html";
-const FIELDS_TEMPLATE: &str = include_str!("fields.html.j2");
 
 /// Rows of the timeline, at most; the record has the rest.
 const TIMELINE_ROWS: usize = 400;
@@ -67,6 +66,29 @@ pub(crate) struct Drawing {
     pub(crate) caption: String,
 }
 
+impl Drawing {
+    /// A panel as it stands still, over its own axis or the shared one.
+    ///
+    /// # Errors
+    /// As [`draw`].
+    pub(crate) fn of(panel: &Panel, shared: &Frame) -> Result<Self, ReportError> {
+        let svg = draw(panel, panel.frame.as_ref().unwrap_or(shared))?;
+        Ok(Self { file: format!("{}.svg", panel.file), svg, caption: panel.caption.clone() })
+    }
+
+    /// Where an uncertainty comes from, the greatest share first.
+    ///
+    /// # Errors
+    /// As [`shares`].
+    pub(crate) fn of_budget(file: String, caption: String, budget: &Budget) -> Result<Self, ReportError> {
+        let names = budget.terms.iter().map(|term| term.name.clone());
+        let mut rows: Vec<(String, f64)> = names.zip(budget.shares()).collect();
+        rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let svg = shares("Share of the variance", &caption, &rows)?;
+        Ok(Self { file, svg, caption })
+    }
+}
+
 /// The drawings of a report.
 #[derive(Debug)]
 pub(crate) struct Drawings {
@@ -87,12 +109,12 @@ impl Drawings {
 
 /// A line of a table of two columns.
 #[derive(Debug, Serialize)]
-struct Pair {
+pub(crate) struct Pair {
     name: String,
     value: String,
 }
 
-fn pair(name: &str, value: impl Into<String>) -> Pair {
+pub(crate) fn pair(name: &str, value: impl Into<String>) -> Pair {
     Pair { name: name.to_owned(), value: value.into() }
 }
 
@@ -113,7 +135,7 @@ pub(crate) struct Content<'a> {
     checks: Vec<checks::Row>,
     /// The decision rule.
     rule: String,
-    budgets: Vec<checks::BudgetTable>,
+    budgets: Vec<BudgetTable>,
     budget_bars: &'a [Drawing],
     conditions: Vec<Pair>,
     corrections: Vec<Pair>,
@@ -153,19 +175,7 @@ pub(crate) fn content<'a>(material: &Material<'_>, drawings: &'a Drawings) -> Co
 /// # Errors
 /// Only if the template does not render, which would be a fault of this program.
 pub(crate) fn report_html(content: &Content<'_>, live: &Live) -> Result<String, ReportError> {
-    render(content, live).map_err(|why| ReportError::made(FILE, &why))
-}
-
-fn render(content: &Content<'_>, live: &Live) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template(FILE, TEMPLATE)?;
-    environment.add_template(FIELDS, FIELDS_TEMPLATE)?;
-    let content = Value::from(Serde(content));
-    let fields = environment.get_template(FIELDS)?.render(&content)?;
-    environment.get_template(FILE)?.render(context! { live => Value::from(Serde(live)), fields, ..content })
+    page(FILE, TEMPLATE, content, live)
 }
 
 fn timeline(story: &Story) -> Vec<Row> {

@@ -69,7 +69,7 @@ pub(crate) struct Args {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
-    /// Write analysis.json and plots into this folder; of several files, each into a folder of its name there
+    /// Write report.html, analysis.json and plots into this folder; of several files, each into a folder of its name there
     #[arg(long)]
     out: Option<PathBuf>,
 }

@@ -83,7 +83,7 @@ fn the_worked_example_of_a_day_with_all_corrections_and_a_budget() {
     // 0.02 ug/s over a day, rectangular, and 30 ug: of 0.5 mL, times 2.
     near(&found["expanded_uncertainty_percent"], 0.4004, 5e-5);
     assert_eq!(found["not_corrected"], serde_json::json!([]));
-    for file in ["analysis.json", "trumpet.svg", "start-up.svg", "delivered.svg"] {
+    for file in ["analysis.json", "report.html", "trumpet.svg", "start-up.svg", "delivered.svg", "budget.svg"] {
         assert!(bench.path("out").join(file).exists(), "{file}");
     }
     let omitted = |arguments: &[&str]| figures(&bench, &log, &[&form[..], arguments].concat())["delivered_ml"].clone();

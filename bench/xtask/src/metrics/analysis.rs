@@ -35,7 +35,7 @@ pub(super) fn figures(product: &Product) -> Result<(), Failure> {
     line("analyze, 7 days at 10 Hz (6 048 000 readings), to figures", "< 0.6 s", &seconds(&ours));
     line("  peak memory", "< 0.5 GB", &peak(&ours));
     let drawn = product.analyze(&log, &["--json", "--out", "drawn"])?;
-    line("  to figures and plots in a folder", "< 3 s", &seconds(&drawn));
+    line("  to figures, page and plots in a folder", "< 3 s", &seconds(&drawn));
     line("  peak memory", "< 0.5 GB", &peak(&drawn));
     dense(product, &log)?;
     reference(product, &log)?;
