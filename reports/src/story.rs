@@ -10,6 +10,7 @@ use domain::identity::{Identity, Nature};
 use domain::pump::{PumpLogEntry, PumpLogged};
 use domain::{CheckVerdict, Order, RunTime, RunVerdict};
 
+use crate::pump_clock::PumpClock;
 use crate::series::Series;
 use crate::timeline::{Moment, moment};
 
@@ -81,6 +82,8 @@ pub(crate) struct Story {
     pub(crate) alarms: Vec<(RunTime, String)>,
     /// When the valve was told to close, or to open.
     pub(crate) valve: Vec<(RunTime, bool)>,
+    /// The pump's clock.
+    pub(crate) pump_clock: PumpClock,
     /// A script answered for an operator.
     pub(crate) scripted_answers: bool,
     /// What operators entered, and the script in their place.
@@ -105,6 +108,7 @@ impl Story {
             EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::AlarmRaised { alarm }, .. }) => {
                 self.alarms.push((at, alarm.clone()));
             }
+            EventKind::PumpClockRead { at_ns, u_ns, pump_us } => self.pump_clock.push(*at_ns, *u_ns, *pump_us),
             EventKind::Ordered { what: Order::Valve { closed }, .. } => self.valve.push((at, *closed)),
             EventKind::Answered(answer) => {
                 self.scripted_answers |= answer.simulated;

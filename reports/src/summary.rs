@@ -8,6 +8,7 @@ use domain::event::Opened;
 use domain::identity::{Identity, Nature, Tier};
 use domain::profile::{Clock, Fluid, Role};
 use domain::{CheckRecord, CheckVerdict, RunVerdict};
+use measure::{Flag, Ledger};
 use record::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +167,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) stream_sha256: &'a str,
     /// Seconds that passed on the wall.
     pub(crate) wall_seconds: Option<f64>,
+    /// What measurement knows of the run.
+    pub(crate) ledger: &'a Ledger,
 }
 
 impl Summary {
@@ -194,8 +197,8 @@ impl Summary {
             fluid: fluid(opened, story),
             instruments: instruments(opened, story),
             decision_rule: opened.decision_rule.to_string(),
-            exclusions: Vec::new(),
-            deviations: Vec::new(),
+            exclusions: exclusions(origin.ledger),
+            deviations: deviations(opened),
             started: origin.metadata.started.clone(),
             rig_seconds: story.rig_seconds(),
             wall_seconds: origin.wall_seconds,
@@ -209,6 +212,24 @@ impl Summary {
     pub const fn exit_code(&self) -> u8 {
         self.verdict.exit_code()
     }
+}
+
+/// What the figures are stated with and without: flags delete nothing.
+fn exclusions(ledger: &Ledger) -> Vec<String> {
+    let said = |flag: Flag| format!("{flag}; figures are stated with and without it");
+    ledger.flags().into_iter().filter(|flag| flag.shown_no_flow).map(said).collect()
+}
+
+/// Where the run departs from what a run must be.
+fn deviations(opened: &Opened) -> Vec<String> {
+    let Some(accepted) = &opened.overdue_accepted else { return Vec::new() };
+    let said = |(instrument, certificate, due): (&str, &str, &str)| {
+        format!(
+            "certificate {certificate} of {instrument} fell due on {due}, before the planned end on {}; accepted by {}: {}",
+            opened.ends_on, accepted.by, accepted.reason
+        )
+    };
+    opened.overdue().map(said).collect()
 }
 
 fn device(opened: &Opened, story: &Story) -> DeviceSummary {

@@ -64,6 +64,16 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
     Ok(read.summary)
 }
 
+/// What a record says of its run, and the parameters that were set.
+///
+/// # Errors
+/// If nothing can be said of the run.
+pub(crate) fn summary_of(folder: &Path) -> Result<(Summary, Vec<(String, String)>), ReportError> {
+    let folder = &std::path::absolute(folder).map_err(|why| ReportError::file("find", folder, why))?;
+    let read = Run::read(folder)?;
+    Ok((read.summary, read.opened.parameters))
+}
+
 /// What a thread made; its panic is ours.
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -103,7 +113,8 @@ impl Run {
         };
         let metadata = reader.metadata();
         let outcome = outcome(&story, &again.different());
-        let origin = Origin { folder, metadata, stream_sha256: &tail.stream_sha256, wall_seconds: tail.wall_seconds };
+        let (stream_sha256, wall_seconds) = (tail.stream_sha256.as_str(), tail.wall_seconds);
+        let origin = Origin { folder, metadata, stream_sha256, wall_seconds, ledger: &again.ledger };
         let summary = Summary::new(&opened, &story, &outcome, &origin);
         let tool = metadata.tool.clone();
         Ok(Self { opened, story, again, outcome, summary, tail, tool, raw })

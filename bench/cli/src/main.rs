@@ -47,6 +47,8 @@ enum Command {
     Note(commands::say::NoteArgs),
     /// Rebuild a run's derived files from its record alone
     Report(commands::report::Args),
+    /// Lay runs side by side: what differs between them, and each check's value
+    Matrix(commands::matrix::Args),
     /// Accuracy figures of any gravimetric log, without a rig
     Analyze(commands::analyze::Args),
     /// Put a rig's simulators on pseudo-terminals in real time
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Answer(args) => commands::say::answer(&args),
         Command::Note(args) => commands::say::note(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Matrix(args) => commands::matrix::run(&args),
         Command::Analyze(args) => commands::analyze::run(&args),
         Command::Rig(args) => commands::rig::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
@@ -83,6 +86,11 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Who uses this program, as the system names him.
+pub(crate) fn user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
 }
 
 /// Why a command came to nothing: what to print, and the exit code.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use domain::event::{FORMAT, Opened};
 use domain::profile::Clock;
-use domain::stated::Stated;
+use domain::stated::{OverdueAccepted, Stated};
 use jiff::{SignedDuration, Timestamp};
 use record::Metadata;
 use rig::Station;
@@ -30,6 +30,8 @@ pub struct Request {
     pub seed: u64,
     /// The serial number that the device must have.
     pub device: Option<String>,
+    /// Who runs it although a certificate falls due, and why.
+    pub overdue_accepted: Option<OverdueAccepted>,
     /// What the run is for.
     pub purpose: String,
     /// Where runs' folders are made.
@@ -119,6 +121,7 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         flagged_at_most: plan.weighing.flagged_at_most,
         decision_rule: plan.decision_rule,
         stated: Stated { test: plan.stated.clone(), site: request.station.stated.clone() },
+        overdue_accepted: request.overdue_accepted.clone(),
         checks: plan.checks.clone(),
     })
 }

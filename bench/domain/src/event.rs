@@ -18,7 +18,7 @@ pub use crate::prompt::{Answer, Prompt, PromptEntry};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
 use crate::quantity::{MassRate, Ratio};
 use crate::reading::Reading;
-use crate::stated::Stated;
+use crate::stated::{OverdueAccepted, Stated};
 use crate::time::RunTime;
 use crate::verdict::RunVerdict;
 
@@ -87,8 +87,27 @@ pub struct Opened {
     /// What people stated for the report; nothing in records of the formats before 3.
     #[serde(default)]
     pub stated: Stated,
+    /// Who runs it although a certificate falls due, and why; nobody in records of the formats before 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_accepted: Option<OverdueAccepted>,
     /// The checks that the plan holds, in order.
     pub checks: Vec<String>,
+}
+
+impl Opened {
+    /// Every certificate that falls due before the planned end: the instrument's name, the certificate, the day. Days as
+    /// `YYYY-MM-DD` are in the order of their letters.
+    pub fn overdue(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let of_balances = self.profile.instruments.iter().filter_map(|instrument| {
+            let calibration = instrument.calibration.as_ref()?;
+            Some((instrument.name.as_str(), calibration.certificate.as_str(), calibration.due.as_str()))
+        });
+        let of_sensors = self.stated.site.papers.iter().filter_map(|papers| {
+            let due = papers.due.as_deref()?;
+            Some((papers.instrument.as_str(), papers.certificate.as_deref().unwrap_or("without a number"), due))
+        });
+        of_balances.chain(of_sensors).filter(|(_, _, due)| *due < self.ends_on.as_str())
+    }
 }
 
 /// The share of a check's time that may be flagged unless the scenario says otherwise.

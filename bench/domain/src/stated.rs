@@ -76,6 +76,15 @@ pub struct SiteStated {
     pub papers: Vec<Papers>,
 }
 
+/// That somebody takes it upon himself to run with a certificate that falls due before the planned end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverdueAccepted {
+    /// Who, as the system names him.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// What an instrument's papers say.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Papers {

@@ -55,7 +55,7 @@ pub struct Engine {
     valve: ValveWatch,
     outcome: Outcome,
     device_expected: Option<String>,
-    ends_on: String,
+    overdue: Option<String>,
     active_alarms: Vec<String>,
     ready: bool,
     /// A guard's fail that waits for the valve's next reading.
@@ -80,7 +80,7 @@ impl Engine {
             valve: ValveWatch::default(),
             outcome: Outcome::default(),
             device_expected: None,
-            ends_on: String::new(),
+            overdue: None,
             active_alarms: Vec::new(),
             ready: false,
             held: None,
@@ -215,7 +215,7 @@ impl Engine {
 
     fn open(&mut self, opened: &Opened) {
         self.device_expected.clone_from(&opened.device_expected);
-        self.ends_on.clone_from(&opened.ends_on);
+        self.overdue = preconditions::overdue(opened);
         self.core.dose_base = opened.dose_base;
     }
 
@@ -280,7 +280,7 @@ impl Engine {
     fn begin(&mut self) -> State {
         self.ready = true;
         let images = self.core.images.as_ref().filter(|_| !self.core.may_differ());
-        let wanted = Wanted { device: self.device_expected.as_deref(), ends_on: &self.ends_on, images };
+        let wanted = Wanted { device: self.device_expected.as_deref(), overdue: self.overdue.as_deref(), images };
         let unmet = preconditions::unmet(&self.core.profile, &self.instruments, &self.active_alarms, wanted);
         if let Some(why) = unmet {
             return self.stop(Ending::NotRun(why));

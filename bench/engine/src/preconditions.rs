@@ -2,6 +2,7 @@
 //!
 //! Held against what the instruments have said of themselves when the rig is ready.
 
+use domain::event::Opened;
 use domain::profile::Role;
 use domain::{Images, RigProfile};
 
@@ -12,8 +13,8 @@ use crate::instruments::Instruments;
 pub(crate) struct Wanted<'a> {
     /// The serial number that the device must have.
     pub(crate) device: Option<&'a str>,
-    /// The day on which the run is planned to end.
-    pub(crate) ends_on: &'a str,
+    /// A certificate that falls due before the planned end, as a sentence, unless somebody has accepted that.
+    pub(crate) overdue: Option<&'a str>,
     /// The image on the board held against the rig file's, if a probe has read it and the run does not flash it.
     pub(crate) images: Option<&'a Images>,
 }
@@ -50,13 +51,18 @@ pub(crate) fn unmet(
     if let Some(images) = wanted.images.filter(|images| !images.agree()) {
         return Some(other_image(images));
     }
-    profile.instruments.iter().find_map(|i| {
-        let calibration = i.calibration.as_ref()?;
-        (calibration.due.as_str() < wanted.ends_on).then(|| {
-            format!(
-                "expected the calibration of {} to hold until {}, but certificate {} falls due on {}; have it calibrated",
-                i.name, wanted.ends_on, calibration.certificate, calibration.due
-            )
-        })
-    })
+    wanted.overdue.map(str::to_owned)
+}
+
+/// The first certificate that falls due before the planned end, unless somebody has accepted that.
+pub(crate) fn overdue(opened: &Opened) -> Option<String> {
+    if opened.overdue_accepted.is_some() {
+        return None;
+    }
+    let (instrument, certificate, due) = opened.overdue().next()?;
+    Some(format!(
+        "expected the calibration of {instrument} to hold until {}, but certificate {certificate} falls due on {due}; have it \
+         calibrated",
+        opened.ends_on
+    ))
 }

@@ -6,6 +6,7 @@
 use text::{Diagnostics, Field, Kind, Node, Source, Value, parse, validate};
 
 use crate::guard;
+use crate::range::{self, Range};
 use crate::stated;
 use crate::steps::VARIANTS;
 
@@ -20,6 +21,8 @@ const PROTOCOL: &[Field] = &[
 const PARAMETER: &[Field] = &[
     Field::optional("default", Kind::Text, "the value unless it is set"),
     Field::optional("one of", Kind::List(&Kind::Text, 1), "the values; each makes a run of its own unless one is set"),
+    Field::optional("from", Kind::Text, "the least value that may be set; every check must be decidable there too"),
+    Field::optional("to", Kind::Text, "the greatest value that may be set; every check must be decidable there too"),
 ];
 
 const WEIGHING: &[Field] = &[
@@ -164,6 +167,7 @@ impl Document {
                     format!("parameter {name}: expected either 'default' or 'one of', but found {}", node.describe()),
                 );
             }
+            range::check(&name, text::View::new(node), problems);
         }
     }
 
@@ -183,10 +187,44 @@ impl Document {
                 ));
             }
         }
-        let mut variants: Vec<Assignment> = vec![Vec::new()];
-        for (name, values, _) in parameters {
+        self.combined(parameters.into_iter().map(|(name, values, node)| {
             let fixed = set.iter().rev().find(|(n, _)| *n == name).map(|(_, v)| vec![v.clone()]);
-            let values = fixed.unwrap_or(values);
+            if let (Some(fixed), Ok(Some(range))) = (&fixed, Range::of(text::View::new(node))) {
+                let holds = fixed.iter().try_for_each(|value| range.holds(&name, value));
+                holds.map_err(|why| format!("{}: {why}", self.source.name()))?;
+            }
+            Ok((name, fixed.unwrap_or(values)))
+        }))
+    }
+
+    /// Every combination of the ends of the parameters' ranges, and of the other parameters' values, after `set` has fixed some;
+    /// none if no parameter that is left has a range.
+    ///
+    /// # Errors
+    /// If there are more than [`VARIANTS_MAX`] combinations.
+    pub fn extremes(&self, set: &[(String, String)]) -> Result<Vec<Assignment>, String> {
+        let mut ranges = 0;
+        let values: Vec<Result<(String, Vec<String>), String>> = self
+            .parameters()
+            .into_iter()
+            .map(|(name, values, node)| {
+                let fixed = set.iter().rev().find(|(n, _)| *n == name).map(|(_, v)| vec![v.clone()]);
+                let range = Range::of(text::View::new(node)).ok().flatten().filter(|_| fixed.is_none());
+                ranges += usize::from(range.is_some());
+                Ok((name, fixed.or(range.map(|range| vec![range.from, range.to])).unwrap_or(values)))
+            })
+            .collect();
+        if ranges == 0 { Ok(Vec::new()) } else { self.combined(values.into_iter()) }
+    }
+
+    /// Every combination of parameters' values.
+    fn combined(
+        &self,
+        parameters: impl Iterator<Item = Result<(String, Vec<String>), String>>,
+    ) -> Result<Vec<Assignment>, String> {
+        let mut variants: Vec<Assignment> = vec![Vec::new()];
+        for parameter in parameters {
+            let (name, values) = parameter?;
             if variants.len() * values.len() > VARIANTS_MAX {
                 return Err(format!(
                     "{}: expected at most {VARIANTS_MAX} variants, but found more; set a parameter",

@@ -8,6 +8,7 @@ mod guard;
 pub mod library;
 mod lower;
 mod plan;
+mod range;
 mod reference;
 mod resolve;
 mod stated;

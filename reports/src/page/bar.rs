@@ -14,7 +14,7 @@ const HEIGHT: f64 = 30.0;
 const MARGIN: f64 = 8.0;
 
 /// The drawing, or `None` if there is no value or no limit to compare it with.
-pub(super) fn bar(check: &CheckSummary) -> Option<String> {
+pub(crate) fn bar(check: &CheckSummary) -> Option<String> {
     let value = check.value?;
     if check.limit_low.is_none() && check.limit_high.is_none() {
         return None;

@@ -80,7 +80,7 @@ pub(super) fn risk(check: &CheckSummary, again: Option<&Again>) -> Option<String
     Some(format!("{tur}probability that {whose} is outside its limits: {probability}"))
 }
 
-const fn verdict_text(verdict: CheckVerdict) -> &'static str {
+pub(crate) const fn verdict_text(verdict: CheckVerdict) -> &'static str {
     match verdict {
         CheckVerdict::Pass => "Pass",
         CheckVerdict::Fail => "Fail",

@@ -52,6 +52,14 @@ struct Line<'a> {
 }
 
 impl Live {
+    /// No plots: a page without scripts.
+    ///
+    /// # Errors
+    /// As [`Live::of`].
+    pub(crate) fn none() -> Result<Self, ReportError> {
+        Self::of(&Plots { frame: Frame::default(), panels: Vec::new() })
+    }
+
     /// The plots of a run.
     ///
     /// # Errors

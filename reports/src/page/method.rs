@@ -1,12 +1,12 @@
 //! How the figures came about: conditions, corrections with their constants, and what this report does not claim.
 //! It decides nothing.
 
-use domain::profile::{Declared, Fluid, Role};
+use domain::profile::{Declared, Fluid, Method, Role};
 use measure::Estimate;
 use measure::buoyancy::WEIGHT_KG_PER_M3;
 
 use super::{Material, Pair, pair};
-use crate::number::{plain, uncertain};
+use crate::number::{plain, prose, uncertain};
 
 /// The conditions under which mass became volume, as the rig file declares them.
 pub(super) fn conditions(material: &Material<'_>) -> Vec<Pair> {
@@ -16,7 +16,7 @@ pub(super) fn conditions(material: &Material<'_>) -> Vec<Pair> {
         Fluid::Water => "water, degassed; density by temperature (Tanaka 2001)".to_owned(),
         Fluid::Given { name, .. } => format!("{name}; density as measured and declared"),
     };
-    vec![
+    let mut rows = vec![
         pair("Liquid", fluid),
         pair("Temperature in the vessel", declared(method.vessel_c, domain::Temperature::c, "°C")),
         pair("Volumes are stated at", format!("{} °C", plain(method.stated_c.c()))),
@@ -29,6 +29,36 @@ pub(super) fn conditions(material: &Material<'_>) -> Vec<Pair> {
         pair("Swing of evaporation in between", format!("{} %", plain(method.evaporation_swing.percent()))),
         pair("A weighing is the mean over", domain::time::span(method.averaging)),
         pair("The balance settles for", domain::time::span(method.settling)),
+    ];
+    rows.extend(characterised(method));
+    rows
+}
+
+/// What somebody measured of the rig itself, and when; what nobody did is not given.
+fn characterised(method: &Method) -> Vec<Pair> {
+    let measured = &method.characterised;
+    let given = |text: Option<String>| text.unwrap_or_else(|| "not given".to_owned());
+    let ul = |volume: Declared<domain::Volume>| declared(volume, domain::Volume::ul, "\u{b5}L");
+    let ug = |mass: domain::Mass| format!("± {} \u{b5}g", plain(mass.g() * 1e6));
+    vec![
+        pair("The rig was characterised on", given(measured.on.clone())),
+        pair("Vessel and liquid displace", given(measured.displaced_ul.map(ul))),
+        pair("Wetting of the needle", given(measured.wetting_g.map(ug))),
+        pair("The balance's zero drifts by", given(measured.zero_drift_g.map(ug))),
+        pair("The line holds", given(measured.line_volume_ul.map(ul))),
+        pair(
+            "The line leaks",
+            given(measured.line_leak_ul_per_h.map(|leak| declared(leak, domain::FlowRate::ul_per_h, "\u{b5}L/h"))),
+        ),
+        pair(
+            "Line compliance",
+            given(
+                measured
+                    .line_compliance_ul_per_kpa
+                    .map(|compliance| declared(compliance, domain::quantity::Compliance::ul_per_kpa, "\u{b5}L/kPa")),
+            ),
+        ),
+        pair("The valve displaces", given(method.valve_displacement_ul.map(ul))),
     ]
 }
 
@@ -64,6 +94,10 @@ pub(super) fn corrections(material: &Material<'_>) -> Vec<Pair> {
         rows.push(pair("Density of the liquid in the vessel", estimate(density, "kg/m³")));
     }
     rows.push(pair("Density of air", "CIPM-2007 (Picard 2008)"));
+    rows.push(pair(
+        "The pump's clock against the bench's, not corrected: a pump doses by its own",
+        material.story.pump_clock.told().unwrap_or_else(|| "not read twice".to_owned()),
+    ));
     rows
 }
 
@@ -118,6 +152,9 @@ pub(super) fn limits_of_this_report(material: &Material<'_>) -> Vec<String> {
             .to_owned(),
         "This report says nothing about the finished device, and is no statement of conformity.".to_owned(),
     ];
+    for deviation in &material.summary.deviations {
+        limits.push(format!("A deviation bears upon every verdict: {}.", prose(deviation)));
+    }
     if material.summary.purpose != "verification" {
         limits.push(format!("The run's purpose was {}: it is no verification evidence.", material.summary.purpose));
     }

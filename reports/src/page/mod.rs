@@ -23,7 +23,8 @@ use crate::plot::{Frame, Panel, draw, shares};
 use crate::story::Story;
 use crate::summary::Summary;
 
-pub(crate) use checks::{BudgetTable, budget_table};
+pub(crate) use bar::bar;
+pub(crate) use checks::{BudgetTable, budget_table, verdict_text};
 pub(crate) use fields::{Cell, Section, Tone, sections};
 pub(crate) use head::simulated;
 pub(crate) use live::{Live, POINTS_LIVE};

@@ -201,6 +201,7 @@ fn opened(fake: &Fake) -> Opened {
         scenario: "smoke/fake".to_owned(),
         device_expected: None,
         ends_on: "2026-11-22".to_owned(),
+        overdue_accepted: None,
         dose_base: 0,
         profile: profile(fake.virtual_time),
         evaporation_changes_at_most_ug_per_s: MassRate::from_ug_per_s(0.5),

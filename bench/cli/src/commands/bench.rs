@@ -106,6 +106,7 @@ fn request(folder: &Path, scenario: &str) -> Result<Request, Failure> {
         rig_yaml: String::new(),
         seed: 1,
         device: None,
+        overdue_accepted: None,
         purpose: "engineering".to_owned(),
         runs: folder.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -75,6 +75,10 @@ fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
         scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source()))
     };
     let plans: Vec<Plan> = variants.iter().map(resolved).collect::<Result<_, _>>()?;
+    // What may be set must be decidable as well as what is set unless somebody does.
+    for extreme in document.extremes(&args.set).map_err(Failure::input)? {
+        resolved(&extreme).map_err(|failure| at_the_end_of_a_range(&extreme, &failure))?;
+    }
     // An image need not have been built to check a scenario; one that is there is asked for what the scenario wants of it.
     if let Ok(rig) = load::whole_rig(&source_of_rig) {
         let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
@@ -84,6 +88,13 @@ fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
         }
     }
     Ok(plans)
+}
+
+/// What a scenario is refused for with values that nobody has set yet.
+fn at_the_end_of_a_range(extreme: &[(String, String)], failure: &Failure) -> Failure {
+    let with: Vec<String> = extreme.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let text = format!("{}  at the end of a parameter's range: {}\n", failure.text, with.join(", "));
+    Failure { text, code: failure.code }
 }
 
 fn show(args: &Args, file: &str, plan: &Plan) {

@@ -6,6 +6,7 @@ pub(crate) mod analyze;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod list;
+pub(crate) mod matrix;
 pub(crate) mod probe;
 pub(crate) mod report;
 pub(crate) mod rig;

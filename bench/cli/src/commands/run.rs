@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use daemon::{Finished, Handle, Outside, Request};
 use domain::RunVerdict;
+use domain::stated::OverdueAccepted;
 use domain::verdict::exit_code_of;
 use rig::RigFile;
 use scenario::Plan;
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     /// The serial number that the device must have
     #[arg(long, value_name = "SERIAL")]
     device: Option<String>,
+    /// Run although a certificate falls due before the planned end, for this reason; it stands in the record and the report
+    #[arg(long, value_name = "REASON")]
+    accept_overdue: Option<String>,
     /// What the run is for
     #[arg(long, default_value = "engineering", value_parser = ["engineering", "nightly", "verification"])]
     purpose: String,
@@ -119,6 +123,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 /// Every run that is to be done: all scenarios, all variants of their parameters.
 fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
     let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
+    let overdue_accepted = overdue_accepted(args)?;
     let mut requests = Vec::new();
     let mut problems = String::new();
     for scenario in &args.scenarios {
@@ -141,6 +146,7 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
                 rig_yaml: rig.resolved_yaml().to_owned(),
                 seed: args.seed,
                 device: args.device.clone(),
+                overdue_accepted: overdue_accepted.clone(),
                 purpose: args.purpose.clone(),
                 runs: args.runs.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -149,6 +155,20 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
         }
     }
     if problems.is_empty() { Ok(requests) } else { Err(Failure::problems(problems)) }
+}
+
+/// Who takes an overdue certificate upon himself, and why. A regulator's evidence is not made so.
+fn overdue_accepted(args: &Args) -> Result<Option<OverdueAccepted>, Failure> {
+    let Some(reason) = args.accept_overdue.as_deref().map(str::trim) else { return Ok(None) };
+    if reason.is_empty() {
+        return Err(Failure::input("expected a reason with --accept-overdue, but found none"));
+    }
+    if args.purpose == VERIFICATION {
+        return Err(Failure::input(
+            "expected certificates that hold in a run for verification, but found --accept-overdue",
+        ));
+    }
+    Ok(Some(OverdueAccepted { by: crate::user(), reason: reason.to_owned() }))
 }
 
 /// Whether a plan holds no check of its own.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use daemon::control::{Message, say};
 
-use crate::{Failure, runs};
+use crate::{Failure, runs, user};
 
 /// Arguments of `answer`.
 #[derive(clap::Args)]
@@ -34,20 +34,16 @@ pub(crate) struct NoteArgs {
     runs: PathBuf,
 }
 
-fn by() -> String {
-    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
-}
-
 pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
     let message =
-        Message::Answer { prompt: args.prompt.clone(), value: args.value.clone().unwrap_or_default(), by: by() };
+        Message::Answer { prompt: args.prompt.clone(), value: args.value.clone().unwrap_or_default(), by: user() };
     say(&folder, &message).map_err(Failure::input)?;
     Ok(0)
 }
 
 pub(crate) fn note(args: &NoteArgs) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
-    say(&folder, &Message::Note { text: args.text.clone(), by: by() }).map_err(Failure::input)?;
+    say(&folder, &Message::Note { text: args.text.clone(), by: user() }).map_err(Failure::input)?;
     Ok(0)
 }

@@ -11,6 +11,7 @@ mod figures;
 mod flags;
 mod glitches;
 mod library;
+mod matrix;
 mod occluded;
 mod replay;
 mod rules;

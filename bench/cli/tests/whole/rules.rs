@@ -59,3 +59,22 @@ fn a_rule_that_cannot_be_is_bad_input() {
         assert!(output.status.code() == Some(2) && stderr.contains(says), "{rule}: {stderr}");
     }
 }
+
+#[test]
+fn a_certificate_that_falls_due_stops_a_run_unless_somebody_takes_it_upon_himself() {
+    let bench = Bench::new();
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml").replace("due: 2027-01-31", "due: 2025-01-31");
+    let rig = bench.write("overdue.yaml", &rig);
+    let done = bench.run("smoke/short-bolus", &["--rig", &rig]);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("not_run")), "{}", done.summary);
+    assert!(done.summary["reason"].as_str().is_some_and(|why| why.contains("falls due on 2025-01-31")));
+
+    let accepted = ["--rig", &rig, "--accept-overdue", "the laboratory is closed until Monday"];
+    let done = bench.run("smoke/short-bolus", &accepted);
+    assert_eq!((done.code, done.summary["verdict"].as_str()), (0, Some("pass")), "{}", done.summary);
+    let deviation = done.summary["deviations"][0].as_str().expect("it stands in the summary");
+    assert!(deviation.contains("fell due on 2025-01-31") && deviation.contains("closed until Monday"), "{deviation}");
+    let page = std::fs::read_to_string(done.folder().join("report.html")).expect("a page");
+    assert!(page.contains("A deviation bears upon every verdict"), "and in the report");
+    assert!(crate::replay::replayed(&done.folder()) > 0, "and it replays");
+}

@@ -1,6 +1,6 @@
 //! `check`: a figure that is settled after the closing weighing.
 //!
-//! A check whose limits are narrower than what the balance's certificate alone allows can never pass; it is refused
+//! A check whose limits are narrower than what the rig can tell at best can never pass; it is refused
 //! before anything runs.
 
 use domain::check::ErrorUnit;
@@ -11,6 +11,7 @@ use crate::lower::{BECAUSE, Context, NAME, Named, REQUIREMENT};
 use crate::plan::{Check, Step, StepKind};
 use crate::steps::{StepSpec, bolus_windows};
 
+mod floor;
 mod flow;
 
 const FLOW_ERROR: &str = "flow error during";
@@ -212,18 +213,18 @@ fn decidable(
         context.problems.push(view.pos_of("tolerance"), message);
         return None;
     }
-    // One microlitre of water weighs close enough to 1 mg for a bound.
-    let certificate_ul = calibration.expanded_uncertainty_g.g() * 1e3;
+    let hours = named.steady.map_or(0.0, |(lasts, _)| lasts.as_secs_f64() / 3600.0);
+    let floor_ul = floor::expanded_ul(&calibration, context.profile, hours);
     let expanded = match tolerance.dimension {
-        Dimension::Ratio => certificate_ul / commanded_ul * 100.0,
-        _ => certificate_ul,
+        Dimension::Ratio => floor_ul / commanded_ul * 100.0,
+        _ => floor_ul,
     };
     let half = (tolerance.high - tolerance.low) / 2.0;
     if expanded >= half {
         let unit = if tolerance.dimension == Dimension::Ratio { "%" } else { "uL" };
         let key = if matches!(figure, Figure::ExcessVolume { .. }) { "at most" } else { "tolerance" };
         let message = format!(
-            "{key}: expected limits wider than the balance can tell by its certificate (U = {} {unit} over '{}'), but found '{}'",
+            "{key}: expected limits wider than the rig can tell at best (U = {} {unit} over '{}'), but found '{}'",
             domain::quantity::significant(expanded),
             named.name,
             view.text(key).unwrap_or("")

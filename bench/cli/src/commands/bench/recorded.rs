@@ -204,6 +204,7 @@ fn opened(request: &Request, seed: u64) -> Opened {
         flagged_at_most: plan.weighing.flagged_at_most,
         decision_rule: plan.decision_rule,
         stated: domain::stated::Stated::default(),
+        overdue_accepted: None,
         checks: vec!["accuracy".to_owned()],
     }
 }

@@ -100,6 +100,7 @@ pub(super) fn run(scenario: &Source, plant: &Plant, seed: u64, folder: &Path) ->
         rig_yaml: plant.rig.text().to_owned(),
         seed,
         device: None,
+        overdue_accepted: None,
         purpose: "engineering".to_owned(),
         runs: folder.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,0 +1,217 @@
+//! Runs side by side: what differs between them as rows, and each check's value with its uncertainty in each.
+//!
+//! Every run that is named has its row, whatever it ended as: none is chosen, none is averaged away. Each is read from its own
+//! record; nothing here judges.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use domain::RunVerdict;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::ReportError;
+use crate::files::{TOOL, replace};
+use crate::page::{Live, Pair, bar, page, pair, verdict_text};
+use crate::summary::{CheckSummary, Summary};
+use crate::write::summary_of;
+
+const FILE: &str = "matrix.html";
+const TEMPLATE: &str = include_str!("matrix.html.j2");
+const SCHEMA: u32 = 1;
+
+/// A run as a row.
+struct Line {
+    /// What was set, and what it was run on: name and value.
+    set: Vec<(String, String)>,
+    summary: Summary,
+}
+
+/// Writes `matrix.html` and `matrix.json` of these runs into a folder, which is made if it is not there.
+///
+/// # Errors
+/// [`ReportError::Unreadable`] and [`ReportError::NoOpening`] if one of the runs cannot be read (nothing was written then), another
+/// one if a file could not be written.
+pub fn write_matrix(runs: &[PathBuf], out: &Path) -> Result<(), ReportError> {
+    let lines = runs.iter().map(|folder| line(folder)).collect::<Result<Vec<Line>, ReportError>>()?;
+    std::fs::create_dir_all(out).map_err(|why| ReportError::file("make", out, why))?;
+    let text = page(FILE, TEMPLATE, &content(&lines), &Live::none()?)?;
+    replace(&out.join("matrix.json"), format!("{}\n", json(&lines)).as_bytes())?;
+    replace(&out.join(FILE), text.as_bytes())
+}
+
+fn line(folder: &Path) -> Result<Line, ReportError> {
+    let (summary, parameters) = summary_of(folder)?;
+    let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let mut set = vec![of("scenario", &summary.scenario)];
+    set.extend(parameters);
+    set.extend([
+        of("rig", &summary.rig),
+        of("station", &summary.station),
+        of("device", &format!("{} {}", unknown(&summary.device.model), unknown(&summary.device.serial))),
+        of("firmware", &unknown(&summary.device.firmware)),
+        of("seed", &summary.seed.to_string()),
+        of("purpose", &summary.purpose),
+    ]);
+    Ok(Line { set, summary })
+}
+
+/// The names of what differs between runs, in the order in which they first stand; a run that lacks one differs.
+fn differing(lines: &[Line]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in lines.iter().flat_map(|line| &line.set) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let first = lines.first();
+    names.retain(|name| lines.iter().any(|line| Some(value(line, name)) != first.map(|first| value(first, name))));
+    names
+}
+
+fn value<'a>(line: &'a Line, name: &str) -> Option<&'a str> {
+    line.set.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
+
+fn json(lines: &[Line]) -> serde_json::Value {
+    let run = |line: &Line| {
+        let set: BTreeMap<&str, &str> = line.set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        json!({"run": line.summary.run, "set": set, "tier": line.summary.tier, "verdict": line.summary.verdict,
+               "reason": line.summary.reason, "stream_sha256": line.summary.stream_sha256, "checks": line.summary.checks})
+    };
+    json!({"schema": SCHEMA, "differing": differing(lines), "runs": lines.iter().map(run).collect::<Vec<_>>()})
+}
+
+/// Everything that the page says.
+#[derive(Debug, Serialize)]
+struct Content {
+    title: String,
+    lead: String,
+    simulated: bool,
+    common: Vec<Pair>,
+    differing: Vec<String>,
+    checks: Vec<CheckTable>,
+    runs: Vec<RunRow>,
+    tool: &'static str,
+}
+
+/// One check in every run.
+#[derive(Debug, Serialize)]
+struct CheckTable {
+    name: String,
+    spread: String,
+    rows: Vec<CheckRow>,
+}
+
+/// One check in one run.
+#[derive(Debug, Serialize)]
+struct CheckRow {
+    set: Vec<String>,
+    value: String,
+    limits: String,
+    bar: Option<String>,
+    verdict: &'static str,
+    verdict_text: &'static str,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+struct RunRow {
+    run: String,
+    set: Vec<String>,
+    verdict: String,
+    reason: String,
+    stream: String,
+}
+
+fn content(lines: &[Line]) -> Content {
+    let differing: Vec<&str> = differing(lines);
+    let set = |line: &Line| -> Vec<String> {
+        differing.iter().map(|name| value(line, name).unwrap_or("\u{2013}").to_owned()).collect()
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for check in lines.iter().flat_map(|line| &line.summary.checks) {
+        if !names.contains(&check.name.as_str()) {
+            names.push(&check.name);
+        }
+    }
+    let mut checks: Vec<CheckTable> = names.into_iter().map(|name| table(name, lines, &set)).collect();
+    // What differs is what is looked for.
+    checks.sort_by_key(|check| check.rows.is_empty());
+    let common = lines.first().map_or_else(Vec::new, |line| {
+        let same = line.set.iter().filter(|(name, _)| !differing.contains(&name.as_str()));
+        same.map(|(name, value)| pair(name, value.as_str())).collect()
+    });
+    let runs = lines.iter().map(|line| RunRow {
+        run: line.summary.run.clone(),
+        set: set(line),
+        verdict: line.summary.verdict.to_string(),
+        reason: line.summary.reason.as_deref().map(crate::number::prose).unwrap_or_default(),
+        stream: line.summary.stream_sha256.clone(),
+    });
+    let mut scenarios: Vec<&str> = lines.iter().map(|line| line.summary.scenario.as_str()).collect();
+    scenarios.dedup();
+    Content {
+        title: if let [one] = scenarios.as_slice() { (*one).to_owned() } else { "Runs side by side".to_owned() },
+        lead: counted(lines),
+        simulated: lines.iter().any(|line| line.summary.instruments.iter().any(|i| i.simulated == Some(true))),
+        runs: runs.collect(),
+        differing: differing.iter().map(|name| (*name).to_owned()).collect(),
+        common,
+        checks,
+        tool: TOOL,
+    }
+}
+
+/// How many runs ended as what.
+fn counted(lines: &[Line]) -> String {
+    let all = [
+        RunVerdict::Pass,
+        RunVerdict::Fail,
+        RunVerdict::Inconclusive,
+        RunVerdict::Error,
+        RunVerdict::NotRun,
+        RunVerdict::Aborted,
+    ];
+    let of = |verdict: &RunVerdict| lines.iter().filter(|line| line.summary.verdict == *verdict).count();
+    let told: Vec<String> =
+        all.iter().filter(|verdict| of(verdict) > 0).map(|verdict| format!("{} {verdict}", of(verdict))).collect();
+    let plural = if lines.len() == 1 { "run" } else { "runs" };
+    format!("{} {plural}: {}", lines.len(), told.join(", "))
+}
+
+fn table(name: &str, lines: &[Line], set: &impl Fn(&Line) -> Vec<String>) -> CheckTable {
+    let found = |line: &Line| line.summary.checks.iter().find(|check| check.name == name).cloned();
+    let rows: Vec<(Vec<String>, CheckSummary)> =
+        lines.iter().filter_map(|line| Some((set(line), found(line)?))).collect();
+    if let Some(same) = same(&rows, lines.len()) {
+        return CheckTable { name: name.to_owned(), spread: same, rows: Vec::new() };
+    }
+    let by = |a: &&CheckSummary, b: &&CheckSummary| a.value.unwrap_or(0.0).total_cmp(&b.value.unwrap_or(0.0));
+    let valued = || rows.iter().map(|(_, check)| check).filter(|check| check.value.is_some());
+    let spread = match (valued().min_by(by), valued().max_by(by)) {
+        (Some(least), Some(greatest)) if rows.len() > 1 => {
+            format!("Least {}, greatest {}.", least.value_text(), greatest.value_text())
+        }
+        _ => String::new(),
+    };
+    let rows = rows.into_iter().map(|(set, check)| CheckRow {
+        set,
+        value: check.value_text(),
+        limits: check.limits_text(),
+        bar: bar(&check),
+        verdict: check.verdict.name(),
+        verdict_text: verdict_text(check.verdict),
+    });
+    CheckTable { name: name.to_owned(), spread, rows: rows.collect() }
+}
+
+/// A sentence for a check that came out the same in every run.
+fn same(rows: &[(Vec<String>, CheckSummary)], runs: usize) -> Option<String> {
+    let told = |check: &CheckSummary| (check.value_text(), check.limits_text(), verdict_text(check.verdict));
+    let (_, first) = rows.first()?;
+    let all = rows.len() == runs && runs > 1 && rows.iter().all(|(_, check)| told(check) == told(first));
+    let (value, limits, verdict) = told(first);
+    all.then(|| format!("In all {runs} runs {value} (limits: {limits}): {verdict}."))
+}
