@@ -7,8 +7,12 @@ use crate::dose::Dose;
 
 /// How much more than the commanded dose may have flowed between two readings.
 const FLOW_FACTOR: f64 = 1.5;
-/// Pulses that may fall between two readings beside what was commanded.
-const PULSES: f64 = 2.0;
+/// Pulses that may fall between two readings beside what was commanded: one, a quarter larger than it should be.
+const PULSES: f64 = 1.25;
+/// For so long after a jump, in s, the balance's filter still brings the rest of it.
+const TAIL_S: f64 = 10.0;
+/// How many standard deviations of a reading are none of that rest.
+const TAIL_NOISE_FACTOR: f64 = 4.0;
 /// How long after it was commanded a volume may still arrive: the balance lags, the pump's clock differs.
 const LATE_S: f64 = 5.0;
 /// How many standard deviations of a reading are no jump.
@@ -61,6 +65,16 @@ impl Jumps {
         let Some((last_s, last_g)) = self.last.replace((t_s, mass_g)) else { return };
         let by_g = mass_g - last_g;
         let still = NOISE_FACTOR * noise_g + CREEP_G_PER_S * (t_s - last_s).max(0.0);
+        // A balance filters: a step comes as one great change and smaller ones behind it.
+        let beyond_g = by_g - dose.commanded_ul(last_s, t_s) * G_PER_UL;
+        if let Some(jump) = self.kept.last_mut()
+            && t_s - jump.t_s <= TAIL_S
+            && beyond_g * jump.by_g > 0.0
+            && beyond_g.abs() > TAIL_NOISE_FACTOR * noise_g
+        {
+            jump.by_g += beyond_g;
+            return;
+        }
         if by_g.abs() <= still {
             return;
         }
@@ -125,6 +139,19 @@ mod tests {
         assert_eq!(found(&[25.0, 25.000_05, 25.000_55, 25.000_5], &dose), 0);
         dose.accepted(&PumpRequest::Bolus { dose: 1, volume_nl: 10_000, duration_ms: 2_000 }, RunTime::ZERO, 0.0);
         assert_eq!(found(&[25.0, 25.005, 25.010], &dose), 0);
+    }
+
+    #[test]
+    fn a_step_through_a_balance_s_filter_is_one_jump_of_its_whole_size() {
+        let mut jumps = Jumps::default();
+        let dose = Dose::default();
+        for t in 0..40_i32 {
+            // 5 mg by a filter of 1.5 s.
+            let risen = if t < 10 { 0.0 } else { 5e-3 * (1.0 - (-f64::from(t - 9) / 1.5).exp()) };
+            jumps.push(f64::from(t), 25.0 + risen, &dose, 20e-6, 0.5);
+        }
+        let [jump] = jumps.kept() else { panic!("one jump, but found {:?}", jumps.kept()) };
+        assert!((jump.by_g - 5e-3).abs() < 0.25e-3, "{jump:?}");
     }
 
     #[test]

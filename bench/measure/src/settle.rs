@@ -54,6 +54,8 @@ pub(crate) struct Measured {
     pub(crate) notes: Vec<String>,
     /// The value without the steps of the mass that are shown to be no flow, if there were such.
     pub(crate) left_out: Option<f64>,
+    /// What that may be off by beside its uncertainty.
+    pub(crate) left_out_within: f64,
     /// What a witness beside the balance has against it.
     pub(crate) against: Option<String>,
     /// What of it the rig's own line held, of a release.
@@ -124,7 +126,8 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
     let mut verdict = CheckVerdict::from(decision);
     let mut notes = measured.notes;
     if let Some(left_out) = measured.left_out {
-        let otherwise = CheckVerdict::from(decide_guarded(left_out, band, limits));
+        // A pulse that came with a step was left out with it.
+        let otherwise = CheckVerdict::from(decide_guarded(left_out, band + measured.left_out_within, limits));
         let what = excluded(figure);
         notes.push(format!("{what} are in it; without them it is {} {unit}", shown(left_out)));
         if otherwise != verdict {
@@ -243,7 +246,9 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let steps_g: Vec<f64> = weighed.pieces.iter().filter_map(|(from, to)| ledger.no_flow_g(from.t_s, to.t_s)).collect();
     let without = || value - steps_g.iter().sum::<f64>() * conversion.ul_per_g() * scale;
     let left_out = (!steps_g.is_empty()).then(without);
-    Ok(Measured { value, budget, notes, left_out, against, stored: None, unknown: None })
+    let pulse_ul = ledger.setup.as_ref().map_or(0.0, |setup| setup.pulse_ul);
+    let left_out_within = steps_g.len() as f64 * pulse_ul * scale;
+    Ok(Measured { value, budget, notes, left_out, left_out_within, against, stored: None, unknown: None })
 }
 
 /// What a flow meter saw, as it is shown.

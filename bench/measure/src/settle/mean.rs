@@ -42,8 +42,9 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     let any_left_out = all.iter().any(|m| m.left_out.is_some());
     let without = || all.iter().map(|m| m.left_out.unwrap_or(m.value)).sum::<f64>() / n;
     let left_out = any_left_out.then(without);
+    let left_out_within = all.iter().map(|m| m.left_out_within).sum::<f64>() / n;
     let budget = Budget { terms, unit: symbol.to_owned() };
-    Ok(Measured { value: mean, budget, notes, left_out, against: None, stored: None, unknown: None })
+    Ok(Measured { value: mean, budget, notes, left_out, left_out_within, against: None, stored: None, unknown: None })
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {

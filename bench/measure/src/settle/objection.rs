@@ -63,7 +63,11 @@ fn jumped(ledger: &Ledger, figure: &Figure) -> Option<String> {
 /// More of the time is flagged than may be.
 fn left_out(ledger: &Ledger, figure: &Figure) -> Option<String> {
     let allowed = ledger.setup.as_ref()?.left_out_at_most.percent();
-    let flags: Vec<Flag> = ledger.flags().into_iter().filter(|flag| flag.kind != FlagKind::Gap).collect();
+    // A release comes as a step upwards, and is what is measured.
+    let released = matches!(figure, Figure::ExcessVolume { .. });
+    let is_release = |flag: &Flag| released && flag.kind == FlagKind::Step && flag.by_g > 0.0 && !flag.shown_no_flow;
+    let counts = |flag: &Flag| flag.kind != FlagKind::Gap && !is_release(flag);
+    let flags: Vec<Flag> = ledger.flags().into_iter().filter(counts).collect();
     let spans = windows(figure).iter().filter_map(|window| {
         let (from, to) = (ledger.weighing(&window.from)??, ledger.weighing(&window.to)??);
         Some((from.t_s, to.t_s))

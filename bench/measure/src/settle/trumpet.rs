@@ -125,7 +125,7 @@ pub(super) fn measure(
         )
     });
     let budget = Budget { terms, unit: "%".to_owned() };
-    Ok(Measured { value, budget, notes, left_out, against, stored: None, unknown })
+    Ok(Measured { value, budget, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
 }
 
 /// The error of the flow between two moments, in %, with where its uncertainty comes from; `None` where the mass was not read,
