@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use domain::RunVerdict;
+use domain::event::Opened;
 use serde::Serialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::error::ReportError;
 use crate::files::{TOOL, replace};
@@ -41,20 +43,42 @@ pub fn write_matrix(runs: &[PathBuf], out: &Path) -> Result<(), ReportError> {
 }
 
 fn line(folder: &Path) -> Result<Line, ReportError> {
-    let (summary, parameters) = summary_of(folder)?;
+    let (summary, opened) = summary_of(folder)?;
     let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     let mut set = vec![of("scenario", &summary.scenario)];
-    set.extend(parameters);
+    set.extend(opened.parameters.clone());
     set.extend([
+        of("text of the scenario", &short(&without_values(&opened))),
+        of("decision rule", &summary.decision_rule),
         of("rig", &summary.rig),
+        of("the rig's declarations", &short(&serde_json::to_string(&opened.profile).unwrap_or_default())),
         of("station", &summary.station),
         of("device", &format!("{} {}", unknown(&summary.device.model), unknown(&summary.device.serial))),
         of("firmware", &unknown(&summary.device.firmware)),
+        of(
+            "image",
+            summary.device.image_sha256.as_deref().map_or("unknown", |sha256| sha256.get(..12).unwrap_or(sha256)),
+        ),
+        of("run by", &opened.version),
         of("seed", &summary.seed.to_string()),
         of("purpose", &summary.purpose),
     ]);
     Ok(Line { set, summary })
+}
+
+/// A scenario's text with its parameters' names for their values, so that it is the same in each run of a matrix.
+fn without_values(opened: &Opened) -> String {
+    let mut parameters: Vec<&(String, String)> = opened.parameters.iter().collect();
+    parameters.sort_by_key(|(_, value)| core::cmp::Reverse(value.len()));
+    parameters
+        .into_iter()
+        .fold(opened.scenario_yaml.clone(), |text, (name, value)| text.replace(value, &format!("${name}")))
+}
+
+/// The beginning of a text's SHA-256.
+fn short(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The names of what differs between runs, in the order in which they first stand; a run that lacks one differs.
@@ -77,8 +101,9 @@ fn value<'a>(line: &'a Line, name: &str) -> Option<&'a str> {
 fn json(lines: &[Line]) -> serde_json::Value {
     let run = |line: &Line| {
         let set: BTreeMap<&str, &str> = line.set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        json!({"run": line.summary.run, "set": set, "tier": line.summary.tier, "verdict": line.summary.verdict,
-               "reason": line.summary.reason, "stream_sha256": line.summary.stream_sha256, "checks": line.summary.checks})
+        let of = &line.summary;
+        json!({"run": of.run, "set": set, "tier": of.tier, "verdict": of.verdict, "deviations": of.deviations, "reason": of.reason,
+               "stream_sha256": of.stream_sha256, "checks": of.checks})
     };
     json!({"schema": SCHEMA, "differing": differing(lines), "runs": lines.iter().map(run).collect::<Vec<_>>()})
 }
@@ -108,6 +133,8 @@ struct CheckTable {
 #[derive(Debug, Serialize)]
 struct CheckRow {
     set: Vec<String>,
+    /// Whether its run departs from what a run must be.
+    deviates: bool,
     value: String,
     limits: String,
     bar: Option<String>,
@@ -122,6 +149,8 @@ struct RunRow {
     set: Vec<String>,
     verdict: String,
     reason: String,
+    tier: String,
+    deviations: Vec<String>,
     stream: String,
 }
 
@@ -148,6 +177,8 @@ fn content(lines: &[Line]) -> Content {
         set: set(line),
         verdict: line.summary.verdict.to_string(),
         reason: line.summary.reason.as_deref().map(crate::number::prose).unwrap_or_default(),
+        tier: line.summary.tier.map_or("unknown", domain::identity::Tier::name).to_owned(),
+        deviations: line.summary.deviations.iter().map(|deviation| crate::number::prose(deviation)).collect(),
         stream: line.summary.stream_sha256.clone(),
     });
     let mut scenarios: Vec<&str> = lines.iter().map(|line| line.summary.scenario.as_str()).collect();
@@ -183,21 +214,23 @@ fn counted(lines: &[Line]) -> String {
 
 fn table(name: &str, lines: &[Line], set: &impl Fn(&Line) -> Vec<String>) -> CheckTable {
     let found = |line: &Line| line.summary.checks.iter().find(|check| check.name == name).cloned();
-    let rows: Vec<(Vec<String>, CheckSummary)> =
-        lines.iter().filter_map(|line| Some((set(line), found(line)?))).collect();
+    let deviates = |line: &Line| !line.summary.deviations.is_empty();
+    let rows: Vec<(Vec<String>, CheckSummary, bool)> =
+        lines.iter().filter_map(|line| Some((set(line), found(line)?, deviates(line)))).collect();
     if let Some(same) = same(&rows, lines.len()) {
         return CheckTable { name: name.to_owned(), spread: same, rows: Vec::new() };
     }
     let by = |a: &&CheckSummary, b: &&CheckSummary| a.value.unwrap_or(0.0).total_cmp(&b.value.unwrap_or(0.0));
-    let valued = || rows.iter().map(|(_, check)| check).filter(|check| check.value.is_some());
+    let valued = || rows.iter().map(|(_, check, _)| check).filter(|check| check.value.is_some());
     let spread = match (valued().min_by(by), valued().max_by(by)) {
-        (Some(least), Some(greatest)) if rows.len() > 1 => {
+        (Some(least), Some(greatest)) if rows.len() > 1 && least.value_text() != greatest.value_text() => {
             format!("Least {}, greatest {}.", least.value_text(), greatest.value_text())
         }
         _ => String::new(),
     };
-    let rows = rows.into_iter().map(|(set, check)| CheckRow {
+    let rows = rows.into_iter().map(|(set, check, deviates)| CheckRow {
         set,
+        deviates,
         value: check.value_text(),
         limits: check.limits_text(),
         bar: bar(&check),
@@ -208,10 +241,11 @@ fn table(name: &str, lines: &[Line], set: &impl Fn(&Line) -> Vec<String>) -> Che
 }
 
 /// A sentence for a check that came out the same in every run.
-fn same(rows: &[(Vec<String>, CheckSummary)], runs: usize) -> Option<String> {
+fn same(rows: &[(Vec<String>, CheckSummary, bool)], runs: usize) -> Option<String> {
     let told = |check: &CheckSummary| (check.value_text(), check.limits_text(), verdict_text(check.verdict));
-    let (_, first) = rows.first()?;
-    let all = rows.len() == runs && runs > 1 && rows.iter().all(|(_, check)| told(check) == told(first));
+    let (_, first, _) = rows.first()?;
+    let plain = |(_, check, deviates): &(Vec<String>, CheckSummary, bool)| !deviates && told(check) == told(first);
+    let all = rows.len() == runs && runs > 1 && rows.iter().all(plain);
     let (value, limits, verdict) = told(first);
     all.then(|| format!("In all {runs} runs {value} (limits: {limits}): {verdict}."))
 }

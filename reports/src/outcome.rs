@@ -3,6 +3,7 @@
 //! A verdict never gets better here: an end that is missing, a check that failed, a figure that comes out
 //! differently can only make it worse.
 
+use domain::event::FORMAT;
 use domain::{CheckVerdict, RunVerdict};
 
 use crate::story::Story;
@@ -23,10 +24,15 @@ pub(crate) fn outcome(story: &Story, different: &[&str]) -> Outcome {
     let mut outcome = as_ended(story);
     hold_to_checks(story, &mut outcome);
     if !different.is_empty() {
-        let what = format!(
-            "computed again from the record, {} comes out differently: this program is at fault",
-            different.join(", ")
-        );
+        let recorded = story.opened.as_ref().map_or(FORMAT, |opened| opened.format);
+        let whose = if recorded < FORMAT {
+            format!(
+                "the record is of format {recorded}, and this program computes by {FORMAT}; read it with the version that made it"
+            )
+        } else {
+            "this program is at fault".to_owned()
+        };
+        let what = format!("computed again from the record, {} comes out differently: {whose}", different.join(", "));
         if matches!(outcome.verdict, RunVerdict::Pass | RunVerdict::Inconclusive) {
             outcome.verdict = RunVerdict::Error;
         }

@@ -37,6 +37,11 @@ impl PumpClock {
         }
     }
 
+    /// The pump started anew, and its clock with it.
+    pub(crate) fn restarted(&mut self) {
+        self.longest = longer(self.longest, self.since.take());
+    }
+
     /// How fast it runs, in a sentence; `None` if it was not read twice.
     pub(crate) fn told(&self) -> Option<String> {
         let (first, last) = longer(self.longest, self.since)?;
@@ -48,9 +53,10 @@ impl PumpClock {
         let ppm = (pump_s / lasted_s - 1.0) * 1e6;
         // Half a round trip bounds each moment.
         let within_ppm = (first.u_s + last.u_s) / lasted_s * 1e6;
-        let (ppm, within) = uncertain(ppm, Some(within_ppm));
+        let way = if ppm < 0.0 { "slow" } else { "fast" };
+        let (ppm, within) = uncertain(ppm.abs(), Some(within_ppm));
         let within = within.map_or_else(String::new, |within| format!(" ± {within}"));
-        Some(format!("{ppm}{within} ppm fast, over {} h (bound of the round trips)", rounded(lasted_s / 3600.0, 3)))
+        Some(format!("{ppm}{within} ppm {way}, over {} h (bound of the round trips)", rounded(lasted_s / 3600.0, 3)))
     }
 }
 
@@ -77,6 +83,11 @@ mod tests {
         let told = read(1020, 1_000_000).expect("the time before");
         assert!(told.starts_with("50.0 ± 2.0 ppm fast"), "{told}");
         let told = read(9020, 8_000_600_000).expect("the longer time");
-        assert!(told.starts_with("\u{2212}50.00 ± 0.25 ppm fast"), "{told}");
+        assert!(told.starts_with("50.00 ± 0.25 ppm slow"), "{told}");
+        // Away for a while behind a reset: the clock reads more than before, and is another one.
+        clock.restarted();
+        clock.push(RunTime::from_ns(99_000_000_000_000), 1_000_000, 9_000_000_000);
+        let told = clock.told().expect("the longer time");
+        assert!(told.starts_with("50.00 ± 0.25 ppm slow"), "{told}");
     }
 }

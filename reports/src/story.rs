@@ -105,6 +105,7 @@ impl Story {
             EventKind::RigReady => self.ready = self.ready.or(Some(at)),
             EventKind::ImagesCompared { images, .. } => self.board_sha256 = Some(images.board_sha256.clone()),
             EventKind::Reading(reading) => self.series.push(reading),
+            EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => self.pump_clock.restarted(),
             EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::AlarmRaised { alarm }, .. }) => {
                 self.alarms.push((at, alarm.clone()));
             }

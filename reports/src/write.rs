@@ -64,14 +64,14 @@ pub fn write(folder: &Path, wanted: &Wanted) -> Result<Summary, ReportError> {
     Ok(read.summary)
 }
 
-/// What a record says of its run, and the parameters that were set.
+/// What a record says of its run, and how it was set up.
 ///
 /// # Errors
 /// If nothing can be said of the run.
-pub(crate) fn summary_of(folder: &Path) -> Result<(Summary, Vec<(String, String)>), ReportError> {
+pub(crate) fn summary_of(folder: &Path) -> Result<(Summary, Opened), ReportError> {
     let folder = &std::path::absolute(folder).map_err(|why| ReportError::file("find", folder, why))?;
     let read = Run::read(folder)?;
-    Ok((read.summary, read.opened.parameters))
+    Ok((read.summary, read.opened))
 }
 
 /// What a thread made; its panic is ours.

@@ -30,7 +30,9 @@ pub use crate::stated::Protocol;
 /// - 2: kinds of refusals, a port that is locked, the firmware's image and log, values that are read.
 /// - 3: the pump's clock, lines of the firmware's log that are lost, deadlines, the decision rule, models of evaporation, what
 ///   is known of the rig, what was stated for the report.
-pub const FORMAT: u32 = 3;
+/// - 4: errors of the flow over windows, overdue certificates that somebody has accepted; a release is judged with what the rig's
+///   own line held, a step of the mass with the tail of the balance's filter.
+pub const FORMAT: u32 = 4;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,7 +89,7 @@ pub struct Opened {
     /// What people stated for the report; nothing in records of the formats before 3.
     #[serde(default)]
     pub stated: Stated,
-    /// Who runs it although a certificate falls due, and why; nobody in records of the formats before 3.
+    /// Who runs it although a certificate falls due, and why; nobody in records of the formats before 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_accepted: Option<OverdueAccepted>,
     /// The checks that the plan holds, in order.

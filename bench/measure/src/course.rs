@@ -95,7 +95,7 @@ impl Course {
     }
 }
 
-/// The longest time in which a volume rises by less than that much: from and to.
+/// The longest time in which a volume rises by less than that much: from and to, of samples.
 pub(crate) fn longest_below(volumes: &[(f64, f64)], rise: f64) -> Option<(f64, f64)> {
     let mut longest: Option<(f64, f64)> = None;
     let mut end = 0;

@@ -11,6 +11,8 @@ use domain::profile::Role;
 use domain::pump::{OCCLUSION_ALARM, PumpLogged};
 use domain::{EventKind, Reading, RigProfile, RunTime, Status};
 
+/// So many polls may pass until a pressure is none.
+const POLLS_FRESH: f64 = 5.0;
 /// Occlusions that are kept at most: a scenario of more shows the first ones.
 const KEPT: usize = 256;
 
@@ -29,8 +31,10 @@ pub struct Occlusion {
     pub alarm_within_s: f64,
     /// The line's pressure when the alarm was read, in kPa.
     pub alarm_kpa: Option<f64>,
-    /// The greatest pressure while it lasted, in kPa.
+    /// The greatest pressure that was read while it lasted, in kPa.
     pub greatest_kpa: Option<f64>,
+    /// Whether the pressure was beyond its sensor's range meanwhile, so that it was greater than that.
+    pub beyond_range: bool,
     /// When the valve's position first read open again, in s of run time.
     pub opened_s: Option<f64>,
 }
@@ -43,7 +47,10 @@ pub(crate) struct Occlusions {
     pump_poll_s: f64,
     /// When the position was read last, in s.
     position_s: Option<f64>,
-    kpa: Option<f64>,
+    /// The last pressure in kPa and when it was read, in s; none once the sensor was beyond its range.
+    kpa: Option<(f64, f64)>,
+    /// A pressure is no longer that of a moment when it is older than this, in s.
+    fresh_s: f64,
     kept: Vec<Occlusion>,
     /// The line's pressure at each mark, in kPa.
     marks: BTreeMap<String, f64>,
@@ -59,6 +66,7 @@ impl Occlusions {
         Self {
             valve: first(Role::Valve),
             line: first(Role::Line),
+            fresh_s: POLLS_FRESH * profile.by_role(Role::Line).map_or(0.0, |line| line.poll.as_secs_f64()),
             pump_poll_s: profile.by_role(Role::Pump).map_or(0.0, |pump| pump.poll.as_secs_f64()),
             ..Self::default()
         }
@@ -68,10 +76,12 @@ impl Occlusions {
     pub(crate) fn push(&mut self, reading: &Reading) -> bool {
         let (t_s, channel) = (reading.at_ns.seconds(), reading.channel.as_str());
         if channel == self.line {
-            if reading.status != Status::Overload {
-                self.kpa = Some(reading.value);
-                if let Some(open) = self.shut() {
-                    open.greatest_kpa = Some(open.greatest_kpa.map_or(reading.value, |most| most.max(reading.value)));
+            let inside = reading.status != Status::Overload;
+            self.kpa = inside.then_some((reading.value, t_s));
+            if let Some(shut) = self.shut() {
+                shut.beyond_range |= !inside;
+                if inside {
+                    shut.greatest_kpa = Some(shut.greatest_kpa.map_or(reading.value, |most| most.max(reading.value)));
                 }
             }
             return true;
@@ -83,7 +93,7 @@ impl Occlusions {
             return true;
         }
         let before_s = self.position_s.replace(t_s).unwrap_or(t_s);
-        let (kpa, within) = (self.kpa, t_s - before_s);
+        let (kpa, within) = (self.kpa_at(t_s), t_s - before_s);
         if let Some(shut) = self.shut() {
             shut.opened_s = (reading.value <= VALVE_OPEN_UP_TO).then_some(t_s);
         } else if reading.value >= VALVE_CLOSED_FROM && self.kept.len() < KEPT {
@@ -95,10 +105,16 @@ impl Occlusions {
                 alarm_within_s: self.pump_poll_s,
                 alarm_kpa: None,
                 greatest_kpa: kpa,
+                beyond_range: false,
                 opened_s: None,
             });
         }
         true
+    }
+
+    /// The line's pressure at a moment, in kPa; none if the sensor was silent or beyond its range.
+    fn kpa_at(&self, t_s: f64) -> Option<f64> {
+        self.kpa.filter(|(_, read_s)| t_s - read_s <= self.fresh_s).map(|(kpa, _)| kpa)
     }
 
     /// The occlusion that lasts.
@@ -111,12 +127,12 @@ impl Occlusions {
         match kind {
             EventKind::PumpLogged(entry) => {
                 let raised = matches!(&entry.what, PumpLogged::AlarmRaised { alarm } if alarm == OCCLUSION_ALARM);
-                let kpa = self.kpa;
+                let kpa = self.kpa_at(at.seconds());
                 if let Some(shut) = self.shut().filter(|shut| raised && shut.alarm_s.is_none()) {
                     (shut.alarm_s, shut.alarm_kpa) = (Some(at.seconds()), kpa);
                 }
             }
-            EventKind::Marked { mark } => self.marks.extend(self.kpa.map(|kpa| (mark.clone(), kpa))),
+            EventKind::Marked { mark } => self.marks.extend(self.kpa_at(at.seconds()).map(|kpa| (mark.clone(), kpa))),
             _ => {}
         }
     }
@@ -159,6 +175,7 @@ mod tests {
             valve: "valve.position".to_owned(),
             line: "line.pressure".to_owned(),
             pump_poll_s: 1.0,
+            fresh_s: 5.0,
             ..Occlusions::default()
         }
     }
@@ -189,6 +206,7 @@ mod tests {
             alarm_within_s: 1.0,
             alarm_kpa: Some(70.0),
             greatest_kpa: Some(90.0),
+            beyond_range: false,
             opened_s: Some(16.0),
         };
         assert_eq!(of.kept(), [expect]);
@@ -196,5 +214,27 @@ mod tests {
         assert_eq!(of.fell_kpa(&Window::of("another")), None);
         alarm(&mut of, 20.0, "occlusion");
         assert_eq!(of.kept(), [expect], "an alarm behind the release is none of it");
+    }
+
+    #[test]
+    fn a_sensor_that_is_silent_or_beyond_its_range_gives_no_pressure() {
+        let mut of = occlusions();
+        push(&mut of, "line.pressure", 0.0, 25.0);
+        push(&mut of, "valve.position", 1.0, 99.0);
+        let beyond = Reading {
+            channel: Channel::new("line.pressure"),
+            at_ns: at(2.0),
+            u_ns: 0,
+            value: 25.0,
+            status: Status::Overload,
+        };
+        assert!(of.push(&beyond));
+        alarm(&mut of, 3.0, "occlusion");
+        of.take(at(3.0), &EventKind::Marked { mark: "release.begin".to_owned() });
+        push(&mut of, "line.pressure", 4.0, 3.0);
+        of.take(at(60.0), &EventKind::Marked { mark: "release.end".to_owned() });
+        let [found] = of.kept() else { panic!("one occlusion") };
+        assert_eq!((found.alarm_kpa, found.greatest_kpa, found.beyond_range), (None, Some(25.0), true));
+        assert_eq!(of.fell_kpa(&Window::of("release")), None);
     }
 }

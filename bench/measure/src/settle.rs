@@ -163,8 +163,10 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
             verdict = CheckVerdict::Inconclusive;
             reason = Some(against);
         }
-        // Whoever reads of a failure must hear what else was seen.
-        (CheckVerdict::Fail, Some(against)) => reason = reason.map(|why| format!("{why}; beside that, {against}")),
+        // Whoever reads of a failure, or of doubt, must hear what else was seen.
+        (CheckVerdict::Fail | CheckVerdict::Inconclusive, Some(against)) => {
+            reason = reason.map(|why| format!("{why}; beside that, {against}"));
+        }
         _ => {}
     }
     Settled {

@@ -37,6 +37,8 @@ pub(crate) struct Named {
     pub valve_opened: bool,
     /// How long it lasts, and at what one rate in uL/h, of a hold with such a therapy.
     pub steady: Option<(Duration, f64)>,
+    /// How many hours it holds.
+    pub hours: f64,
 }
 
 impl Named {
@@ -49,6 +51,7 @@ impl Named {
             lasts: false,
             valve_opened: false,
             steady: None,
+            hours: 0.0,
         }
     }
 

@@ -23,6 +23,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let folders: Vec<PathBuf> = args.names.iter().map(|run| runs::find(run, &args.runs)).collect::<Result<_, _>>()?;
+    let mut seen: Vec<PathBuf> = Vec::new();
+    for folder in &folders {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        if seen.contains(&folder) {
+            let found = folder.display();
+            return Err(Failure::input(format!("expected each run once, but found {found} again; name it once")));
+        }
+        seen.push(folder);
+    }
     match reports::write_matrix(&folders, &args.out) {
         Ok(()) => {
             say!("{}", args.out.join("matrix.html").display());

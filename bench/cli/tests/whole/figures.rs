@@ -65,8 +65,12 @@ fn a_release_is_judged_with_what_the_rig_s_own_line_held() {
     let done = run("known.yaml", rig);
     let (code, verdict, value, page) = judged(&done, name);
     assert_eq!((code, verdict.as_str()), (0, "pass"), "{value}");
-    assert!(page.contains("own line held"), "what the rig stored is told");
+    assert!(page.contains("own line can have held"), "what the rig stored is told");
     assert!(page.contains("Pressure at alarm") && page.contains("Missed until the alarm"), "the occlusion's table");
+    // The line's 0.03 uL/kPa at the 70 kPa that it fell are 2 uL, of which the rest of the volume is the valve's and noise.
+    let (_, held) = page.split_once("own line can have held ").expect("the note");
+    let held: f64 = held.split_once(' ').and_then(|(held, _)| held.parse().ok()).expect("a number");
+    assert!((held - value).abs() < 0.5, "{held} of {value} uL");
 
     let unknown = rig.replace("        line compliance: 0.03 ± 0.01 uL/kPa\n", "");
     let done = run("unknown.yaml", &unknown);
@@ -94,8 +98,44 @@ fn a_release_beyond_its_limit_is_the_device_s_only_without_the_rig_s_share() {
     // All that is released is what the rig's line held.
     let (code, found, value, reason) = verdict("own.yaml", "0.5", "delivered too much: 1.2 %");
     assert_eq!((code, found.as_str()), (3, "inconclusive"), "{value} uL: {reason}");
-    assert!(reason.contains("the rig's own line held"), "{reason}");
+    assert!(reason.contains("the rig's own line can have held"), "{reason}");
     // What is stored beyond the rig's own is the device's.
     let (code, found, value, reason) = verdict("device.yaml", "0.5", "line compliance: 0.06 uL/kPa");
     assert_eq!((code, found.as_str()), (1, "fail"), "{value} uL: {reason}");
+}
+
+#[test]
+fn a_knock_that_the_flow_meter_shows_to_be_no_flow_fails_nobody() {
+    let bench = Bench::new();
+    let knock = |over: &str| {
+        let scenario = bench.write(
+            "knocked.yaml",
+            &format!(
+                "scenario: plan\nweighing: {{before: 30 min, after: 30 min, evaporation changes at most: 1 ug/s}}\nsteps:\n  \
+                 - start: {{continuous: 24 mL/day}}\n  - hold: {{name: steady, for: 2 h}}\n  - stop: {{}}\n  \
+                 - check: {{name: flow, flow error during: steady, over: {over}, tolerance: ±5 % of commanded, because: test}}\n"
+            ),
+        );
+        let fault = "{device: balance, fault: step, mass: 200 mg, from: 6000 s}";
+        let rig = bench.rig("knocked-rig.yaml", &format!("simulation: {{delivered too much: 0 %, faults: [{fault}]}}"));
+        let done = bench.run(&scenario, &["--rig", &rig]);
+        let reason = done.summary["reason"].as_str().unwrap_or("").to_owned();
+        (done.code, reason)
+    };
+    let (code, reason) = knock("30 min");
+    assert_eq!(code, 3, "{reason}");
+    assert!(reason.contains("the decision hangs on them"), "{reason}");
+    let (code, reason) = knock("110 min");
+    assert_eq!(code, 3, "{reason}");
+    assert!(reason.contains("flags touch every window"), "{reason}");
+}
+
+#[test]
+fn windows_that_nobody_read_are_no_pass() {
+    let bench = Bench::new();
+    let away = "delivered too much: 0 %, faults: [{device: balance, fault: overload, from: 4000 s, until: 20000 s}]";
+    let done = flow(&bench, "", "±5 % of commanded", away);
+    let reason = done.summary["reason"].as_str().unwrap_or("");
+    assert_eq!(done.code, 3, "{reason}");
+    assert!(reason.contains("windows were not read"), "{reason}");
 }

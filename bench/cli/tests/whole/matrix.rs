@@ -10,7 +10,7 @@ use crate::common::Bench;
 fn a_matrix_of_conditions_is_one_run_each_and_a_page_of_all() {
     let bench = Bench::new();
     let dosebench = || Command::new(env!("CARGO_BIN_EXE_dosebench"));
-    let set = ["rate=1 mL/day", "reservoir=4 mL", "warmer by=0 °C"].map(|set| ["--set", set]).concat();
+    let set = ["rate=1 mL/day", "reservoir=4 mL", "room temperature step=0 °C"].map(|set| ["--set", set]).concat();
     let runs = bench.path("runs");
     let ran = dosebench()
         .args(["run", "conditions/accuracy-matrix", "--json", "--runs"])

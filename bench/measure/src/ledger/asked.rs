@@ -60,17 +60,37 @@ impl Ledger {
         settle::flow_error(self, from_s, to_s)
     }
 
-    /// The longest time within a span in which less than half a pulse was delivered: from and to, in s of run time. Where the
-    /// balance was not read nothing is said. `None` if nothing was read at all.
+    /// The longest time within a span in which less than half a pulse was delivered, at its longest: from the sample before it to
+    /// the one behind it, in s of run time. Nothing is said of times in which the balance was not read, the vessel was handled or
+    /// something happened to the weighing; `None` if there are no others.
     #[must_use]
     pub fn longest_without_flow(&self, from_s: f64, to_s: f64) -> Option<(f64, f64)> {
         let conversion = self.conversion()?;
         let least_ul = self.setup.as_ref()?.pulse_ul / 2.0;
-        let volumes = self.course.means(from_s, to_s).map(|(t_s, mass_g)| {
+        let cell_s = self.course.cell_s();
+        let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+        for (t_s, mass_g) in self.course.means(from_s, to_s) {
             let moment = RunTime::from_ns((t_s * 1e9) as u64);
-            (t_s, conversion.delivered_ul(moment, mass_g))
+            let point = (t_s, conversion.delivered_ul(moment, mass_g));
+            let goes_on = |last_s: f64| t_s - last_s <= 1.5 * cell_s && !self.disturbed(last_s - cell_s, t_s + cell_s);
+            match parts.last_mut().filter(|part| part.last().is_some_and(|(last_s, _)| goes_on(*last_s))) {
+                Some(part) => part.push(point),
+                None => parts.push(vec![point]),
+            }
+        }
+        let whole = parts.iter().filter(|part| part.len() > 1);
+        let longest = whole.filter_map(|part| course::longest_below(part, least_ul));
+        let (from_s, to_s) = longest.max_by(|a, b| (a.1 - a.0).total_cmp(&(b.1 - b.0)))?;
+        Some((from_s - cell_s, to_s + cell_s))
+    }
+
+    /// Whether something happened to the weighing within a span, or somebody handled the vessel.
+    fn disturbed(&self, from_s: f64, to_s: f64) -> bool {
+        let handled = self.handled.iter().any(|(before, after)| {
+            let begun_s = before.or(*after).map_or(f64::INFINITY, |weighing| weighing.mark_s);
+            begun_s < to_s && from_s < after.map_or(f64::INFINITY, |after| after.mark_s)
         });
-        course::longest_below(volumes.collect::<Vec<_>>().as_slice(), least_ul)
+        handled || self.flags().iter().any(|flag| flag.touches(from_s, to_s))
     }
 
     /// When the line was occluded, and what the pump made of it, in order of time.

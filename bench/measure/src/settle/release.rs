@@ -42,8 +42,8 @@ impl core::fmt::Display for Stored {
         let (ul, half_width) = with_uncertainty(self.ul, self.half_width_ul);
         write!(
             f,
-            "the rig's own line held {ul} ± {half_width} uL of it, by its compliance and the {} kPa that its pressure fell",
-            significant(self.fell_kpa)
+            "by its compliance and the {} kPa that its pressure fell the rig's own line can have held {ul} ± {half_width} uL of it",
+            significant((self.fell_kpa * 10.0).round() / 10.0)
         )
     }
 }

@@ -48,6 +48,12 @@ impl Weighed {
         self.pieces.last().map_or(0.0, |(_, to)| to.t_s)
     }
 
+    /// The marks of the first weighing and of the last, in s of run time.
+    pub(super) fn marks_s(&self) -> (f64, f64) {
+        let from = self.pieces.first().map_or(0.0, |(from, _)| from.mark_s);
+        (from, self.pieces.last().map_or(0.0, |(_, to)| to.mark_s))
+    }
+
     /// Whether it is one piece.
     pub(super) fn is_whole(&self) -> bool {
         self.pieces.len() == 1

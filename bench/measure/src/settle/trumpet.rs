@@ -90,7 +90,7 @@ pub(super) fn measure(
         let ul = conversion.between_ul((from.t_s, from.mass_g), (to.t_s, to.mass_g));
         let error = 100.0 * (ul / due_ul - 1.0);
         all = Some(Extremes::take(all, error, from, to));
-        if !flags.iter().any(|flag| flag.touches(from.t_s, to.t_s)) {
+        if !flags.iter().any(|flag| touches(flag, from.t_s, to.t_s, ledger)) {
             unflagged = Some(Extremes::take(unflagged, error, from, to));
         }
     }
@@ -108,28 +108,40 @@ pub(super) fn measure(
     terms.extend(within_a_sample(ledger, &period, setup.pulse_ul, scale));
     let scatter = NEARLY_ALL * noise;
     let mut notes = vec![format!(
-        "over {} windows of {length} Ep(max) is {} % and Ep(min) {} %; the rig itself shows ± {} % at no flow; method adapted \
+        "over {} of {} windows of {length} Ep(max) is {} % and Ep(min) {} %; the rig itself shows ± {} % at no flow; method adapted \
          from IEC 60601-2-24",
         all.count,
+        period.windows(),
         significant(round(all.max.0)),
         significant(round(all.min.0)),
         domain::quantity::with_uncertainty(0.0, scatter).1
     )];
     notes.extend(undeclared(ledger));
-    let (left_out, against) = left_out(&all, unflagged, limits, &mut notes);
+    let left_out = left_out(&all, unflagged, limits, &mut notes);
     let half = [limits.low, limits.high].into_iter().flatten().map(f64::abs).fold(f64::INFINITY, f64::min);
-    let unknown = (scatter > half * SCATTER_SHARE_MAX).then(|| {
+    let scattered = (scatter > half * SCATTER_SHARE_MAX).then(|| {
         format!(
             "the rig itself shows ± {} % at no flow, more than a third of the limit; look at windows longer than {length}",
             domain::quantity::with_uncertainty(0.0, scatter).1
         )
     });
+    let flagged = unflagged.is_none().then(|| "flags touch every window".to_owned());
+    let unread = 100.0 * f64::from(period.windows() - all.count) / f64::from(period.windows());
+    let against = (unread > setup.left_out_at_most.percent())
+        .then(|| format!("the ends of {} of {} windows were not read", period.windows() - all.count, period.windows()));
+    let unknown = scattered.or(flagged);
     let budget = Budget { terms, unit: "%".to_owned() };
     Ok(Measured { value, budget, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
 }
 
+/// Whether a flag bears upon a window: its edges are between means of half a minute on either side.
+fn touches(flag: &Flag, from_s: f64, to_s: f64, ledger: &Ledger) -> bool {
+    let around_s = 2.0 * ledger.course().cell_s();
+    flag.touches(from_s - around_s, to_s + around_s)
+}
+
 /// The error of the flow between two moments, in %, with where its uncertainty comes from; `None` where the mass was not read,
-/// the vessel was handled, or not one continuous rate was commanded.
+/// the vessel was handled, something happened to the weighing, or not one continuous rate was commanded.
 pub(crate) fn between(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<(f64, Budget)> {
     let conversion = ledger.converted().ok()?;
     let (setup, s_g) = (ledger.setup.as_ref()?, ledger.still_scatter_g()?);
@@ -139,6 +151,11 @@ pub(crate) fn between(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<(f64, B
     };
     let (from, to) = (edge(from_s)?, edge(to_s)?);
     let weighed = Weighed { pieces: ledger.pieces(from, to).ok()? };
+    // What happened to the weighing meanwhile is in the difference of masses, and is no flow.
+    let is_flagged = |flag: &Flag| flag.kind != FlagKind::Gap && touches(flag, from_s, to_s, ledger);
+    if ledger.flags().iter().any(is_flagged) {
+        return None;
+    }
     let ul_per_h = ledger.dose.rate_ul_per_h(f64::midpoint(from_s, to_s));
     if !weighed.is_whole() || ledger.dose.changes(from_s, to_s) || ul_per_h <= 0.0 || ledger.in_doubt(from_s, to_s) {
         return None;
@@ -152,21 +169,11 @@ pub(crate) fn between(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<(f64, B
     Some((value, Budget { terms, unit: "%".to_owned() }))
 }
 
-/// What it is without the windows that flags touch, if there are such, and what speaks against it if there are no others.
-fn left_out(
-    all: &Extremes,
-    unflagged: Option<Extremes>,
-    limits: Limits,
-    notes: &mut Vec<String>,
-) -> (Option<f64>, Option<String>) {
-    let Some(unflagged) = unflagged else {
-        return (None, Some("flags touch every window".to_owned()));
-    };
-    if unflagged.count == all.count {
-        return (None, None);
-    }
+/// What it is without the windows that flags touch, if there are such and others.
+fn left_out(all: &Extremes, unflagged: Option<Extremes>, limits: Limits, notes: &mut Vec<String>) -> Option<f64> {
+    let unflagged = unflagged.filter(|unflagged| unflagged.count < all.count)?;
     notes.push(format!("flags touch {} of the windows", all.count - unflagged.count));
-    (Some(unflagged.worse(limits).0), None)
+    Some(unflagged.worse(limits).0)
 }
 
 impl Period {
@@ -183,7 +190,8 @@ fn period(
     whole_cycles: bool,
     pulse_ul: f64,
 ) -> Result<Period, String> {
-    let (from_s, to_s) = (weighed.begins_s(), weighed.ends_s());
+    // From mark to mark: a weighing's own time lies before its mark, and the flow may have begun with that.
+    let (from_s, to_s) = weighed.marks_s();
     let ul_per_h = ledger.dose.rate_ul_per_h(f64::midpoint(from_s, to_s));
     if ledger.dose.changes(from_s, to_s) || ul_per_h <= 0.0 || ledger.dose.bolus_ul(from_s, to_s) > 0.0 {
         return Err("expected one continuous rate throughout, but another dose was commanded meanwhile".to_owned());

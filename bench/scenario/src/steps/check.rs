@@ -103,8 +103,10 @@ fn span(view: View<'_>, key: &str, of: &str, context: &mut Context<'_>) -> Optio
         context.problems.push(view.pos_of(key), message);
         return None;
     }
-    let commanded_ul = context.named[from..=to].iter().map(|n| n.commanded_ul).sum();
-    Some(Named::lasting(of, commanded_ul))
+    let between = &context.named[from..=to];
+    let commanded_ul = between.iter().map(|n| n.commanded_ul).sum();
+    let hours = between.iter().map(|n| n.hours).sum();
+    Some(Named { hours, ..Named::lasting(of, commanded_ul) })
 }
 
 /// The limits, as a tolerance for what can be decided at all, and as they are written.
@@ -135,7 +137,9 @@ fn limits<'a>(key: &str, view: View<'a>, context: &mut Context<'_>) -> Option<(T
 fn released(key: &str, view: View<'_>, named: &Named, context: &mut Context<'_>) -> Option<()> {
     let why = if named.commanded_ul > 0.0 {
         format!("{key}: expected the pump to be stopped before '{}', but therapy runs", named.name)
-    } else if named.valve_opened && context.profile.method.valve_displacement_ul.is_none() {
+    } else if !named.valve_opened {
+        format!("{key}: expected a step that opens the valve, with 'collect for', but '{}' does not", named.name)
+    } else if context.profile.method.valve_displacement_ul.is_none() {
         let rig = &context.profile.name;
         format!("{key}: expected a rig whose method declares 'valve displacement', but rig '{rig}' does not")
     } else {
@@ -213,7 +217,10 @@ fn decidable(
         context.problems.push(view.pos_of("tolerance"), message);
         return None;
     }
-    let hours = named.steady.map_or(0.0, |(lasts, _)| lasts.as_secs_f64() / 3600.0);
+    let hours = match figure {
+        Figure::FlowError { over, .. } => over.as_secs_f64() / 3600.0,
+        _ => named.hours,
+    };
     let floor_ul = floor::expanded_ul(&calibration, context.profile, hours);
     let expanded = match tolerance.dimension {
         Dimension::Ratio => floor_ul / commanded_ul * 100.0,
@@ -225,7 +232,7 @@ fn decidable(
         let key = if matches!(figure, Figure::ExcessVolume { .. }) { "at most" } else { "tolerance" };
         let message = format!(
             "{key}: expected limits wider than the rig can tell at best (U = {} {unit} over '{}'), but found '{}'",
-            domain::quantity::significant(expanded),
+            domain::quantity::with_uncertainty(0.0, expanded).1,
             named.name,
             view.text(key).unwrap_or("")
         );

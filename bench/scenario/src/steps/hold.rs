@@ -55,6 +55,7 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
         Rate::Known(rate) => Some((lasts, rate.ul_per_h())),
         _ => None,
     };
-    context.named.push(Named { steady, ..Named::lasting(&name, commanded_ul) });
+    let hours = lasts.as_secs_f64() / 3600.0;
+    context.named.push(Named { steady, hours, ..Named::lasting(&name, commanded_ul) });
     Some(Step { name, what: format!("hold for {}", time::span(lasts)), kind: StepKind::Hold(Hold { lasts }) })
 }

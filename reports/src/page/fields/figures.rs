@@ -32,7 +32,7 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
     }
     let error = |from_s: f64| {
         ledger.flow_error(from_s, from_s + hour_s).map_or_else(
-            || Cell::of("not measured").toned(Tone::Missing),
+            || Cell::of("not measured").small("flagged, or not read").toned(Tone::Missing),
             |(value, budget)| {
                 let expanded = budget.combined().ok().map(|combined| combined.expanded);
                 let (value, expanded) = uncertain(value, expanded);
@@ -49,7 +49,7 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
         vec![Cell::of("Mean error B, last hour"), error(last_s), Cell::of(since(last_s))],
     ];
     if let Some((quiet_from, quiet_to)) = ledger.longest_without_flow(from_s, to_s) {
-        let longest = format!("{} min", rounded((quiet_to - quiet_from) / 60.0, 3));
+        let longest = format!("less than {} min", rounded((quiet_to - quiet_from) / 60.0, 3));
         let usual = format!("at this rate a pulse comes each {} min", rounded(cycle_s / 60.0, 3));
         rows.push(vec![
             Cell::of("Longest time without flow"),
@@ -59,7 +59,8 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
     }
     let caption = format!(
         "At {} \u{b5}L/h, over the longest time of one rate. Each hour is rounded up to whole pulses of the pump's head, and stated \
-         with its expanded uncertainty. Without flow: less than half a pulse was weighed. Method adapted from IEC 60601-2-24, whose \
+         with its expanded uncertainty. Without flow: less than half a pulse was weighed, as far as samples of half a minute tell; \
+         times in which the balance was not read or was disturbed are not looked at. Method adapted from IEC 60601-2-24, whose \
          scope excludes implants.",
         rounded(ul_per_h, 4)
     );
@@ -71,7 +72,8 @@ const SAMPLE_S: f64 = 30.0;
 
 fn occlusions(ledger: &Ledger, material: &Material<'_>) -> Option<Table> {
     let rows: Vec<Vec<Cell>> = ledger.occlusions().iter().map(|occlusion| row(ledger, material, occlusion)).collect();
-    let caption = "Time starts when the valve's position reads closed. Missed until the alarm: what was commanded meanwhile, none of \
+    let caption = "Time starts when the valve's position reads closed, less half the time to the reading before; a check of the alarm \
+                   counts from the reading itself. Missed until the alarm: what was commanded meanwhile, none of \
                    which left the line. What was released is judged by a check, if the scenario has one.";
     let columns = [
         ("Closed at", 17),
@@ -96,7 +98,8 @@ fn row(ledger: &Ledger, material: &Material<'_>, occlusion: &Occlusion) -> Vec<C
             let half_s = (occlusion.closed_within_s + occlusion.alarm_within_s) / 2.0;
             let took_s = alarm_s - occlusion.closed_s + (occlusion.closed_within_s - occlusion.alarm_within_s) / 2.0;
             let (took, within) = uncertain(took_s, Some(half_s));
-            let missed_ul = ledger.commanded_ul(moment(occlusion.closed_s), moment(alarm_s));
+            let closed_s = occlusion.closed_s - occlusion.closed_within_s / 2.0;
+            let missed_ul = ledger.commanded_ul(moment(closed_s), moment(closed_s + took_s));
             let rate = ledger.rate_ul_per_h(moment(occlusion.closed_s));
             let (ul, within_ul) = uncertain(missed_ul, Some(rate * half_s / HOUR_S));
             (
@@ -105,10 +108,14 @@ fn row(ledger: &Ledger, material: &Material<'_>, occlusion: &Occlusion) -> Vec<C
             )
         }
     };
+    let greatest = match kpa(occlusion.greatest_kpa) {
+        cell if occlusion.beyond_range => cell.small("and beyond its sensor's range").toned(Tone::Alert),
+        cell => cell,
+    };
     let opened = occlusion
         .opened_s
         .map_or_else(|| missing("not opened"), |opened_s| Cell::of(super::super::clock(opened_s - occlusion.closed_s)));
-    vec![closed, alarm, kpa(occlusion.alarm_kpa), kpa(occlusion.greatest_kpa), missed, opened]
+    vec![closed, alarm, kpa(occlusion.alarm_kpa), greatest, missed, opened]
 }
 
 /// How the boluses of each train scatter about what was commanded.

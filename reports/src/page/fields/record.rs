@@ -38,7 +38,7 @@ pub(super) fn anomalies(material: &Material<'_>, opened: &Opened) -> Section {
     };
     let mut lines = vec![
         listed("Deviations from the protocol in this run", &material.summary.deviations),
-        listed("Readings excluded from the figures", &material.summary.exclusions),
+        listed("Flagged, with figures stated with and without", &material.summary.exclusions),
     ];
     if found == 0 {
         lines.push("Nothing unusual is on record, and nobody remarked anything.".to_owned());

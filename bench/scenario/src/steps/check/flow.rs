@@ -3,6 +3,7 @@
 //! In a short window a pulsed pump shows its pulses, and the balance its noise: a limit narrower than those is refused.
 
 use domain::check::{ErrorUnit, Window};
+use domain::profile::Role;
 use domain::{Dimension, Figure};
 use text::{Tolerance, View};
 
@@ -11,13 +12,16 @@ use crate::lower::{Context, Named};
 
 /// 99 of 100 differences of two readings of unit noise lie within this.
 const NEARLY_ALL: f64 = 2.576 * core::f64::consts::SQRT_2;
+/// The sample of a window's end, in s, and the polls that it holds at least: as `measure` takes them.
+const SAMPLE_S: f64 = 30.0;
+const POLLS_MIN: f64 = 5.0;
 /// Readings that a mean at a window's end bears at least.
 const READINGS_MIN: f64 = 3.0;
 
 /// The figure; a problem where the step has no one rate, or is shorter than the window.
 pub(super) fn figure(view: View<'_>, named: &Named, unit: ErrorUnit, context: &mut Context<'_>) -> Option<Figure> {
     let mut refuse = |key: &str, message: String| context.problems.push(view.pos_of(key), message);
-    let Some((lasts, _)) = named.steady else {
+    let Some((lasts, ul_per_h)) = named.steady else {
         let message = format!("{FLOW_ERROR}: expected a hold with one continuous rate, but '{}' is none", named.name);
         refuse(FLOW_ERROR, message);
         return None;
@@ -31,18 +35,26 @@ pub(super) fn figure(view: View<'_>, named: &Named, unit: ErrorUnit, context: &m
         refuse(FLOW_ERROR, format!("{FLOW_ERROR}: expected 'over', the length of a window, but it is missing"));
         return None;
     };
-    if over > lasts {
+    let whole_cycles = view.node("rounded to").is_some();
+    let poll_s = context.profile.by_role(Role::Balance).map_or(0.0, |balance| balance.poll.as_secs_f64());
+    let sample_s = SAMPLE_S * (POLLS_MIN * poll_s / SAMPLE_S).ceil().max(1.0);
+    if window_s(over.as_secs_f64(), whole_cycles, ul_per_h, context) + 2.0 * sample_s > lasts.as_secs_f64() {
         let message = format!(
-            "over: expected a window no longer than '{}' ({}), but found {}",
+            "over: expected a window that fits into '{}' ({}) with a sample of {sample_s} s at either end, but found {}",
             named.name,
             domain::time::span(lasts),
             view.text("over").unwrap_or("")
         );
-        refuse("over", message);
+        context.problems.push(view.pos_of("over"), message);
         return None;
     }
-    let whole_cycles = view.node("rounded to").is_some();
     Some(Figure::FlowError { window: Window::of(&named.name), over, whole_cycles })
+}
+
+/// How long a window is that is asked to be so long, in s.
+fn window_s(over_s: f64, whole_cycles: bool, ul_per_h: f64, context: &Context<'_>) -> f64 {
+    let cycle_s = context.profile.pump.pulse_ul.ul() / ul_per_h * 3600.0;
+    if whole_cycles { (over_s / cycle_s - 1e-9).ceil().max(1.0) * cycle_s } else { over_s }
 }
 
 /// Refuses a window too short for its limit; the volume that is commanded in one, in uL.
@@ -57,17 +69,18 @@ pub(super) fn decidable(
         return None;
     };
     let calibration = context.balance(view.pos())?;
-    let commanded_ul = ul_per_h * over.as_secs_f64() / 3600.0;
+    let over_s = window_s(over.as_secs_f64(), *whole_cycles, ul_per_h, context);
+    let commanded_ul = ul_per_h * over_s / 3600.0;
     let limit = tolerance.low.abs().min(tolerance.high.abs());
     let percent = |ul: f64| ul / commanded_ul * 100.0;
     // One microlitre of water weighs close enough to 1 mg for a bound.
     let scatter = percent(NEARLY_ALL / READINGS_MIN.sqrt() * calibration.repeatability_g.g() * 1e3);
     let pulse = percent(context.profile.pump.pulse_ul.ul());
     let (found, hint) = if scatter > limit / 3.0 {
-        let shown = domain::quantity::significant(scatter);
+        let shown = domain::quantity::with_uncertainty(0.0, scatter).1;
         (format!("the rig scatters by {shown} % at no flow"), "use a longer window, or a better balance")
     } else if !whole_cycles && pulse > limit {
-        let shown = domain::quantity::significant(pulse);
+        let shown = domain::quantity::with_uncertainty(0.0, pulse).1;
         (format!("one pulse is {shown} % of a window"), "use a longer window, or 'rounded to: whole pulse cycles'")
     } else {
         return Some(commanded_ul);

@@ -211,8 +211,8 @@ impl Context {
                 let errors = errors.filter(|errors| !errors.is_empty())?;
                 Some(errors.iter().sum::<f64>() / errors.len() as f64)
             }
-            // What the valve takes back as it opens was released all the same.
             Figure::FlowError { .. } => None,
+            // What the valve takes back as it opens was released all the same.
             Figure::ExcessVolume { window, .. } => {
                 let (delivered_ul, commanded_ul) = self.volumes(window)?;
                 Some(delivered_ul - commanded_ul + self.displacement_ul)
