@@ -44,6 +44,7 @@ pub fn write_matrix(runs: &[PathBuf], out: &Path) -> Result<(), ReportError> {
 
 fn line(folder: &Path) -> Result<Line, ReportError> {
     let (summary, opened) = summary_of(folder)?;
+    let declared = serde_json::to_string(&opened.profile).map_err(|why| ReportError::made(FILE, &why))?;
     let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     let mut set = vec![of("scenario", &summary.scenario)];
@@ -52,7 +53,7 @@ fn line(folder: &Path) -> Result<Line, ReportError> {
         of("text of the scenario", &short(&without_values(&opened))),
         of("decision rule", &summary.decision_rule),
         of("rig", &summary.rig),
-        of("the rig's declarations", &short(&serde_json::to_string(&opened.profile).unwrap_or_default())),
+        of("the rig's declarations", &short(&declared)),
         of("station", &summary.station),
         of("device", &format!("{} {}", unknown(&summary.device.model), unknown(&summary.device.serial))),
         of("firmware", &unknown(&summary.device.firmware)),
@@ -197,17 +198,9 @@ fn content(lines: &[Line]) -> Content {
 
 /// How many runs ended as what.
 fn counted(lines: &[Line]) -> String {
-    let all = [
-        RunVerdict::Pass,
-        RunVerdict::Fail,
-        RunVerdict::Inconclusive,
-        RunVerdict::Error,
-        RunVerdict::NotRun,
-        RunVerdict::Aborted,
-    ];
     let of = |verdict: &RunVerdict| lines.iter().filter(|line| line.summary.verdict == *verdict).count();
-    let told: Vec<String> =
-        all.iter().filter(|verdict| of(verdict) > 0).map(|verdict| format!("{} {verdict}", of(verdict))).collect();
+    let found = RunVerdict::ALL.iter().filter(|verdict| of(verdict) > 0);
+    let told: Vec<String> = found.map(|verdict| format!("{} {verdict}", of(verdict))).collect();
     let plural = if lines.len() == 1 { "run" } else { "runs" };
     format!("{} {plural}: {}", lines.len(), told.join(", "))
 }

@@ -4,6 +4,7 @@
 //! rig itself scatters with the pump stopped. Nothing here judges.
 
 use domain::RigProfile;
+use domain::check::SCATTER_DEVIATIONS;
 use measure::trumpet::{self, Window};
 use measure::{Cumulative, Ledger};
 
@@ -16,8 +17,6 @@ use crate::story::Story;
 /// A pump's start-up, which is not in the curve where enough is left: a day, or an hour of a fast pump.
 const START_UP_S: f64 = 86_400.0;
 const START_UP_FAST_S: f64 = 3_600.0;
-/// 99 of 100 readings of a normal distribution lie within so many deviations.
-const NEARLY_ALL: f64 = 2.576;
 
 /// The trumpet curve over the longest time in which a run commanded one rate, the valve was open and the balance was there;
 /// `None` if not two windows fit, or nobody knows what was commanded.
@@ -162,7 +161,7 @@ impl Period {
         let half = |window: &Window| {
             let window_s = f64::from(window.intervals) * interval_s;
             let due = window_s / 3600.0 * self.rate_ul_per_h;
-            (window_s, 100.0 * NEARLY_ALL * core::f64::consts::SQRT_2 * scatter_ul / due)
+            (window_s, 100.0 * SCATTER_DEVIATIONS * core::f64::consts::SQRT_2 * scatter_ul / due)
         };
         let mut upper: Vec<Point> = windows.iter().map(half).collect();
         upper.sort_by(|a, b| a.0.total_cmp(&b.0));

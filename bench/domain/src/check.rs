@@ -120,6 +120,29 @@ impl ErrorUnit {
     }
 }
 
+/// The least width of a sample of the mass at a window's end, in s: the shortest sample interval of a trumpet curve.
+const SAMPLE_S: f64 = 30.0;
+/// So many polls of the balance are in a sample at least.
+const SAMPLE_POLLS: f64 = 5.0;
+/// Fewer readings than this are no sample.
+pub const SAMPLE_READINGS: u32 = 3;
+/// 99 of 100 values of a normal distribution lie within so many deviations: what a rig's own scatter is stated as.
+pub const SCATTER_DEVIATIONS: f64 = 2.576;
+/// The rig's own scatter at no flow may be this share of a limit of the flow's error.
+pub const SCATTER_SHARE_MAX: f64 = 1.0 / 3.0;
+
+/// The width of a sample, in s, of a balance that is polled each `poll_s`.
+#[must_use]
+pub fn sample_s(poll_s: f64) -> f64 {
+    SAMPLE_S * (SAMPLE_POLLS * poll_s / SAMPLE_S).ceil().max(1.0)
+}
+
+/// A time lengthened to whole cycles, both in s; cycles that it holds but for rounding are no reason to add one.
+#[must_use]
+pub fn whole_cycles_s(asked_s: f64, cycle_s: f64) -> f64 {
+    (asked_s / cycle_s - 1e-9).ceil() * cycle_s
+}
+
 /// A figure that is settled once, after the closing weighing, from the stream alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -52,6 +52,9 @@ pub enum RunVerdict {
 }
 
 impl RunVerdict {
+    /// Every verdict, the best first.
+    pub const ALL: [Self; 6] = [Self::Pass, Self::Fail, Self::Inconclusive, Self::Error, Self::NotRun, Self::Aborted];
+
     /// The verdict as it stands in `summary.json`.
     #[must_use]
     pub const fn name(self) -> &'static str {

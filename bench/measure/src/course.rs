@@ -2,14 +2,9 @@
 //!
 //! Bounded: a cell is half a minute unless the balance is polled slowly, and after four weeks no more are kept.
 
+use domain::check::{SAMPLE_READINGS, sample_s};
 use domain::{Reading, Status};
 
-/// The least width of a cell, in s: the shortest sample interval of a trumpet curve.
-const CELL_S: f64 = 30.0;
-/// So many polls of the balance are in a cell at least.
-const POLLS_MIN: f64 = 5.0;
-/// Fewer readings than this are no mean.
-const READINGS_MIN: u32 = 3;
 /// Cells that are kept, at most: four weeks of half minutes.
 const KEPT: usize = 80_640;
 
@@ -41,11 +36,10 @@ pub(crate) struct At {
 impl Course {
     /// The course by a balance that is read each `poll_s`.
     pub(crate) fn of(poll_s: f64) -> Self {
-        let cell_s = CELL_S * (POLLS_MIN * poll_s / CELL_S).ceil().max(1.0);
-        Self { cell_s, cells: Vec::new() }
+        Self { cell_s: sample_s(poll_s), cells: Vec::new() }
     }
 
-    /// The width of a cell, in s.
+    /// The width of a cell, one sample, in s.
     pub(crate) const fn cell_s(&self) -> f64 {
         self.cell_s
     }
@@ -69,7 +63,7 @@ impl Course {
 
     /// When the readings of a cell were made in the mean, and their mean; `None` if they are too few.
     fn cell(&self, index: usize) -> Option<(f64, f64, u32)> {
-        let cell = self.cells.get(index).filter(|cell| cell.n >= READINGS_MIN)?;
+        let cell = self.cells.get(index).filter(|cell| cell.n >= SAMPLE_READINGS)?;
         let n = f64::from(cell.n);
         Some((index as f64 * self.cell_s + cell.since_s / n, cell.mass_g / n, cell.n))
     }

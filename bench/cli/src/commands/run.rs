@@ -236,15 +236,7 @@ fn conclude(args: &Args, finished: &Finished) -> u8 {
 }
 
 fn code_of(verdict: &str) -> Option<u8> {
-    const ALL: [RunVerdict; 6] = [
-        RunVerdict::Pass,
-        RunVerdict::Fail,
-        RunVerdict::Inconclusive,
-        RunVerdict::Error,
-        RunVerdict::NotRun,
-        RunVerdict::Aborted,
-    ];
-    ALL.into_iter().find(|v| v.name() == verdict).map(RunVerdict::exit_code)
+    RunVerdict::ALL.into_iter().find(|v| v.name() == verdict).map(RunVerdict::exit_code)
 }
 
 /// Has the run's derived files made by a child process, and reads the summary.

@@ -68,11 +68,13 @@ impl Ledger {
         let conversion = self.conversion()?;
         let least_ul = self.setup.as_ref()?.pulse_ul / 2.0;
         let cell_s = self.course.cell_s();
+        let disturbed = self.disturbed();
+        let undisturbed = |from_s: f64, to_s: f64| !disturbed.iter().any(|(from, to)| *from < to_s && from_s < *to);
         let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
         for (t_s, mass_g) in self.course.means(from_s, to_s) {
             let moment = RunTime::from_ns((t_s * 1e9) as u64);
             let point = (t_s, conversion.delivered_ul(moment, mass_g));
-            let goes_on = |last_s: f64| t_s - last_s <= 1.5 * cell_s && !self.disturbed(last_s - cell_s, t_s + cell_s);
+            let goes_on = |last_s: f64| t_s - last_s <= 1.5 * cell_s && undisturbed(last_s - cell_s, t_s + cell_s);
             match parts.last_mut().filter(|part| part.last().is_some_and(|(last_s, _)| goes_on(*last_s))) {
                 Some(part) => part.push(point),
                 None => parts.push(vec![point]),
@@ -84,13 +86,19 @@ impl Ledger {
         Some((from_s - cell_s, to_s + cell_s))
     }
 
-    /// Whether something happened to the weighing within a span, or somebody handled the vessel.
-    fn disturbed(&self, from_s: f64, to_s: f64) -> bool {
-        let handled = self.handled.iter().any(|(before, after)| {
+    /// When something happened to the weighing, or somebody handled the vessel: from and to, in s of run time.
+    fn disturbed(&self) -> Vec<(f64, f64)> {
+        let handled = self.handled.iter().map(|(before, after)| {
             let begun_s = before.or(*after).map_or(f64::INFINITY, |weighing| weighing.mark_s);
-            begun_s < to_s && from_s < after.map_or(f64::INFINITY, |after| after.mark_s)
+            (begun_s, after.map_or(f64::INFINITY, |after| after.mark_s))
         });
-        handled || self.flags().iter().any(|flag| flag.touches(from_s, to_s))
+        self.flags().iter().map(|flag| (flag.from_s, flag.to_s)).chain(handled).collect()
+    }
+
+    /// The width of a sample of the mass, of which a flow's error takes one at either end, in s.
+    #[must_use]
+    pub const fn sample_s(&self) -> f64 {
+        self.course.cell_s()
     }
 
     /// When the line was occluded, and what the pump made of it, in order of time.

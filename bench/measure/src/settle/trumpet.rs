@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use domain::Limits;
-use domain::check::Window;
+use domain::check::{SCATTER_DEVIATIONS, SCATTER_SHARE_MAX, Window, whole_cycles_s};
 use domain::quantity::significant;
 
 use super::Measured;
@@ -17,11 +17,6 @@ use crate::settle::effects::undeclared;
 use crate::settle::terms::{Weighed, volume_terms};
 use crate::trumpet::usual;
 use crate::weighing::Weighing;
-
-/// The rig's own scatter may be this share of a limit.
-const SCATTER_SHARE_MAX: f64 = 1.0 / 3.0;
-/// 99 of 100 values of a normal distribution lie within so many deviations.
-const NEARLY_ALL: f64 = 2.576;
 
 /// Ep(max) and Ep(min) over a set of windows, each with where its window begins and ends.
 #[derive(Debug, Clone, Copy)]
@@ -78,10 +73,7 @@ pub(super) fn measure(
     let period = period(ledger, &weighed, over, whole_cycles, setup.pulse_ul)?;
     let s_g = ledger.still_scatter_g().ok_or("the scatter of the balance with the pump stopped was not measured")?;
     let flags: Vec<Flag> = ledger.flags().into_iter().filter(|flag| flag.kind != FlagKind::Gap).collect();
-    let edge = |t_s: f64| {
-        let at = ledger.course().at(t_s)?;
-        Some(Weighing { mark_s: t_s, t_s, mass_g: at.mass_g, s_g, n: at.n, unstable_range_g: None })
-    };
+    let edge = |t_s: f64| edge(ledger, s_g, t_s);
     let (mut all, mut unflagged) = (None, None);
     for i in 0..period.windows() {
         let from_s = period.from_s + f64::from(i) * period.step_s;
@@ -105,8 +97,8 @@ pub(super) fn measure(
         volume_terms(ledger, &conversion, &at_ends, scale).ok_or("the balance has no calibration in the rig file")?;
     let noise = core::f64::consts::SQRT_2 * s_g / f64::from(from.n.min(to.n)).sqrt() * conversion.ul_per_g() * scale;
     terms.extend(extreme(noise, all.count));
-    terms.extend(within_a_sample(ledger, &period, setup.pulse_ul, scale));
-    let scatter = NEARLY_ALL * noise;
+    terms.extend(within_a_sample(ledger, period.ul_per_h, setup.pulse_ul, scale));
+    let scatter = SCATTER_DEVIATIONS * noise;
     let mut notes = vec![format!(
         "over {} of {} windows of {length} Ep(max) is {} % and Ep(min) {} %; the rig itself shows ± {} % at no flow; method adapted \
          from IEC 60601-2-24",
@@ -134,6 +126,12 @@ pub(super) fn measure(
     Ok(Measured { value, budget, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
 }
 
+/// The mass at a window's end, as a weighing of readings that scatter so; `None` where it was not read.
+fn edge(ledger: &Ledger, s_g: f64, t_s: f64) -> Option<Weighing> {
+    let at = ledger.course().at(t_s)?;
+    Some(Weighing { mark_s: t_s, t_s, mass_g: at.mass_g, s_g, n: at.n, unstable_range_g: None })
+}
+
 /// Whether a flag bears upon a window: its edges are between means of half a minute on either side.
 fn touches(flag: &Flag, from_s: f64, to_s: f64, ledger: &Ledger) -> bool {
     let around_s = 2.0 * ledger.course().cell_s();
@@ -145,11 +143,7 @@ fn touches(flag: &Flag, from_s: f64, to_s: f64, ledger: &Ledger) -> bool {
 pub(crate) fn between(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<(f64, Budget)> {
     let conversion = ledger.converted().ok()?;
     let (setup, s_g) = (ledger.setup.as_ref()?, ledger.still_scatter_g()?);
-    let edge = |t_s: f64| {
-        let at = ledger.course().at(t_s)?;
-        Some(Weighing { mark_s: t_s, t_s, mass_g: at.mass_g, s_g, n: at.n, unstable_range_g: None })
-    };
-    let (from, to) = (edge(from_s)?, edge(to_s)?);
+    let (from, to) = (edge(ledger, s_g, from_s)?, edge(ledger, s_g, to_s)?);
     let weighed = Weighed { pieces: ledger.pieces(from, to).ok()? };
     // What happened to the weighing meanwhile is in the difference of masses, and is no flow.
     let is_flagged = |flag: &Flag| flag.kind != FlagKind::Gap && touches(flag, from_s, to_s, ledger);
@@ -163,8 +157,7 @@ pub(crate) fn between(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<(f64, B
     let due_ul = ledger.dose.commanded_ul(from_s, to_s);
     let scale = 100.0 / due_ul;
     let mut terms = volume_terms(ledger, &conversion, &weighed, scale)?;
-    let period = Period { from_s, to_s, over_s: to_s - from_s, step_s: to_s - from_s, ul_per_h };
-    terms.extend(within_a_sample(ledger, &period, setup.pulse_ul, scale));
+    terms.extend(within_a_sample(ledger, ul_per_h, setup.pulse_ul, scale));
     let value = 100.0 * (weighed.delivered_ul(&conversion) / due_ul - 1.0);
     Some((value, Budget { terms, unit: "%".to_owned() }))
 }
@@ -200,7 +193,7 @@ fn period(
     let cell_s = ledger.course().cell_s();
     let cycle_s = pulse_ul / ul_per_h * 3600.0;
     let asked_s = over.as_secs_f64();
-    let over_s = if whole_cycles { (asked_s / cycle_s - 1e-9).ceil().max(1.0) * cycle_s } else { asked_s };
+    let over_s = if whole_cycles { whole_cycles_s(asked_s, cycle_s) } else { asked_s };
     // The mean of a cell stands for its middle: the first and the last half cell have no neighbour in the period.
     let period =
         Period { from_s: from_s + cell_s, to_s: to_s - cell_s, over_s, step_s: interval_s.max(cell_s), ul_per_h };
@@ -221,8 +214,8 @@ fn extreme(noise: f64, count: u32) -> Option<Term> {
 }
 
 /// A pulse that falls into the sample at a window's end is counted in part.
-fn within_a_sample(ledger: &Ledger, period: &Period, pulse_ul: f64, scale: f64) -> Option<Term> {
-    let cycle_s = pulse_ul / period.ul_per_h * 3600.0;
+fn within_a_sample(ledger: &Ledger, ul_per_h: f64, pulse_ul: f64, scale: f64) -> Option<Term> {
+    let cycle_s = pulse_ul / ul_per_h * 3600.0;
     let share = (ledger.course().cell_s() / cycle_s).min(1.0);
     let distribution = Distribution::Triangular { half_width: pulse_ul * share };
     Term::type_b(

@@ -38,7 +38,7 @@ pub(super) const SPEC: StepSpec = StepSpec {
                 Kind::Text,
                 "judge the worst error of the flow over windows of one length within that hold, as a trumpet curve shows it",
             ),
-            Field::optional("over", flow::OVER, "of a flow error: how long a window is"),
+            Field::optional("over", Kind::Quantity(Dimension::Time), "of a flow error: how long a window is"),
             Field::optional(
                 "rounded to",
                 Kind::Word(&["whole pulse cycles"]),

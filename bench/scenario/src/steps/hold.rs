@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 
+use domain::check::whole_cycles_s;
 use domain::{Dimension, time};
 use text::{Field, Kind, Variant, View};
 
@@ -48,7 +49,7 @@ fn lower(view: View<'_>, context: &mut Context<'_>) -> Option<Step> {
     }
     if let (true, Rate::Known(rate)) = (view.node("rounded to").is_some(), context.rate) {
         let cycle_s = context.profile.pump.pulse_ul.ul() / rate.ul_per_h() * 3600.0;
-        lasts = Duration::from_secs_f64((lasts.as_secs_f64() / cycle_s - 1e-9).ceil() * cycle_s);
+        lasts = Duration::from_secs_f64(whole_cycles_s(lasts.as_secs_f64(), cycle_s));
     }
     let commanded_ul = if lasts.is_zero() { 0.0 } else { context.rate.ul_per_h() * lasts.as_secs_f64() / 3600.0 };
     let steady = match context.rate {

@@ -1,10 +1,11 @@
 //! Figures beside the checks: how even the flow was, what an occlusion did, how boluses scatter.
 //! It formats what the ledger holds and judges nothing; each table says what its figures mean.
 
+use domain::check::whole_cycles_s;
 use measure::{Ledger, Occlusion};
 
 use super::{Cell, Section, Table, Tone, section, table};
-use crate::number::{rounded, uncertain, unit};
+use crate::number::{plain, rounded, uncertain, unit};
 use crate::page::Material;
 use crate::series::moment;
 
@@ -26,7 +27,7 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
     let opened = material.story.opened.as_ref()?;
     let ul_per_h = ledger.rate_ul_per_h(moment(f64::midpoint(from_s, to_s)));
     let cycle_s = opened.profile.pump.pulse_ul.ul() / ul_per_h * HOUR_S;
-    let hour_s = (HOUR_S / cycle_s - 1e-9).ceil().max(1.0) * cycle_s;
+    let hour_s = whole_cycles_s(HOUR_S, cycle_s);
     if to_s - from_s < 2.0 * hour_s {
         return None;
     }
@@ -43,7 +44,7 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
     let since = |t_s: f64| format!("from {} h of the flow on", rounded((t_s - from_s) / HOUR_S, 3));
     let second_s = from_s + HOUR_S;
     // The last sample has none behind it.
-    let last_s = to_s - hour_s - 2.0 * SAMPLE_S;
+    let last_s = to_s - hour_s - 2.0 * ledger.sample_s();
     let mut rows = vec![
         vec![Cell::of("Mean error A, second hour"), error(second_s), Cell::of(since(second_s))],
         vec![Cell::of("Mean error B, last hour"), error(last_s), Cell::of(since(last_s))],
@@ -59,16 +60,14 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
     }
     let caption = format!(
         "At {} \u{b5}L/h, over the longest time of one rate. Each hour is rounded up to whole pulses of the pump's head, and stated \
-         with its expanded uncertainty. Without flow: less than half a pulse was weighed, as far as samples of half a minute tell; \
+         with its expanded uncertainty. Without flow: less than half a pulse was weighed, as far as samples of {} s tell; \
          times in which the balance was not read or was disturbed are not looked at. Method adapted from IEC 60601-2-24, whose \
          scope excludes implants.",
-        rounded(ul_per_h, 4)
+        rounded(ul_per_h, 4),
+        plain(ledger.sample_s())
     );
     Some(table(caption, &[("Figure", 36), ("Found", 34), ("When", 30)], rows))
 }
-
-/// About a sample of the balance's course, in s.
-const SAMPLE_S: f64 = 30.0;
 
 fn occlusions(ledger: &Ledger, material: &Material<'_>) -> Option<Table> {
     let rows: Vec<Vec<Cell>> = ledger.occlusions().iter().map(|occlusion| row(ledger, material, occlusion)).collect();

@@ -2,21 +2,15 @@
 //!
 //! In a short window a pulsed pump shows its pulses, and the balance its noise: a limit narrower than those is refused.
 
-use domain::check::{ErrorUnit, Window};
+use domain::Figure;
+use domain::check::{
+    ErrorUnit, SAMPLE_READINGS, SCATTER_DEVIATIONS, SCATTER_SHARE_MAX, Window, sample_s, whole_cycles_s,
+};
 use domain::profile::Role;
-use domain::{Dimension, Figure};
 use text::{Tolerance, View};
 
 use super::FLOW_ERROR;
 use crate::lower::{Context, Named};
-
-/// 99 of 100 differences of two readings of unit noise lie within this.
-const NEARLY_ALL: f64 = 2.576 * core::f64::consts::SQRT_2;
-/// The sample of a window's end, in s, and the polls that it holds at least: as `measure` takes them.
-const SAMPLE_S: f64 = 30.0;
-const POLLS_MIN: f64 = 5.0;
-/// Readings that a mean at a window's end bears at least.
-const READINGS_MIN: f64 = 3.0;
 
 /// The figure; a problem where the step has no one rate, or is shorter than the window.
 pub(super) fn figure(view: View<'_>, named: &Named, unit: ErrorUnit, context: &mut Context<'_>) -> Option<Figure> {
@@ -37,7 +31,7 @@ pub(super) fn figure(view: View<'_>, named: &Named, unit: ErrorUnit, context: &m
     };
     let whole_cycles = view.node("rounded to").is_some();
     let poll_s = context.profile.by_role(Role::Balance).map_or(0.0, |balance| balance.poll.as_secs_f64());
-    let sample_s = SAMPLE_S * (POLLS_MIN * poll_s / SAMPLE_S).ceil().max(1.0);
+    let sample_s = sample_s(poll_s);
     if window_s(over.as_secs_f64(), whole_cycles, ul_per_h, context) + 2.0 * sample_s > lasts.as_secs_f64() {
         let message = format!(
             "over: expected a window that fits into '{}' ({}) with a sample of {sample_s} s at either end, but found {}",
@@ -54,7 +48,7 @@ pub(super) fn figure(view: View<'_>, named: &Named, unit: ErrorUnit, context: &m
 /// How long a window is that is asked to be so long, in s.
 fn window_s(over_s: f64, whole_cycles: bool, ul_per_h: f64, context: &Context<'_>) -> f64 {
     let cycle_s = context.profile.pump.pulse_ul.ul() / ul_per_h * 3600.0;
-    if whole_cycles { (over_s / cycle_s - 1e-9).ceil().max(1.0) * cycle_s } else { over_s }
+    if whole_cycles { whole_cycles_s(over_s, cycle_s) } else { over_s }
 }
 
 /// Refuses a window too short for its limit; the volume that is commanded in one, in uL.
@@ -74,9 +68,10 @@ pub(super) fn decidable(
     let limit = tolerance.low.abs().min(tolerance.high.abs());
     let percent = |ul: f64| ul / commanded_ul * 100.0;
     // One microlitre of water weighs close enough to 1 mg for a bound.
-    let scatter = percent(NEARLY_ALL / READINGS_MIN.sqrt() * calibration.repeatability_g.g() * 1e3);
+    let noise_g = (2.0 / f64::from(SAMPLE_READINGS)).sqrt() * calibration.repeatability_g.g();
+    let scatter = percent(SCATTER_DEVIATIONS * noise_g * 1e3);
     let pulse = percent(context.profile.pump.pulse_ul.ul());
-    let (found, hint) = if scatter > limit / 3.0 {
+    let (found, hint) = if scatter > limit * SCATTER_SHARE_MAX {
         let shown = domain::quantity::with_uncertainty(0.0, scatter).1;
         (format!("the rig scatters by {shown} % at no flow"), "use a longer window, or a better balance")
     } else if !whole_cycles && pulse > limit {
@@ -90,5 +85,3 @@ pub(super) fn decidable(
     context.problems.push_hint(view.pos_of("over"), message, hint);
     None
 }
-
-pub(super) const OVER: text::Kind = text::Kind::Quantity(Dimension::Time);
