@@ -221,7 +221,8 @@ fn decidable(
         Figure::FlowError { over, .. } => over.as_secs_f64() / 3600.0,
         _ => named.hours,
     };
-    let floor_ul = floor::expanded_ul(&calibration, context.profile, hours);
+    let leaks = context.profile.method.characterised.line_leak_ul_per_h;
+    let floor_ul = floor::expanded_ul(&calibration, leaks, hours);
     let expanded = match tolerance.dimension {
         Dimension::Ratio => floor_ul / commanded_ul * 100.0,
         _ => floor_ul,
