@@ -52,12 +52,12 @@ enum Power {
 /// A plan's first step, if that flashes the board.
 #[derive(Debug, Clone)]
 enum Flash {
-    /// The supply or the probe is not there yet.
+    /// The supply or the probe is not there yet, or it is not known whether the pump is.
     Due {
         /// Whether the probe is.
         probe: bool,
-        /// Whether the pump is.
-        pump: bool,
+        /// Whether the pump's log is followed; unknown until it has answered, or has not though the board has power.
+        pump: Option<bool>,
     },
     /// The image is written.
     Writing {
@@ -84,7 +84,7 @@ pub(crate) enum Reached {
 
 impl Initial {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let flash = if plan.flashes_first() { Flash::Due { probe: false, pump: false } } else { Flash::Done };
+        let flash = if plan.flashes_first() { Flash::Due { probe: false, pump: None } } else { Flash::Done };
         Self::Attaching(Box::new(Attaching { power: Power::Unknown, flash, attached: false }))
     }
 
@@ -169,15 +169,21 @@ impl Flash {
                 if !pump {
                     // Its log is followed from here on: the boot that the flash has brought about is not told of any more.
                     core.resets_ordered.clear();
+                    core.pump_deaf_at = Some(core.now);
                 }
                 return Ok(Self::Done);
             }
             Self::Due { probe, pump } => {
                 let is = |role| core.profile.by_role(role).is_some_and(|i| is_attached(&i.name, event));
-                let (probe, pump) = (probe || is(Role::Probe), pump || is(Role::Pump));
-                if !(probe && power) {
-                    return Ok(Self::Due { probe, pump });
-                }
+                let probe = probe || is(Role::Probe);
+                // What a board says of its reset is heard only if it is listened to from before: whichever of probe and pump
+                // is there first must not decide that.
+                let pump = match pump {
+                    _ if is(Role::Pump) => Some(true),
+                    None if power && is_lost(Role::Pump, event, &core.profile) => Some(false),
+                    pump => pump,
+                };
+                let Some(pump) = pump.filter(|_| probe && power) else { return Ok(Self::Due { probe, pump }) };
                 let plan = Arc::clone(&core.plan);
                 core.enter_step(0, &plan.steps[0]);
                 (steps::enter(&plan.steps[0], core), pump)
@@ -218,6 +224,10 @@ fn is_attached(name: &str, event: &Event) -> bool {
     matches!(&event.kind, EventKind::Attached { instrument, .. } if instrument == name)
 }
 
+fn is_lost(role: Role, event: &Event, profile: &RigProfile) -> bool {
+    matches!(&event.kind, EventKind::Lost { instrument, .. } if profile.fills(instrument, role))
+}
+
 /// The supply that plays a fresh battery, if the station has one and a voltage is declared for it.
 fn powered(profile: &RigProfile) -> Option<Supply> {
     let supply = profile.by_role(Role::Supply)?;
@@ -238,7 +248,7 @@ mod tests {
     use domain::order::{Order, OrderOutcome};
     use domain::profile::Declared;
     use domain::quantity::Voltage;
-    use domain::{Channel, Identity, Images, Reading, Status};
+    use domain::{Channel, Identity, Images, LinkFault, Reading, Status};
 
     /// A station with supply and valve, and what it has been told.
     struct Station {
@@ -295,6 +305,11 @@ mod tests {
             self.tell(0, EventKind::Attached { instrument: name.to_owned(), identity })
         }
 
+        fn mute(&mut self, name: &str) -> Vec<Order> {
+            let fault = LinkFault::Silent { request: "identify".to_owned(), deadline_ms: 500, received: 0 };
+            self.tell(1, EventKind::Lost { instrument: name.to_owned(), fault, frames: Vec::new() })
+        }
+
         fn done(&mut self, seconds: u64, order: u32) -> Vec<Order> {
             let at_ns = RunTime::from_ns(seconds * 1_000_000_000);
             self.tell(seconds, EventKind::OrderAnswered { order, at_ns, u_ns: 0, outcome: OrderOutcome::Done })
@@ -326,7 +341,8 @@ mod tests {
         assert!(matches!(station.end, Some(Reached::There)));
     }
 
-    /// An empty board tells of no boot from before its log was followed: the excuse for it must not wait for another.
+    /// An empty board tells of no boot from before its log was followed: the excuse for it must not wait for another, and a step
+    /// that expects it cannot tell. A board that only has not been reached yet is waited for.
     #[test]
     fn a_first_flash_excuses_its_own_reset_and_no_later_one() {
         for pump_before in [false, true] {
@@ -337,7 +353,12 @@ mod tests {
             station.attach("supply");
             station.done(0, 0);
             assert!(station.reads(1, "supply.voltage", 3.0).is_empty(), "the probe is not there");
-            assert_eq!(station.attach("probe"), [Order::Flash]);
+            let mut orders = station.attach("probe");
+            if !pump_before {
+                assert!(orders.is_empty(), "it would not be heard what the board says of it");
+                orders = station.mute("pump");
+            }
+            assert_eq!(orders, [Order::Flash]);
             assert_eq!(station.core.resets_ordered.len(), 1);
             let images = Images { file_sha256: "a".to_owned(), board_sha256: "a".to_owned() };
             station.core.images = Some(images);
@@ -346,6 +367,7 @@ mod tests {
             station.reads(1, "pump.commanded_rate", 0.0);
             station.reads(9, "pump.commanded_rate", 0.0);
             assert_eq!(station.core.resets_ordered.len(), usize::from(pump_before));
+            assert_eq!(station.core.pump_deaf_at.is_some(), !pump_before, "what was not heard may have come");
             assert_eq!(station.tell(9, EventKind::RigReady), [Order::Valve { closed: false }]);
         }
     }
