@@ -5,9 +5,7 @@
 
 use domain::check::CheckRecord;
 use domain::event::{Event, EventKind};
-use measure::budget::COVERAGE_PROBABILITY;
-use measure::monte_carlo::{self, Propagated};
-use measure::{Budget, Ledger, Settled};
+use measure::{Budget, Interval, Ledger, Settled};
 
 /// A settled check, computed again.
 #[derive(Debug, Clone)]
@@ -18,8 +16,8 @@ pub(crate) struct Again {
     pub(crate) budget: Option<Budget>,
     /// Each bolus' error, of a figure over boluses.
     pub(crate) each: Vec<f64>,
-    /// The same uncertainty by trials.
-    pub(crate) trials: Option<Propagated>,
+    /// What that uncertainty is.
+    pub(crate) interval: Option<Interval>,
     /// What its uncertainty is to be compared with, a sentence each.
     pub(crate) doubts: Vec<String>,
     /// What came out differently, as a sentence.
@@ -45,9 +43,9 @@ impl Recomputation {
             let difference = difference(check, &settled);
             let each = self.ledger.each(figure);
             let doubts = settled.budget.as_ref().map_or_else(Vec::new, |budget| self.ledger.doubts(figure, budget));
-            let trials = settled.budget.as_ref().and_then(|b| monte_carlo::of_budget(b, COVERAGE_PROBABILITY));
             let name = check.head.name.clone();
-            self.checks.push(Again { name, budget: settled.budget, each, trials, doubts, difference });
+            let (budget, interval) = (settled.budget, settled.interval);
+            self.checks.push(Again { name, budget, interval, each, doubts, difference });
         }
         self.ledger.apply(event);
     }

@@ -21,6 +21,10 @@ use crate::write::summary_of;
 const FILE: &str = "matrix.html";
 const TEMPLATE: &str = include_str!("matrix.html.j2");
 const SCHEMA: u32 = 1;
+/// So many differences have a column of their own beside each check; more would make a table that nobody can read.
+const COLUMNS: usize = 4;
+/// So many bytes of a SHA-256 are shown where it only tells apart.
+const SHORT_BYTES: usize = 6;
 
 /// A run as a row.
 struct Line {
@@ -50,7 +54,7 @@ fn line(folder: &Path) -> Result<Line, ReportError> {
     let mut set = vec![of("scenario", &summary.scenario)];
     set.extend(opened.parameters.clone());
     set.extend([
-        of("text of the scenario", &short(&without_values(&opened))),
+        of("text of the scenario", &pattern(&opened)),
         of("decision rule", &summary.decision_rule),
         of("rig", &summary.rig),
         of("the rig's declarations", &short(&declared)),
@@ -68,18 +72,18 @@ fn line(folder: &Path) -> Result<Line, ReportError> {
     Ok(Line { set, summary })
 }
 
-/// A scenario's text with its parameters' names for their values, so that it is the same in each run of a matrix.
-fn without_values(opened: &Opened) -> String {
-    let mut parameters: Vec<&(String, String)> = opened.parameters.iter().collect();
-    parameters.sort_by_key(|(_, value)| core::cmp::Reverse(value.len()));
-    parameters
-        .into_iter()
-        .fold(opened.scenario_yaml.clone(), |text, (name, value)| text.replace(value, &format!("${name}")))
+/// What tells whether two runs were of one scenario, whatever its parameters. A record of before that was kept has the text as
+/// resolved, which differs where a parameter does: texts may be said to differ that do not, never the other way round.
+fn pattern(opened: &Opened) -> String {
+    match opened.pattern_sha256.as_deref() {
+        Some(sha256) => sha256.chars().take(SHORT_BYTES * 2).collect(),
+        None => format!("{}, with its values", short(&opened.scenario_yaml)),
+    }
 }
 
 /// The beginning of a text's SHA-256.
 fn short(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes()).iter().take(SHORT_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The names of what differs between runs, in the order in which they first stand; a run that lacks one differs.
@@ -116,7 +120,10 @@ struct Content {
     lead: String,
     simulated: bool,
     common: Vec<Pair>,
-    differing: Vec<String>,
+    /// What differs and has a column beside each check.
+    columns: Vec<String>,
+    /// What differs besides.
+    further: Vec<String>,
     checks: Vec<CheckTable>,
     runs: Vec<RunRow>,
     tool: &'static str,
@@ -133,6 +140,9 @@ struct CheckTable {
 /// One check in one run.
 #[derive(Debug, Serialize)]
 struct CheckRow {
+    /// The number of its run, from 1.
+    number: usize,
+    /// What its run has of the columns.
     set: Vec<String>,
     /// Whether its run departs from what a run must be.
     deviates: bool,
@@ -146,9 +156,13 @@ struct CheckRow {
 /// One run.
 #[derive(Debug, Serialize)]
 struct RunRow {
+    number: usize,
     run: String,
-    set: Vec<String>,
+    /// All that differs, by name.
+    set: Vec<(String, String)>,
     verdict: String,
+    /// The verdict's class in the style sheet.
+    tone: &'static str,
     reason: String,
     tier: String,
     deviations: Vec<String>,
@@ -157,26 +171,26 @@ struct RunRow {
 
 fn content(lines: &[Line]) -> Content {
     let differing: Vec<&str> = differing(lines);
-    let set = |line: &Line| -> Vec<String> {
-        differing.iter().map(|name| value(line, name).unwrap_or("\u{2013}").to_owned()).collect()
-    };
+    let (columns, further) = differing.split_at(differing.len().min(COLUMNS));
     let mut names: Vec<&str> = Vec::new();
     for check in lines.iter().flat_map(|line| &line.summary.checks) {
         if !names.contains(&check.name.as_str()) {
             names.push(&check.name);
         }
     }
-    let mut checks: Vec<CheckTable> = names.into_iter().map(|name| table(name, lines, &set)).collect();
+    let mut checks: Vec<CheckTable> = names.into_iter().map(|name| table(name, lines, columns)).collect();
     // What differs is what is looked for.
     checks.sort_by_key(|check| check.rows.is_empty());
     let common = lines.first().map_or_else(Vec::new, |line| {
         let same = line.set.iter().filter(|(name, _)| !differing.contains(&name.as_str()));
         same.map(|(name, value)| pair(name, value.as_str())).collect()
     });
-    let runs = lines.iter().map(|line| RunRow {
+    let runs = lines.iter().enumerate().map(|(i, line)| RunRow {
+        number: i + 1,
         run: line.summary.run.clone(),
-        set: set(line),
+        set: differing.iter().map(|name| (*name).to_owned()).zip(shown(line, &differing)).collect(),
         verdict: line.summary.verdict.to_string(),
+        tone: line.summary.verdict.name(),
         reason: line.summary.reason.as_deref().map(crate::number::prose).unwrap_or_default(),
         tier: line.summary.tier.map_or("unknown", domain::identity::Tier::name).to_owned(),
         deviations: line.summary.deviations.iter().map(|deviation| crate::number::prose(deviation)).collect(),
@@ -184,16 +198,23 @@ fn content(lines: &[Line]) -> Content {
     });
     let mut scenarios: Vec<&str> = lines.iter().map(|line| line.summary.scenario.as_str()).collect();
     scenarios.dedup();
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Content {
         title: if let [one] = scenarios.as_slice() { (*one).to_owned() } else { "Runs side by side".to_owned() },
         lead: counted(lines),
         simulated: lines.iter().any(|line| line.summary.instruments.iter().any(|i| i.simulated == Some(true))),
         runs: runs.collect(),
-        differing: differing.iter().map(|name| (*name).to_owned()).collect(),
+        columns: owned(columns),
+        further: owned(further),
         common,
         checks,
         tool: TOOL,
     }
+}
+
+/// What a run has of these names; a dash for what it lacks.
+fn shown(line: &Line, names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| value(line, name).unwrap_or("\u{2013}").to_owned()).collect()
 }
 
 /// How many runs ended as what.
@@ -205,40 +226,55 @@ fn counted(lines: &[Line]) -> String {
     format!("{} {plural}: {}", lines.len(), told.join(", "))
 }
 
-fn table(name: &str, lines: &[Line], set: &impl Fn(&Line) -> Vec<String>) -> CheckTable {
-    let found = |line: &Line| line.summary.checks.iter().find(|check| check.name == name).cloned();
-    let deviates = |line: &Line| !line.summary.deviations.is_empty();
-    let rows: Vec<(Vec<String>, CheckSummary, bool)> =
-        lines.iter().filter_map(|line| Some((set(line), found(line)?, deviates(line)))).collect();
-    if let Some(same) = same(&rows, lines.len()) {
+/// A check as a run has it.
+struct Found<'a> {
+    number: usize,
+    line: &'a Line,
+    check: &'a CheckSummary,
+}
+
+impl Found<'_> {
+    fn deviates(&self) -> bool {
+        !self.line.summary.deviations.is_empty()
+    }
+}
+
+fn table<'a>(name: &str, lines: &'a [Line], columns: &[&str]) -> CheckTable {
+    let in_run = |(i, line): (usize, &'a Line)| {
+        let check = line.summary.checks.iter().find(|check| check.name == name)?;
+        Some(Found { number: i + 1, line, check })
+    };
+    let found: Vec<Found<'a>> = lines.iter().enumerate().filter_map(in_run).collect();
+    if let Some(same) = same(&found, lines.len()) {
         return CheckTable { name: name.to_owned(), spread: same, rows: Vec::new() };
     }
     let by = |a: &&CheckSummary, b: &&CheckSummary| a.value.unwrap_or(0.0).total_cmp(&b.value.unwrap_or(0.0));
-    let valued = || rows.iter().map(|(_, check, _)| check).filter(|check| check.value.is_some());
+    let valued = || found.iter().map(|found| found.check).filter(|check| check.value.is_some());
     let spread = match (valued().min_by(by), valued().max_by(by)) {
-        (Some(least), Some(greatest)) if rows.len() > 1 && least.value_text() != greatest.value_text() => {
+        (Some(least), Some(greatest)) if found.len() > 1 && least.value_text() != greatest.value_text() => {
             format!("Least {}, greatest {}.", least.value_text(), greatest.value_text())
         }
         _ => String::new(),
     };
-    let rows = rows.into_iter().map(|(set, check, deviates)| CheckRow {
-        set,
-        deviates,
-        value: check.value_text(),
-        limits: check.limits_text(),
-        bar: bar(&check),
-        verdict: check.verdict.name(),
-        verdict_text: verdict_text(check.verdict),
+    let rows = found.iter().map(|found| CheckRow {
+        number: found.number,
+        set: shown(found.line, columns),
+        deviates: found.deviates(),
+        value: found.check.value_text(),
+        limits: found.check.limits_text(),
+        bar: bar(found.check),
+        verdict: found.check.verdict.name(),
+        verdict_text: verdict_text(found.check.verdict),
     });
     CheckTable { name: name.to_owned(), spread, rows: rows.collect() }
 }
 
 /// A sentence for a check that came out the same in every run.
-fn same(rows: &[(Vec<String>, CheckSummary, bool)], runs: usize) -> Option<String> {
+fn same(found: &[Found<'_>], runs: usize) -> Option<String> {
     let told = |check: &CheckSummary| (check.value_text(), check.limits_text(), verdict_text(check.verdict));
-    let (_, first, _) = rows.first()?;
-    let plain = |(_, check, deviates): &(Vec<String>, CheckSummary, bool)| !deviates && told(check) == told(first);
-    let all = rows.len() == runs && runs > 1 && rows.iter().all(plain);
-    let (value, limits, verdict) = told(first);
+    let first = told(found.first()?.check);
+    let plain = |found: &Found<'_>| !found.deviates() && told(found.check) == first;
+    let all = found.len() == runs && runs > 1 && found.iter().all(plain);
+    let (value, limits, verdict) = first.clone();
     all.then(|| format!("In all {runs} runs {value} (limits: {limits}): {verdict}."))
 }

@@ -6,7 +6,7 @@ use domain::event::{Answer, Event, EventKind, Prompt, SafeStopReport};
 use domain::order::OrderOutcome;
 use domain::profile::SafePump;
 use domain::pump::{PumpLogged, PumpOutcome};
-use domain::{Images, RunTime};
+use domain::{BalanceSetting, BalanceSettings, Images, RunTime, Switch};
 
 /// Something that happened, as it stands in the report's timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub(crate) fn moment(event: &Event) -> Option<Moment> {
             format!("entries {from} to {} were overwritten before they were read", to.saturating_sub(1)),
             true,
         ),
+        EventKind::SettingsTold { instrument, settings } => set(instrument, settings),
         EventKind::ImagesCompared { instrument, images } => image(instrument, images),
         EventKind::FirmwareLogged { line, .. } => {
             ("firmware", line.text.clone(), matches!(line.level.as_str(), "warn" | "error"))
@@ -105,6 +106,12 @@ fn logged(what: &PumpLogged) -> Option<(&'static str, String, bool)> {
         PumpLogged::AlarmCleared { alarm } => Some(("alarm", format!("{alarm} cleared"), false)),
         PumpLogged::Therapy { .. } => None,
     }
+}
+
+/// How a balance is set; one that is not known to be off is told loudly.
+fn set(instrument: &str, settings: &BalanceSettings) -> (&'static str, String, bool) {
+    let off = |setting| settings.switches.of(setting) == Some(Switch::Off);
+    ("settings", format!("{instrument}: {settings}"), !BalanceSetting::ALL.into_iter().all(off))
 }
 
 /// What was found on the board; of a hash its beginning is enough to tell two images apart.

@@ -3,30 +3,13 @@
 use std::path::PathBuf;
 
 use polars::prelude::{Column, DataFrame, DataType, ParquetWriter, TimeUnit};
-use reports::analysis::{ColumnSpec, Commanded, Dialect, Liquid, Request, analyze};
+use reports::analysis::{ColumnSpec, Commanded, Request, analyze};
 
+mod asked;
+
+/// 1 g in a minute of a liquid of 1 g/mL is 60 mL/h.
 fn request() -> Request {
-    Request {
-        dialect: Dialect { separator: b',', decimal: '.' },
-        time: ColumnSpec::USUAL,
-        mass: ColumnSpec::USUAL,
-        commanded: Commanded::Rate(60_000.0),
-        liquid: Liquid {
-            density_kg_per_m3: Some(1000.0),
-            temperature_c: None,
-            stated_c: None,
-            pressure_hpa: None,
-            humidity_percent: None,
-        },
-        evaporation_ug_per_s: None,
-        needle_mm: None,
-        budget: None,
-        interval_s: Some(60.0),
-        windows_s: None,
-        from_s: None,
-        to_s: None,
-        max_gap_s: None,
-    }
+    Request { commanded: Commanded::Rate(60_000.0), interval_s: Some(60.0), ..asked::request() }
 }
 
 /// A table of 11 rows with these columns, as a file.

@@ -6,34 +6,15 @@ use std::path::{Path, PathBuf};
 
 use measure::budget::Distribution;
 use measure::log::Input;
-use reports::analysis::{Analysis, ColumnSpec, Commanded, Dialect, Liquid, Request, analyze};
+use reports::analysis::{Analysis, LogError, Request, analyze};
 use sha2::Digest;
 
-/// 0.5 mL/day.
-const RATE_UL_PER_H: f64 = 500.0 / 24.0;
+mod asked;
+
+use asked::RATE_UL_PER_H;
 
 fn request() -> Request {
-    Request {
-        dialect: Dialect { separator: b',', decimal: '.' },
-        time: ColumnSpec::USUAL,
-        mass: ColumnSpec::USUAL,
-        commanded: Commanded::Rate(RATE_UL_PER_H),
-        liquid: Liquid {
-            density_kg_per_m3: Some(1000.0),
-            temperature_c: None,
-            stated_c: None,
-            pressure_hpa: None,
-            humidity_percent: None,
-        },
-        evaporation_ug_per_s: Some(0.0),
-        needle_mm: None,
-        budget: None,
-        interval_s: None,
-        windows_s: None,
-        from_s: None,
-        to_s: None,
-        max_gap_s: None,
-    }
+    Request { evaporation_ug_per_s: Some(0.0), ..asked::request() }
 }
 
 /// Two terms, the first of that name; together 0.5 % for k = 2.
@@ -110,8 +91,9 @@ fn a_page_holds_figures_plots_budget_and_method() {
             "Commanded rate</th><td class=\"value\">20.8333 µL&#x2f;h",
             "Expanded uncertainty U of the mean error",
             "Repeatability of the mean error",
-            "Mean error over the second hour",
-            "Mean error over the last hour",
+            "Mean error A, second hour</th><td class=\"value\">+0.987 %",
+            "over 11 whole pulse cycles, so that no pulse falls on an end",
+            "Mean error B, last hour</th><td class=\"value\">+0.987 %",
             "Start-up: flow over the first 15 min",
             "15.5 h</th>",
             "Pulses</th><td class=\"value\">250",
@@ -152,14 +134,15 @@ fn what_is_not_known_is_said_to_be_so() {
     let told = |hours, request: &Request| {
         page(&analyze(&even(folder.path(), hours), request).expect("figures"), &out.join(hours.to_string()))
     };
-    let long = told(3, &Request { evaporation_ug_per_s: None, ..request() });
+    let long = told(3, &asked::request());
     fetches_nothing(&long);
     says(
         &long,
         &[
             "mean error +2.000 %; uncertainty not stated: no budget was given.",
             "not stated</td>",
-            "Mean error over the second hour</th><td class=\"value\">+2.000 %",
+            "Mean error A, second hour</th><td class=\"value\">+2.000 %",
+            "From 01:00:00 to 02:00:00 since the first reading. The first hour",
             "No budget was given, so no uncertainty is stated.",
             "<li>evaporation</li>",
             "The period is too short for 3 of the usual windows.",
@@ -167,7 +150,46 @@ fn what_is_not_known_is_said_to_be_so() {
     );
     assert!(!long.contains("id=\"pulses\"") && !long.contains("budget.svg"));
     let short = told(1, &request());
-    assert!(!short.contains("second hour") && !short.contains("last hour"), "there is none");
+    for name in ["Mean error A, second hour", "Mean error B, last hour"] {
+        says(
+            &short,
+            &[&format!("{name}</th><td class=\"value\">not given</td>"), "a period of at least 2 h, but found 60 min"],
+        );
+    }
+}
+
+/// Figures and hash of one page are of the same bytes: a logger that goes on writing is no reason for another.
+#[test]
+fn a_log_that_changes_meanwhile_has_no_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let changed = |change: &dyn Fn(&Path)| {
+        let log = even(folder.path(), 3);
+        let analysis = analyze(&log, &request()).expect("figures");
+        change(&log);
+        analysis.write(&out)
+    };
+    let append = |log: &Path| {
+        let mut text = fs::read(log).expect("the log");
+        text.extend(b"10860,1\n");
+        fs::write(log, text).expect("written");
+    };
+    let touch = |log: &Path| {
+        let file = fs::File::options().write(true).open(log).expect("the log");
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("touched");
+    };
+    let remove = |log: &Path| fs::remove_file(log).expect("removed");
+    let refused = |change: &dyn Fn(&Path), says: &str| {
+        match changed(change) {
+            Err(LogError::Input(why)) => assert!(why.contains("even.csv") && why.contains(says), "{why}"),
+            other => panic!("expected it to be refused, but found {other:?}"),
+        }
+        assert!(!out.exists(), "nothing was written");
+    };
+    refused(&append, "bytes;");
+    refused(&touch, "one that was written meanwhile");
+    refused(&remove, "none any more");
+    changed(&|_| ()).expect("it is as it was");
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Post {
         let instrument = || self.instrument.clone();
         for news in news {
             let kind = match news {
+                News::Settings(settings) => EventKind::SettingsTold { instrument: instrument(), settings },
                 News::Images(images) => EventKind::ImagesCompared { instrument: instrument(), images },
                 News::Logged(line) => EventKind::FirmwareLogged { instrument: instrument(), line },
                 News::LogGap { restarted } => EventKind::FirmwareLogGap { instrument: instrument(), restarted },

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use record::Metadata;
 use rig::Station;
 use scenario::Plan;
+use sha2::{Digest as _, Sha256};
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -112,6 +113,7 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         requirements: plan.requirements.clone(),
         parameters: plan.parameters.clone(),
         scenario_yaml: plan.resolved_yaml.clone(),
+        pattern_sha256: Some(sha256(&plan.pattern_yaml)),
         scenario: request.scenario.clone(),
         device_expected: request.device.clone(),
         ends_on: ends.strftime("%Y-%m-%d").to_string(),
@@ -124,6 +126,11 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         overdue_accepted: request.overdue_accepted.clone(),
         checks: plan.checks.clone(),
     })
+}
+
+/// In hexadecimal.
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder of its own for the run: its id is the moment, the scenario, and a number if that is taken.

@@ -19,6 +19,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether a value is at or within the limits; a number that is none is not.
+    #[must_use]
+    pub fn contains(self, value: f64) -> bool {
+        self.low.is_none_or(|low| value >= low) && self.high.is_none_or(|high| value <= high) && !value.is_nan()
+    }
+
     /// The limits as a sentence names them, in that unit; numbers alone in the unit 1.
     #[must_use]
     pub fn shown(self, unit: &str) -> String {

@@ -18,6 +18,7 @@ pub use crate::prompt::{Answer, Prompt, PromptEntry};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
 use crate::quantity::{MassRate, Ratio};
 use crate::reading::Reading;
+use crate::settings::BalanceSettings;
 use crate::stated::{OverdueAccepted, Stated};
 use crate::time::RunTime;
 use crate::verdict::RunVerdict;
@@ -32,7 +33,8 @@ pub use crate::stated::Protocol;
 ///   is known of the rig, what was stated for the report.
 /// - 4: errors of the flow over windows, overdue certificates that somebody has accepted; a release is judged with what the rig's
 ///   own line held, a step of the mass with the tail of the balance's filter.
-pub const FORMAT: u32 = 4;
+/// - 5: a verdict's interval is by trials of the model where the GUM's differs from that; what a balance says of its settings.
+pub const FORMAT: u32 = 5;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +70,10 @@ pub struct Opened {
     pub parameters: Vec<(String, String)>,
     /// The resolved scenario: it can be run again as it stands.
     pub scenario_yaml: String,
+    /// The SHA-256, in hexadecimal, of the scenario with its parameters' names where their values stand: runs whose parameters
+    /// alone differ have the same. Nothing in records of the formats before 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern_sha256: Option<String>,
     /// The name by which the scenario was called.
     pub scenario: String,
     /// The serial number that the device must have, if one was asked for.
@@ -226,6 +232,13 @@ pub enum EventKind {
         u_ns: u64,
         /// That clock, in µs since the pump booted.
         pump_us: u64,
+    },
+    /// Input: a balance told how it is set: when it was attached, and when that had changed since.
+    SettingsTold {
+        /// Which.
+        instrument: String,
+        /// What it told.
+        settings: BalanceSettings,
     },
     /// Input: the board's image was read and held against the rig file's.
     ImagesCompared {

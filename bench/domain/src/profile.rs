@@ -8,6 +8,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::quantity::{Compliance, Density, FlowRate, Length, Mass, Pressure, Ratio, Temperature, Voltage, Volume};
+use crate::settings::Switches;
 
 /// Where the run's time comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +158,10 @@ pub struct InstrumentProfile {
     /// What is declared of a flow meter.
     #[serde(default)]
     pub meter: Option<Meter>,
+    /// What is declared of a balance's settings. None of anything else, and none in records of the formats before 5, whose
+    /// balances were not asked.
+    #[serde(default)]
+    pub settings: Option<Switches>,
 }
 
 /// What the pump can do, from its specification: a plan beyond it is refused before anything moves.

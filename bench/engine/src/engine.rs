@@ -200,6 +200,7 @@ impl Engine {
                     self.guarded(ending, check);
                 }
             }
+            EventKind::SettingsTold { instrument, settings } => self.told(instrument, settings),
             EventKind::ImagesCompared { instrument, images } => self.compared(instrument, images),
             EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
             EventKind::PumpLogGap { from, to } => self.alarms.gap(*from, *to),

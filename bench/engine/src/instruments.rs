@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use domain::fault::{Fault, LinkFault};
 use domain::profile::{InstrumentProfile, Role};
-use domain::{Identity, RigProfile, RunTime, time};
+use domain::{BalanceSettings, Identity, RigProfile, RunTime, time};
 
 /// How often attaching may fail before the rig was ever ready.
 const FIRST_ATTEMPTS: u32 = 3;
@@ -18,6 +18,8 @@ const FIRST_POLLS: u32 = 3;
 #[derive(Debug, Clone, Default)]
 struct Known {
     identity: Option<Identity>,
+    /// What a balance told of its settings.
+    settings: Option<BalanceSettings>,
     /// Since when it is away, and why.
     away: Option<(RunTime, String)>,
     /// It was attached, and its first reading is still to come.
@@ -62,6 +64,20 @@ impl Instruments {
             known.away = None;
         }
         other
+    }
+
+    /// A balance told how it is set.
+    pub(crate) fn told(&mut self, name: &str, settings: &BalanceSettings) {
+        let known = self.known.entry(name.to_owned()).or_default();
+        known.settings = Some(match &known.settings {
+            Some(before) => settings.clone().or(before),
+            None => settings.clone(),
+        });
+    }
+
+    /// How a balance is set, as it told.
+    pub(crate) fn settings(&self, name: &str) -> Option<&BalanceSettings> {
+        self.known.get(name)?.settings.as_ref()
     }
 
     /// What an instrument said of its firmware need not hold any longer.

@@ -15,6 +15,7 @@ mod position;
 mod preconditions;
 mod pump_clock;
 mod replay;
+mod settings;
 mod silence;
 mod steps;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use domain::profile::Role;
 use domain::{Images, RigProfile};
 
 use crate::instruments::Instruments;
+use crate::settings;
 
 /// What the run asks for.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,9 @@ pub(crate) fn unmet(
                 "expected the device with serial number {expected}, but found {found}; connect the right one"
             ));
         }
+    }
+    if let Some((_, why)) = settings::unfit(profile, instruments) {
+        return Some(why);
     }
     if let Some(images) = wanted.images.filter(|images| !images.agree()) {
         return Some(other_image(images));

@@ -212,6 +212,7 @@ mod tests {
             channels: vec![ChannelProfile { channel: "supply.voltage".to_owned(), unit: "V".to_owned() }],
             calibration: None,
             meter: None,
+            settings: None,
         });
         profile
     }

@@ -25,6 +25,7 @@ fn instrument(name: &str, role: Role, channel: &str, unit: &str) -> InstrumentPr
         channels: vec![ChannelProfile { channel: channel.to_owned(), unit: unit.to_owned() }],
         calibration: None,
         meter: None,
+        settings: None,
     }
 }
 

@@ -2,14 +2,10 @@
 //!
 //! Every factor is an estimate with its standard uncertainty; nothing here decides anything.
 
-use domain::profile::{Declared, Fluid, Method};
-
-use crate::air;
-use crate::budget::{Distribution, Estimate};
-use crate::buoyancy::{Conditions, needle_factor_with_u};
+use crate::budget::Estimate;
 use crate::evaporation::Evaporation;
+use crate::model::{Factors, Model};
 use crate::track::Course;
-use crate::water;
 
 /// What turns an indicated mass into a volume.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +14,8 @@ pub struct Conversion {
     pub z_ml_per_g: Estimate,
     /// The needle's factor.
     pub needle: Estimate,
+    /// What both are computed from.
+    pub(crate) factors: Factors,
     /// Evaporation.
     pub evaporation: Evaporation,
     /// When delivery is counted from, in s of run time, and the mass indicated then, in g.
@@ -37,6 +35,11 @@ impl Conversion {
     #[must_use]
     pub fn ul_per_g(&self) -> f64 {
         self.z_ml_per_g.value * self.needle.value * 1e3
+    }
+
+    /// The model of a volume that is so much in a figure's unit.
+    pub(crate) fn model(&self, delivered: f64) -> Model {
+        Model::new(delivered, self.z_ml_per_g.value * self.needle.value, self.factors)
     }
 
     /// By how much the air became denser from one moment to another, in kg/m³; 0 where the room was not read.
@@ -66,53 +69,4 @@ impl Conversion {
         let (at, zero) = ((at.seconds(), mass_g), self.zero);
         if at.0 >= zero.0 { self.between_ul(zero, at) } else { -self.between_ul(at, zero) }
     }
-}
-
-fn standard_u(half_width: f64) -> f64 {
-    Distribution::Rectangular { half_width }.standard_u().unwrap_or(f64::NAN)
-}
-
-fn u_of<T>(declared: Declared<T>, get: impl Fn(T) -> f64) -> f64 {
-    standard_u(get(declared.half_width))
-}
-
-/// The density of the air as the rig file declares it, in kg/m³; `None` if a condition is outside the formula's range.
-pub(crate) fn declared_air(method: &Method) -> Option<Estimate> {
-    air::density_with_u(
-        method.air_c.value.c(),
-        u_of(method.air_c, domain::Temperature::c),
-        method.air_kpa.value.kpa() * 10.0,
-        u_of(method.air_kpa, |p: domain::Pressure| p.kpa() * 10.0),
-        method.humidity_percent.value.percent(),
-        u_of(method.humidity_percent, domain::Ratio::percent),
-    )
-}
-
-/// Z and the needle's factor in air of that density, in kg/m³.
-///
-/// `None` if a condition is outside the range of its formula.
-pub(crate) fn factors(method: &Method, air: Estimate) -> Option<(Estimate, Estimate)> {
-    let (at_vessel, at_stated) = match &method.fluid {
-        Fluid::Water => (
-            water::density_with_u(method.vessel_c.value.c(), u_of(method.vessel_c, domain::Temperature::c))?,
-            // The stated temperature is a definition, not a measurement.
-            water::density_with_u(method.stated_c.c(), 0.0)?,
-        ),
-        Fluid::Given { at_vessel_kg_per_m3, at_stated_kg_per_m3, .. } => {
-            let density = |d: &Declared<domain::quantity::Density>| {
-                let u = standard_u(d.half_width.kg_per_m3());
-                Estimate::new(d.value.kg_per_m3(), u, f64::INFINITY)
-            };
-            (density(at_vessel_kg_per_m3)?, density(at_stated_kg_per_m3)?)
-        }
-    };
-    let conditions =
-        Conditions { air_kg_per_m3: air, liquid_at_vessel_kg_per_m3: at_vessel, liquid_at_stated_kg_per_m3: at_stated };
-    let needle = needle_factor_with_u(
-        method.needle_mm.value.mm(),
-        u_of(method.needle_mm, domain::Length::mm),
-        method.vessel_mm.value.mm(),
-        u_of(method.vessel_mm, domain::Length::mm),
-    )?;
-    Some((conditions.volume_per_indicated_mass_ml_per_g()?, needle))
 }

@@ -101,11 +101,14 @@ pub fn guard_band(combined: &Combined, rule: DecisionRule) -> Option<f64> {
         DecisionRule::SimpleAcceptance => Some(0.0),
         DecisionRule::GuardBand => Some(combined.expanded),
         DecisionRule::StatedRisk { false_acceptance_percent: risk } => {
-            // One side's risk is half of what a two-sided factor leaves out.
-            let two_sided = 1.0 - 2.0 * risk / 100.0;
-            Some(student::coverage_factor(student::truncate(combined.dof_effective), two_sided)? * combined.u)
+            Some(student::coverage_factor(student::truncate(combined.dof_effective), two_sided(risk))? * combined.u)
         }
     }
+}
+
+/// The coverage probability of an interval that leaves out one side's risk, in %, on either side.
+pub(crate) const fn two_sided(risk_percent: f64) -> f64 {
+    1.0 - 2.0 * risk_percent / 100.0
 }
 
 /// The test uncertainty ratio: half of the width between the limits over the expanded uncertainty, in one unit.

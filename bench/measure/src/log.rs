@@ -8,6 +8,10 @@ use crate::fit::Mean;
 use crate::pulses::{self, Pulses};
 use crate::trumpet::{self, Window};
 
+mod hours;
+
+pub use hours::{Hour, Hours};
+
 /// Parts of the period whose means tell the repeatability, at most: each holds a time between two readings of its own.
 const BATCHES: usize = 10;
 
@@ -63,6 +67,8 @@ pub struct Figures {
     pub flow_ul_per_h: Vec<(f64, f64)>,
     /// Delivery by pulses, if that is what the log shows.
     pub pulses: Option<Pulses>,
+    /// The mean error over the second hour and over the last one.
+    pub hours: Hours,
 }
 
 /// The figures of a period of a log; `None` if the log does not cover it, or nothing was commanded in it.
@@ -85,6 +91,7 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
     }
     let flow =
         |(i, pair): (usize, &[f64])| (from_s + (i + 1) as f64 * interval_s, (pair[1] - pair[0]) / interval_s * 3600.0);
+    let pulses = pulses::find(delivered_ul, delivered_ul.within(from_s, to_s));
     Some(Figures {
         delivered_ul: over(delivered_ul, from_s, to_s)?,
         commanded_ul: over(commanded_ul, from_s, to_s)?,
@@ -92,7 +99,8 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
         repeatability_percent: parts.estimate().filter(|_| parts.refused() == 0).map(|mean| (mean.u, mean.dof)),
         trumpet: period.windows.iter().filter_map(|k| trumpet::window(&delivered, &commanded, *k)).collect(),
         flow_ul_per_h: delivered.windows(2).enumerate().map(flow).collect(),
-        pulses: pulses::find(delivered_ul, delivered_ul.within(from_s, to_s)),
+        hours: hours::hours(delivered_ul, commanded_ul, (from_s, to_s), pulses.as_ref()),
+        pulses,
     })
 }
 

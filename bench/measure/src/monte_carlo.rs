@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::{Budget, Combined, Shape, Term};
+use crate::budget::{Combined, Shape, Term};
 
 /// Trials of one block.
 const BLOCK: usize = 10_000;
@@ -87,23 +87,54 @@ fn averages(blocks: &[[f64; 4]]) -> [(f64, f64); 4] {
     })
 }
 
-/// The errors that a budget allows, each term drawn from its own distribution, about zero.
-#[must_use]
-pub fn of_budget(budget: &Budget, probability: f64) -> Option<Propagated> {
-    if budget.terms.is_empty() || !budget.terms.iter().all(Term::is_usable) {
-        return None;
+impl Propagated {
+    /// The half width of the narrowest interval about zero that holds the coverage interval.
+    #[must_use]
+    pub const fn half(&self) -> f64 {
+        self.high.max(-self.low)
     }
-    propagate(probability, |generator| budget.terms.iter().map(|term| error(term, generator)).sum())
 }
 
-fn error(term: &Term, generator: &mut Generator) -> f64 {
-    match term.distribution {
-        Shape::Normal => term.u * generator.normal(),
-        // The scatter of a few readings: its distribution is wider than its u.
-        Shape::Student => term.u * generator.student(term.dof),
-        Shape::Rectangular | Shape::Resolution => term.u * 3.0_f64.sqrt() * generator.between(-1.0, 1.0),
-        Shape::Triangular => term.u * 6.0_f64.sqrt() * (generator.between(-0.5, 0.5) + generator.between(-0.5, 0.5)),
-        Shape::Arcsine => term.u * 2.0_f64.sqrt() * libm::sin(core::f64::consts::TAU * generator.unit()),
+/// The errors that terms allow, each from its own distribution, about zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Errors {
+    /// Of all normal ones together: their sum is normal too.
+    normal_u: f64,
+    /// The others: the distribution, the standard uncertainty, the degrees of freedom.
+    others: Vec<(Shape, f64, f64)>,
+}
+
+impl Errors {
+    /// Of those terms.
+    #[must_use]
+    pub fn of<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Self {
+        let (mut variance, mut others) = (0.0, Vec::new());
+        for term in terms {
+            // Student's distribution of what is taken as known is the normal one.
+            if term.distribution == Shape::Normal || (term.distribution == Shape::Student && term.dof.is_infinite()) {
+                variance += term.u * term.u;
+            } else if term.u > 0.0 {
+                others.push((term.distribution, term.u, term.dof));
+            }
+        }
+        Self { normal_u: f64::sqrt(variance), others }
+    }
+
+    /// The sum of one error of each.
+    pub fn draw(&self, generator: &mut Generator) -> f64 {
+        let sum: f64 = self.others.iter().map(|&(shape, u, dof)| u * error(shape, dof, generator)).sum();
+        sum + self.normal_u * generator.normal()
+    }
+}
+
+/// An error with a standard deviation of 1; of Student's distribution one that is as much wider as it is.
+fn error(shape: Shape, dof: f64, generator: &mut Generator) -> f64 {
+    match shape {
+        Shape::Normal => generator.normal(),
+        Shape::Student => generator.student(dof),
+        Shape::Rectangular | Shape::Resolution => 3.0_f64.sqrt() * generator.between(-1.0, 1.0),
+        Shape::Triangular => 6.0_f64.sqrt() * (generator.between(-0.5, 0.5) + generator.between(-0.5, 0.5)),
+        Shape::Arcsine => 2.0_f64.sqrt() * libm::sin(core::f64::consts::TAU * generator.unit()),
     }
 }
 
@@ -179,7 +210,12 @@ impl Generator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Distribution;
+    use crate::budget::{Budget, Distribution};
+
+    fn of_budget(budget: &Budget, probability: f64) -> Option<Propagated> {
+        let errors = Errors::of(&budget.terms);
+        propagate(probability, |generator| errors.draw(generator))
+    }
 
     #[track_caller]
     fn check(found: Option<Propagated>, u: f64, half: f64) {

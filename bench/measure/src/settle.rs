@@ -3,14 +3,16 @@
 //! A verdict never gets better by itself: what speaks against the measurement can only move a pass towards
 //! inconclusive, and a figure that cannot be computed is inconclusive, never a pass.
 
-use domain::check::{ErrorUnit, Figure, Window};
+use domain::check::{DecisionRule, ErrorUnit, Figure, Window};
 use domain::{CheckVerdict, Limits};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, BudgetError};
 use crate::conversion::Conversion;
-use crate::decision::{Decision, decide_guarded, guard_band};
+use crate::decision::{Decision, decide_guarded};
+use crate::interval::{Interval, Question};
 use crate::ledger::Ledger;
 use crate::meter::Metered;
+use crate::model::Model;
 use crate::settle::effects::undeclared;
 use crate::settle::objection::{implausible, objection};
 use crate::settle::release::Stored;
@@ -19,6 +21,7 @@ use crate::settle::terms::{Weighed, volume_terms};
 mod effects;
 mod mean;
 mod objection;
+mod recorded;
 mod release;
 mod terms;
 mod trumpet;
@@ -42,6 +45,10 @@ pub struct Settled {
     pub notes: Vec<String>,
     /// Where the uncertainty comes from.
     pub budget: Option<Budget>,
+    /// The model that the value is found by, which trials are made of.
+    pub model: Option<Model>,
+    /// What the uncertainty is.
+    pub interval: Option<Interval>,
 }
 
 /// An error of volume over one window, before it is judged.
@@ -51,6 +58,8 @@ pub(crate) struct Measured {
     pub(crate) value: f64,
     /// In the figure's unit.
     pub(crate) budget: Budget,
+    /// What the value is found by.
+    pub(crate) model: Model,
     pub(crate) notes: Vec<String>,
     /// The value without the steps of the mass that are shown to be no flow, if there were such.
     pub(crate) left_out: Option<f64>,
@@ -62,6 +71,13 @@ pub(crate) struct Measured {
     pub(crate) stored: Option<Stored>,
     /// What is not known of the rig, without which neither a pass nor a fail can be told.
     pub(crate) unknown: Option<String>,
+}
+
+impl Measured {
+    /// The uncertainty about a value, which is this one or what it is without something.
+    fn interval(&self, value: f64, rule: DecisionRule, limits: Limits) -> Result<Interval, BudgetError> {
+        self.budget.interval(Some(&self.model), &Question { value, limits, rule })
+    }
 }
 
 /// The volume that an error is taken of.
@@ -108,23 +124,26 @@ fn undecided(reason: String) -> Settled {
         reason: Some(reason),
         notes: Vec::new(),
         budget: None,
+        model: None,
+        interval: None,
     }
 }
 
 fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -> Settled {
-    let combined = match measured.budget.combined() {
-        Ok(combined) => combined,
+    let interval = match measured.interval(measured.value, ledger.rule(), limits) {
+        Ok(interval) => interval,
         Err(error) => return undecided(format!("the uncertainty could not be computed: {error}")),
     };
     let unit = measured.budget.unit.clone();
-    let Some(band) = guard_band(&combined, ledger.rule()) else {
+    let Some(band) = interval.band else {
         return undecided(format!("the decision rule has no guard band: {}", ledger.rule()));
     };
     let decision = decide_guarded(measured.value, band, limits);
-    let shown = |value| domain::quantity::with_uncertainty(value, combined.expanded).0;
+    let shown = |value| domain::quantity::with_uncertainty(value, interval.expanded).0;
     let mut reason = not_passed(decision, &shown(measured.value), band, limits, &unit);
     let mut verdict = CheckVerdict::from(decision);
-    let mut notes = measured.notes;
+    let mut notes = measured.notes.clone();
+    notes.extend(interval.note(&unit));
     if let Some(left_out) = measured.left_out {
         // A pulse that came with a step was left out with it.
         let otherwise = CheckVerdict::from(decide_guarded(left_out, band + measured.left_out_within, limits));
@@ -141,7 +160,7 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         }
     }
     if let (CheckVerdict::Fail, Some(stored)) = (verdict, &measured.stored)
-        && !stored.fails_without(&measured.budget, measured.value, ledger.rule(), limits)
+        && !stored.fails_without(&measured, ledger.rule(), limits)
     {
         verdict = CheckVerdict::Inconclusive;
         reason = Some(format!(
@@ -156,27 +175,27 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         reason = Some(format!("expected {}, and found {found} {unit}, but {unknown}", limits.shown(&unit)));
     }
     let against = objection(ledger, figure)
-        .or_else(|| implausible(figure, measured.value, combined.expanded))
+        .or_else(|| implausible(figure, measured.value, interval.expanded))
         .or(measured.against);
-    match (verdict, against) {
-        (CheckVerdict::Pass, Some(against)) => {
-            verdict = CheckVerdict::Inconclusive;
-            reason = Some(against);
-        }
+    if let Some(against) = against {
         // Whoever reads of a failure, or of doubt, must hear what else was seen.
-        (CheckVerdict::Fail | CheckVerdict::Inconclusive, Some(against)) => {
-            reason = reason.map(|why| format!("{why}; beside that, {against}"));
-        }
-        _ => {}
+        reason = if verdict == CheckVerdict::Pass {
+            verdict = CheckVerdict::Inconclusive;
+            Some(against)
+        } else {
+            reason.map(|why| format!("{why}; beside that, {against}"))
+        };
     }
     Settled {
         verdict,
         value: Some(measured.value),
-        expanded_uncertainty: Some(combined.expanded),
-        coverage_factor: Some(combined.coverage_factor),
+        expanded_uncertainty: Some(interval.expanded),
+        coverage_factor: Some(interval.coverage_factor),
         reason,
         notes,
         budget: Some(measured.budget),
+        model: Some(measured.model),
+        interval: Some(interval),
     }
 }
 
@@ -250,7 +269,8 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let left_out = (!steps_g.is_empty()).then(without);
     let pulse_ul = ledger.setup.as_ref().map_or(0.0, |setup| setup.pulse_ul);
     let left_out_within = steps_g.len() as f64 * pulse_ul * scale;
-    Ok(Measured { value, budget, notes, left_out, left_out_within, against, stored: None, unknown: None })
+    let model = conversion.model(delivered_ul * scale);
+    Ok(Measured { value, budget, model, notes, left_out, left_out_within, against, stored: None, unknown: None })
 }
 
 /// What a flow meter saw, as it is shown.
@@ -281,8 +301,8 @@ fn weighed(ledger: &Ledger, window: &Window) -> Result<(Conversion, Weighed), St
 /// The worst of several boluses: the one that is decided worst, and among those the one that is farthest off.
 fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -> Result<Measured, String> {
     let rank_of = |m: &Measured, value: f64| {
-        let decision =
-            m.budget.combined().ok().and_then(|c| Some(decide_guarded(value, guard_band(&c, ledger.rule())?, limits)));
+        let band = m.interval(value, ledger.rule(), limits).ok().and_then(|interval| interval.band);
+        let decision = band.map(|band| decide_guarded(value, band, limits));
         let decision = decision.unwrap_or(Decision::Inconclusive);
         match decision {
             Decision::Fail => 2_u8,
@@ -290,7 +310,6 @@ fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -
             Decision::Pass => 0,
         }
     };
-    let rank = |m: &Measured| rank_of(m, m.value);
     // The worst without the steps that were no flow, which may be another one.
     let mut left_out: Option<(u8, f64)> = None;
     let mut any_left_out = false;
@@ -300,12 +319,12 @@ fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -
         match measure(ledger, window, Of::Bolus, unit) {
             Ok(measured) => {
                 any_left_out |= measured.left_out.is_some();
-                let value = measured.left_out.unwrap_or(measured.value);
-                let ranked = (rank_of(&measured, value), value);
-                if left_out.is_none_or(|w| ranked.0 > w.0 || (ranked.0 == w.0 && value.abs() > w.1.abs())) {
+                let rank = rank_of(&measured, measured.value);
+                let ranked =
+                    measured.left_out.map_or((rank, measured.value), |value| (rank_of(&measured, value), value));
+                if left_out.is_none_or(|w| ranked.0 > w.0 || (ranked.0 == w.0 && ranked.1.abs() > w.1.abs())) {
                     left_out = Some(ranked);
                 }
-                let rank = rank(&measured);
                 let beats =
                     |w: &(u8, usize, Measured)| rank > w.0 || (rank == w.0 && measured.value.abs() > w.2.value.abs());
                 if worst.as_ref().is_none_or(beats) {

@@ -18,7 +18,8 @@ const PROTOCOL: &[Field] = &[
     Field::optional("revision", Kind::Text, "the protocol's revision"),
 ];
 
-const PARAMETER: &[Field] = &[
+/// What is said of a parameter.
+pub(crate) const PARAMETER: &[Field] = &[
     Field::optional("default", Kind::Text, "the value unless it is set"),
     Field::optional("one of", Kind::List(&Kind::Text, 1), "the values; each makes a run of its own unless one is set"),
     Field::optional("from", Kind::Text, "the least value that may be set; every check must be decidable there too"),
@@ -235,6 +236,19 @@ impl Document {
             variants = variants.iter().flat_map(|v| values.iter().map(|x| extend(v, x)).collect::<Vec<_>>()).collect();
         }
         Ok(variants)
+    }
+
+    /// The tree with every `$name` as it stands, and of the parameters their names alone: whatever they are set to, it is the same.
+    pub(crate) fn pattern(&self) -> Node {
+        let mut root = self.root.clone();
+        if let Value::Map(entries) = &mut root.value {
+            for (_, parameters) in entries.iter_mut().filter(|(key, _)| key.text == "parameters") {
+                if let Value::Map(parameters) = &mut parameters.value {
+                    parameters.iter_mut().for_each(|(_, values)| values.value = Value::Null);
+                }
+            }
+        }
+        root
     }
 
     /// The tree with every `$name` replaced, and the parameters fixed to their values.

@@ -39,6 +39,8 @@ pub struct Plan {
     pub checks: Vec<String>,
     /// The scenario as resolved: it can be run again as it stands.
     pub resolved_yaml: String,
+    /// The scenario with its parameters' names where their values stand: the same for each of its variants.
+    pub pattern_yaml: String,
 }
 
 impl Plan {

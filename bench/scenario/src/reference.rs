@@ -4,7 +4,7 @@
 
 use text::{Field, Kind, json_schema};
 
-use crate::document::SCENARIO;
+use crate::document::{PARAMETER, SCENARIO, VARIANTS_MAX};
 use crate::steps::REGISTRY;
 
 /// The JSON Schema of a scenario file.
@@ -20,6 +20,7 @@ pub fn step_reference() -> String {
         "# Steps of a scenario\n\nMade from the step registry by `dosebench schema steps`; do not edit.\n\
          Every quantity carries its unit. `$name` stands for a parameter wherever a value may stand.\n",
     );
+    parameters(&mut out);
     for spec in REGISTRY {
         out.push_str(&format!(
             "\n## `{}`\n\n{}.\n\n```yaml\n{}\n```\n\n",
@@ -28,13 +29,33 @@ pub fn step_reference() -> String {
             spec.example
         ));
         if let Some(fields) = fields(&spec.variant.kind) {
-            out.push_str("| key | takes | meaning |\n|---|---|---|\n");
-            for field in fields {
-                out.push_str(&row(field));
-            }
+            table(fields, &mut out);
         }
     }
     out
+}
+
+/// What a scenario says of its parameters, and who sets them.
+fn parameters(out: &mut String) {
+    out.push_str(
+        "\n## Parameters\n\nValues that a run may set, under `parameters`; each is used as `$name`.\n\n\
+         ```yaml\nparameters:\n  rate: {default: 0.5 mL/day, from: 0.25 mL/day, to: 1 mL/day}\n  \
+         reservoir: {one of: [18 mL, 4 mL]}\n```\n\n",
+    );
+    table(PARAMETER, out);
+    out.push_str(&format!(
+        "\nOne of `default` and `one of` must be there; a range, `from` and `to`, stands beside a `default`. Several values make a \
+         run for each of their combinations, at most {VARIANTS_MAX}. `--set \"rate=1 mL/day\"` of `dosebench run` and `dosebench check` \
+         fixes one, within its range. `check` looks at every end of the ranges that are not set: a check whose limits the rig \
+         cannot tell there is refused. `run` looks at its own values alone.\n"
+    ));
+}
+
+fn table(fields: &[Field], out: &mut String) {
+    out.push_str("| key | takes | meaning |\n|---|---|---|\n");
+    for field in fields {
+        out.push_str(&row(field));
+    }
 }
 
 /// The keys of a step, those of its full form where it has a short one.

@@ -38,7 +38,7 @@ pub fn resolve(
     validate(&root, &SCENARIO, "scenario", &mut problems);
     let plan = lower(&root, assignment, profile, &mut problems);
     match plan {
-        Some(plan) if problems.is_empty() => Ok(plan),
+        Some(plan) if problems.is_empty() => Ok(Plan { pattern_yaml: text::to_yaml(&document.pattern()), ..plan }),
         _ => Err(problems),
     }
 }
@@ -93,6 +93,7 @@ fn lower(
         throughout,
         checks: context.checks,
         resolved_yaml: text::to_yaml(root),
+        pattern_yaml: String::new(),
         requirements,
     })
 }

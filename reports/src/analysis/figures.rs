@@ -1,15 +1,16 @@
 //! The figures of an analysis in words: each with its value, and a sentence that says what it means.
 //!
-//! It computes only means over parts of the period; numbers are written as reports write them.
+//! It computes nothing; numbers are written as reports write them.
 
+use measure::log::Hour;
 use serde::Serialize;
 
 use super::Analysis;
+use super::page::sentence;
 use super::told::{MILLILITRES_FROM_UL, Pulses, signed, span, volume};
 use crate::number::{plain, rounded, uncertain};
+use crate::page::{MEAN_ERROR_A, MEAN_ERROR_B};
 
-/// The part of the period that begins or ends it and whose mean is told by itself, in s.
-const HOUR_S: f64 = 3600.0;
 /// What stands where a value is not known.
 pub(super) const NOT_GIVEN: &str = "not given";
 
@@ -132,45 +133,30 @@ impl Analysis {
         rows
     }
 
-    /// The means over the second hour and over the last one, of a period that has two.
-    fn hours(&self) -> Vec<Figure> {
-        let (from_s, to_s) = self.span_s;
-        if to_s - from_s < 2.0 * HOUR_S {
-            return Vec::new();
-        }
-        let second = self.error_percent(from_s + HOUR_S, from_s + 2.0 * HOUR_S);
-        let last = self.error_percent(to_s - HOUR_S, to_s);
-        let row = |name: &str, error: Option<f64>, meaning: &str| {
-            let value = error.map_or_else(|| NOT_GIVEN.to_owned(), |error| format!("{} %", signed(error)));
-            let meaning = if error.is_some() { meaning } else { "Nothing was commanded in it." };
-            figure(name, value, meaning)
+    /// The means over the second hour and over the last one.
+    fn hours(&self) -> [Figure; 2] {
+        let row = |name: &str, hour: &Result<Hour, String>, meaning: &str| match hour {
+            Ok(hour) => {
+                let (from_s, to_s) = self.since_first_reading(hour);
+                let whole = hour.cycles.map_or_else(String::new, |cycles| {
+                    format!(", over {cycles} whole pulse cycles, so that no pulse falls on an end")
+                });
+                let when = format!("From {} to {} since the first reading{whole}", clock(from_s), clock(to_s));
+                figure(name, format!("{} %", signed(hour.error_percent)), format!("{when}. {meaning}"))
+            }
+            Err(why) => figure(name, NOT_GIVEN.to_owned(), sentence(why)),
         };
-        let pulsed = if self.figures.pulses.is_some() {
-            " With pulses it depends on where the hour's ends fall between them."
-        } else {
-            ""
-        };
-        let meaning = |text: &str| format!("{text}{pulsed}");
-        vec![
-            row(
-                "Mean error over the second hour",
-                second,
-                &meaning("From 1 h to 2 h after the period's beginning: the first hour's start-up is not in it."),
-            ),
-            row(
-                "Mean error over the last hour",
-                last,
-                &meaning("At the period's end: against the second hour it shows how the flow has changed since."),
-            ),
+        let hours = &self.figures.hours;
+        [
+            row(MEAN_ERROR_A, &hours.second, "The first hour's start-up is not in it."),
+            row(MEAN_ERROR_B, &hours.last, "Against the second hour it shows how the flow has changed since."),
         ]
     }
 
-    /// By how much the delivered volume exceeds the commanded one between two moments in s of the log's own time, in % of the
-    /// latter.
-    fn error_percent(&self, from_s: f64, to_s: f64) -> Option<f64> {
-        let due = self.commanded.at(to_s)? - self.commanded.at(from_s)?;
-        let delivered = self.delivered.at(to_s)? - self.delivered.at(from_s)?;
-        (due > 0.0).then(|| 100.0 * (delivered / due - 1.0))
+    /// When an hour begins and ends, in s since the first reading.
+    pub(super) fn since_first_reading(&self, hour: &Hour) -> (f64, f64) {
+        let first_s = self.span_s.0 - self.period_s.0;
+        (hour.from_s - first_s, hour.to_s - first_s)
     }
 
     /// How the delivery starts.
@@ -179,6 +165,11 @@ impl Analysis {
         let meaning = "The flow with which the period begins; the start-up curve shows how it goes on.";
         Some(figure(&format!("Start-up: flow over the first {}", span(self.interval_s)), flow(*first), meaning))
     }
+}
+
+/// Seconds as a clock shows them.
+fn clock(seconds: f64) -> String {
+    domain::time::clock(std::time::Duration::from_secs_f64(seconds.max(0.0).round()))
 }
 
 /// The figures of a delivery by pulses.

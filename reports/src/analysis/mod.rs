@@ -12,6 +12,7 @@ mod page;
 mod panels;
 mod parquet;
 mod plain;
+mod seen;
 mod series;
 mod table;
 mod told;
@@ -19,15 +20,18 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use measure::Cumulative;
+use domain::Limits;
+use domain::check::DecisionRule;
 use measure::budget::{Budget, Distribution};
 use measure::log::{Correction, Figures, Input};
+use measure::{Cumulative, Interval, Question};
 
 pub use csv::Dialect;
 pub use table::ColumnSpec;
 pub use write::write_log;
 
 use crate::error::ReportError;
+use seen::Seen;
 use series::Curves;
 
 /// What is asked of a log.
@@ -104,6 +108,8 @@ pub struct Analysis {
     pub figures: Figures,
     /// Where their uncertainty comes from, if anybody knows.
     pub budget: Option<Budget>,
+    /// What it comes to: by the GUM's framework, or by trials of the terms' sum where those differ.
+    pub interval: Option<Interval>,
     /// What was corrected, a phrase each.
     pub corrections: Vec<String>,
     /// What was not.
@@ -118,6 +124,8 @@ pub struct Analysis {
     commanded: Cumulative,
     /// When the analysis begins and ends, in s of the log's own time.
     span_s: (f64, f64),
+    /// The file as it was read, if it is a plain one.
+    seen: Option<Seen>,
 }
 
 /// Why a log has no figures.
@@ -140,10 +148,13 @@ impl LogError {
 /// The figures of a log.
 ///
 /// # Errors
-/// [`LogError::Input`] for a file that is no such log, and for a request that it, or physics, cannot meet.
+/// [`LogError::Input`] for a file that is no such log or changes while it is read, and for a request that it, or physics, cannot
+/// meet.
 pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
     let made = made::correction(request)?;
+    let seen = Seen::of(path);
     let (log, Curves { mass, commanded }) = series::read(path, request)?;
+    seen.as_ref().map_or(Ok(()), |seen| seen.still(path))?;
     let (first_s, last_s) = mass.span_s();
     let (from_s, to_s) = series::period(request, last_s - first_s).map_err(|why| log.beyond(&why))?;
     // A sum that rounding has carried past the last reading is that reading.
@@ -187,10 +198,18 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
         delivered,
         commanded,
         span_s: (period.from_s, period.to_s),
+        seen,
+        interval: budget.as_ref().and_then(|budget| interval(budget, figures.mean_error_percent)),
         figures,
         budget,
         corrections: made.corrections,
         not_corrected: made.not_corrected,
         notes,
     })
+}
+
+/// The mean error's interval: nothing is judged by it.
+fn interval(budget: &Budget, error_percent: f64) -> Option<Interval> {
+    let limits = Limits { low: None, high: None };
+    budget.interval(None, &Question { value: error_percent, limits, rule: DecisionRule::GuardBand }).ok()
 }

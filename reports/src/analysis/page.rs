@@ -85,7 +85,7 @@ impl Analysis {
             cycles: pulses.as_ref().map(cycles).unwrap_or_default(),
             pulses: pulses.as_ref().map(pulse_figures).unwrap_or_default(),
             pulses_plot: drawings.pulses.as_ref(),
-            budget: self.budget.as_ref().map(|budget| budget_table("Mean error", budget)),
+            budget: self.budget.as_ref().map(|budget| budget_table("Mean error", budget, self.interval.as_ref())),
             budget_plot: drawings.budget.as_ref(),
             corrected: self.corrections.iter().map(|phrase| printed(phrase)).collect(),
             not_corrected: self.not_corrected.iter().map(|phrase| printed(phrase)).collect(),
@@ -199,8 +199,8 @@ fn printed(phrase: &str) -> String {
     prose(phrase).replace("kg/m3", "kg/m\u{b3}")
 }
 
-/// A note as a sentence.
-fn sentence(note: &str) -> String {
+/// A phrase as a sentence.
+pub(super) fn sentence(note: &str) -> String {
     let mut letters = printed(note).trim_end_matches('.').to_owned();
     if let Some(first) = letters.get_mut(..1) {
         first.make_ascii_uppercase();

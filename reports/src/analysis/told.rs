@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Analysis;
 use crate::number::{plain, rounded, uncertain};
+use crate::page::{MEAN_ERROR_A, MEAN_ERROR_B};
 
 /// Errors over whole cycles are told where the spacing of readings makes no more than this share of them.
 const PLACED_WITHIN: f64 = 0.01;
@@ -24,6 +25,8 @@ struct Told<'a> {
     expanded_uncertainty_percent: Option<f64>,
     coverage_factor: Option<f64>,
     repeatability_percent: Option<f64>,
+    mean_error_a: Hour<'a>,
+    mean_error_b: Hour<'a>,
     corrections: &'a [String],
     not_corrected: &'a [String],
     notes: &'a [String],
@@ -33,6 +36,19 @@ struct Told<'a> {
     trumpet: Vec<Window>,
     pulses: Option<Pulses>,
     method: &'static str,
+}
+
+/// The mean error over an hour of the period; null with the reason where it is not stated.
+#[derive(Serialize)]
+struct Hour<'a> {
+    name: &'static str,
+    error_percent: Option<f64>,
+    /// Since the first reading.
+    from_s: Option<f64>,
+    to_s: Option<f64>,
+    /// How many whole ones it holds; null where the log shows no pulses.
+    pulse_cycles: Option<u32>,
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -69,8 +85,7 @@ const METHOD: &str = "trumpet curve by a method adapted from IEC 60601-2-24 (ed.
 impl Analysis {
     /// The expanded uncertainty of the mean error, in %, and its coverage factor, if a budget was given.
     pub(super) fn uncertainty(&self) -> Option<(f64, f64)> {
-        let combined = self.budget.as_ref()?.combined().ok()?;
-        Some((combined.expanded, combined.coverage_factor))
+        self.interval.map(|interval| (interval.expanded, interval.coverage_factor))
     }
 
     pub(super) fn pulses(&self) -> Option<Pulses> {
@@ -105,6 +120,19 @@ impl Analysis {
         counts.into_iter().filter_map(error).collect()
     }
 
+    fn hour<'a>(&self, name: &'static str, found: &'a Result<measure::log::Hour, String>) -> Hour<'a> {
+        let hour = found.as_ref().ok();
+        let (from_s, to_s) = hour.map(|hour| self.since_first_reading(hour)).unzip();
+        Hour {
+            name,
+            error_percent: hour.map(|hour| hour.error_percent),
+            from_s,
+            to_s,
+            pulse_cycles: hour.and_then(|hour| hour.cycles),
+            reason: found.as_ref().err().map(String::as_str),
+        }
+    }
+
     /// One object on one line.
     #[must_use]
     pub fn json(&self) -> String {
@@ -123,6 +151,8 @@ impl Analysis {
             expanded_uncertainty_percent: self.uncertainty().map(|(expanded, _)| expanded),
             coverage_factor: self.uncertainty().map(|(_, factor)| factor),
             repeatability_percent: self.figures.repeatability_percent.map(|(repeatability, _)| repeatability),
+            mean_error_a: self.hour(MEAN_ERROR_A, &self.figures.hours.second),
+            mean_error_b: self.hour(MEAN_ERROR_B, &self.figures.hours.last),
             corrections: &self.corrections,
             not_corrected: &self.not_corrected,
             notes: &self.notes,
@@ -161,6 +191,11 @@ impl Analysis {
                 "repeatability",
                 &format!("{} % (standard deviation of the mean, from the period's parts)", rounded(repeatability, 2)),
             );
+        }
+        let hours = [("A, second hour", &self.figures.hours.second), ("B, last hour", &self.figures.hours.last)];
+        for (name, hour) in hours.into_iter().filter_map(|(name, hour)| Some((name, hour.as_ref().ok()?))) {
+            let whole = hour.cycles.map_or_else(String::new, |cycles| format!(" (over {cycles} whole pulse cycles)"));
+            line(name, &format!("mean error {} %{whole}", signed(hour.error_percent)));
         }
         for (name, phrases) in [("corrected", &self.corrections), ("NOT corrected", &self.not_corrected)] {
             for (i, phrase) in phrases.iter().enumerate() {

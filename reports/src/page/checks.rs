@@ -2,8 +2,8 @@
 //! It formats what the summary and the recomputation hold, and decides nothing.
 
 use domain::{CheckVerdict, Limits};
-use measure::budget::{Combined, Kind, Shape};
-use measure::{Budget, decision, monte_carlo, student};
+use measure::budget::{Kind, Shape};
+use measure::{Budget, By, Interval, decision};
 use serde::Serialize;
 
 use super::Material;
@@ -64,16 +64,14 @@ fn row(material: &Material<'_>, check: &CheckSummary) -> Row {
 /// bounded, not estimated: it has none.
 pub(super) fn risk(check: &CheckSummary, again: Option<&Again>) -> Option<String> {
     let again = again?;
-    let (value, combined) = (check.value?, again.budget.as_ref()?.combined().ok()?);
+    let interval = again.interval.as_ref()?;
     let limits = Limits { low: check.limit_low, high: check.limit_high };
-    let dof = student::truncate(combined.dof_effective);
-    let outside = decision::probability_nonconforming(value, combined.u, dof, limits)?;
-    let probability = match outside * 100.0 {
+    let probability = match interval.outside? * 100.0 {
         percent if percent < 0.01 => "below 0.01 %".to_owned(),
         percent if percent > 99.99 => "above 99.99 %".to_owned(),
         percent => format!("{} %", rounded(percent, 2)),
     };
-    let tur = decision::test_uncertainty_ratio(limits, combined.expanded);
+    let tur = decision::test_uncertainty_ratio(limits, interval.expanded);
     let tur = tur.map_or(String::new(), |tur| format!("TUR {}; ", rounded(tur, 2)));
     // Of several boluses the value is one's, the worst, or what they have in common.
     let whose = if again.each.len() > 1 { "this value" } else { "the value" };
@@ -131,14 +129,12 @@ pub(super) fn budgets(material: &Material<'_>) -> Vec<BudgetTable> {
 }
 
 fn table(again: &Again, budget: &Budget) -> BudgetTable {
-    let combined = budget.combined().ok();
-    let trials = again.trials.as_ref().zip(combined).map(|(trials, gum)| by_trials(trials, &gum, budget));
     let doubts = again.doubts.iter().map(|doubt| prose(doubt)).collect();
-    BudgetTable { trials, doubts, ..budget_table(&again.name, budget) }
+    BudgetTable { doubts, ..budget_table(&again.name, budget, again.interval.as_ref()) }
 }
 
-/// The budget of something that is called `name`, without what trials say of it.
-pub(crate) fn budget_table(name: &str, budget: &Budget) -> BudgetTable {
+/// The budget of something that is called `name`, and what trials say of its interval.
+pub(crate) fn budget_table(name: &str, budget: &Budget, interval: Option<&Interval>) -> BudgetTable {
     let terms = budget.terms.iter().zip(budget.shares()).map(|(term, share)| TermRow {
         name: term.name.clone(),
         kind: match term.kind {
@@ -167,24 +163,32 @@ pub(crate) fn budget_table(name: &str, budget: &Budget) -> BudgetTable {
         terms,
         combined,
         problem,
-        trials: None,
+        trials: interval.map(|interval| by_trials(interval, budget)),
         doubts: Vec::new(),
     }
 }
 
 /// The coverage interval by trials beside the GUM's, in a sentence.
-fn by_trials(trials: &monte_carlo::Propagated, gum: &Combined, budget: &Budget) -> String {
+fn by_trials(interval: &Interval, budget: &Budget) -> String {
     let symbol = unit(&budget.unit);
+    let Some(trials) = &interval.trials else {
+        return "Trials of the model (JCGM 101) were not possible: nothing varies, or an input may leave the range of its \
+                formula. U is the GUM's."
+            .to_owned();
+    };
     let (low, high) = (uncertain(trials.low, Some(trials.u)).0, uncertain(trials.high, Some(trials.u)).0);
-    let compared = if monte_carlo::agrees(gum, trials) {
-        "which is U to the trials' tolerance"
-    } else if trials.high.max(-trials.low) < gum.expanded {
-        "narrower than U, since a term that is not normal rules it; the verdict keeps U"
-    } else {
-        "WIDER than U: a verdict near its limit is not to be relied on"
+    let compared = match interval.by {
+        By::Gum if trials.stable => "which is the GUM's interval to the trials' tolerance: U is the GUM's".to_owned(),
+        By::Gum => "not stable and not wider than the GUM's interval: U is the GUM's".to_owned(),
+        By::Trials => format!(
+            "which is not the GUM's interval of ± {} {symbol}: U is the trials', {} {symbol}, and so is whatever is decided by it",
+            rounded(interval.gum.expanded, 2),
+            rounded(interval.expanded, 2)
+        ),
     };
     format!(
-        "By Monte Carlo (JCGM 101, {} trials) the value lies within {low} to {high} {symbol} of what was found, {compared}.",
+        "By {} trials of the model (Monte Carlo, JCGM 101) the value lies within {low} to {high} {symbol} of what was found, \
+         {compared}.",
         trials.trials
     )
 }

@@ -25,7 +25,7 @@ use crate::summary::Summary;
 
 pub(crate) use bar::bar;
 pub(crate) use checks::{BudgetTable, budget_table, verdict_text};
-pub(crate) use fields::{Cell, Section, Tone, sections};
+pub(crate) use fields::{Cell, MEAN_ERROR_A, MEAN_ERROR_B, Section, Tone, sections};
 pub(crate) use head::simulated;
 pub(crate) use live::{Live, POINTS_LIVE};
 pub(crate) use template::page;

@@ -123,6 +123,7 @@ fn profile(virtual_time: bool) -> RigProfile {
             .collect(),
         calibration,
         meter: None,
+        settings: None,
     };
     let calibration = Calibration {
         certificate: "DKD-2026-0815".to_owned(),
@@ -198,6 +199,7 @@ fn opened(fake: &Fake) -> Opened {
         requirements: vec![("SRS-042".to_owned(), "The delivered volume is within 5 % of the commanded.".to_owned())],
         parameters: vec![("rate".to_owned(), "100 uL/h".to_owned())],
         scenario_yaml: "title: fake\n".to_owned(),
+        pattern_sha256: None,
         scenario: "smoke/fake".to_owned(),
         device_expected: None,
         ends_on: "2026-11-22".to_owned(),
@@ -221,14 +223,18 @@ fn mass_g(fake: &Fake, t_s: f64) -> f64 {
     5.0 + pulsed * 0.9923e-3 - 0.12e-6 * t_s + ripple
 }
 
+fn head(name: &str) -> CheckHead {
+    CheckHead {
+        name: name.to_owned(),
+        step: "basal".to_owned(),
+        because: "the specification's accuracy".to_owned(),
+        requirements: vec!["SRS-042".to_owned()],
+    }
+}
+
 fn check(name: &str, verdict: CheckVerdict) -> CheckRecord {
     CheckRecord {
-        head: CheckHead {
-            name: name.to_owned(),
-            step: "basal".to_owned(),
-            because: "the specification's accuracy".to_owned(),
-            requirements: vec!["SRS-042".to_owned()],
-        },
+        head: head(name),
         verdict,
         value: None,
         unit: String::new(),
@@ -244,18 +250,7 @@ fn check(name: &str, verdict: CheckVerdict) -> CheckRecord {
 fn settled(ledger: &Ledger, name: &str, unit: ErrorUnit, half_width: f64) -> CheckRecord {
     let figure = Figure::VolumeError { window: Window::of("basal"), unit };
     let limits = Limits { low: Some(-half_width), high: Some(half_width) };
-    let settled = ledger.settle(&figure, &limits);
-    CheckRecord {
-        value: settled.value,
-        unit: figure.unit().to_owned(),
-        expanded_uncertainty: settled.expanded_uncertainty,
-        coverage_factor: settled.coverage_factor,
-        limits,
-        reason: settled.reason,
-        figure: Some(figure),
-        notes: settled.notes,
-        ..check(name, settled.verdict)
-    }
+    ledger.settle(&figure, &limits).recorded(head(name), figure, limits)
 }
 
 /// The whole run, to its end.

@@ -2,10 +2,10 @@
 //!
 //! It judges nothing: who has figures has succeeded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use domain::Dimension;
-use reports::analysis::{ColumnSpec, Commanded, Dialect, Liquid, Request, analyze};
+use reports::analysis::{Analysis, ColumnSpec, Commanded, Dialect, Liquid, LogError, Request, analyze};
 use text::parse_quantity;
 
 use crate::output::{say, tell, tell_raw};
@@ -110,29 +110,36 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         return Err(Failure::input(format!("expected files of different names for --out, but found two of '{name}'")));
     }
     for file in &args.files {
-        let analysis = match analyze(file, &request) {
+        let folder = args.out.as_ref().map(|out| match file.file_stem() {
+            Some(stem) if args.files.len() > 1 => out.join(stem),
+            _ => out.clone(),
+        });
+        let analysis = match analyzed(file, &request, folder.as_deref()) {
             Ok(analysis) => analysis,
-            Err(why) => {
-                tell_raw(&why.to_string());
+            Err(LogError::Input(problems)) => {
+                tell_raw(&problems);
                 worst = BAD_INPUT;
                 continue;
             }
+            Err(LogError::Report(why)) => return Err(Failure::bench(why)),
         };
         if args.json {
             say!("{}", analysis.json());
         } else {
             say!("{}", analysis.text().trim_end());
         }
-        if let Some(out) = &args.out {
-            let folder = match file.file_stem() {
-                Some(stem) if args.files.len() > 1 => out.join(stem),
-                _ => out.clone(),
-            };
-            analysis.write(&folder).map_err(Failure::bench)?;
+        if let Some(folder) = folder {
             tell!("{}", folder.display());
         }
     }
     Ok(worst)
+}
+
+/// The figures of a log, written into a folder if there is one: a log that changed meanwhile has none.
+fn analyzed(file: &Path, request: &Request, folder: Option<&Path>) -> Result<Analysis, LogError> {
+    let analysis = analyze(file, request)?;
+    folder.map_or(Ok(()), |folder| analysis.write(folder))?;
+    Ok(analysis)
 }
 
 fn request(args: &Args) -> Result<Request, Failure> {

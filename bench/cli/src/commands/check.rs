@@ -75,7 +75,8 @@ fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
         scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source()))
     };
     let plans: Vec<Plan> = variants.iter().map(resolved).collect::<Result<_, _>>()?;
-    // What may be set must be decidable as well as what is set unless somebody does.
+    // What may be set must be decidable as well as what is set unless somebody does. `run` does not ask: it must decide its own
+    // values alone, and is not to be refused for values that nobody runs.
     for extreme in document.extremes(&args.set).map_err(Failure::input)? {
         resolved(&extreme).map_err(|failure| at_the_end_of_a_range(&extreme, &failure))?;
     }

@@ -6,13 +6,14 @@
 
 use domain::check::CheckRecord;
 use domain::profile::Role;
-use domain::{Event, EventKind, Fault, Images};
+use domain::{BalanceSettings, Event, EventKind, Fault, Images};
 
 use core::time::Duration;
 
 use super::{Engine, State};
 use crate::ending::Ending;
 use crate::preconditions::other_image;
+use crate::settings;
 
 /// A debug probe may be found lost so much earlier or later than the pump, beside a poll: its deadline is longer.
 const PROBE_NOTICES: Duration = Duration::from_secs(6);
@@ -43,6 +44,18 @@ impl Engine {
                 self.core.decide(EventKind::CheckDecided(Box::new(check)));
                 self.end(ending);
             }
+        }
+    }
+
+    /// A balance told how it is set. Before the run that is a precondition; within it, somebody has touched the balance, and
+    /// what was weighed since it was last asked is not what it seems.
+    pub(super) fn told(&mut self, instrument: &str, settings: &BalanceSettings) {
+        self.instruments.told(instrument, settings);
+        if self.ready
+            && let Some((name, what)) = settings::unfit(&self.core.profile, &self.instruments)
+        {
+            let fault = Fault::Instrument { instrument: name.to_owned(), what };
+            self.end(Ending::Broken(fault));
         }
     }
 

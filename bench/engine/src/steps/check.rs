@@ -15,16 +15,5 @@ pub(super) const fn enter() -> Flow {
 /// Settles a check from all that the stream has told.
 pub(crate) fn settle(check: &Check, core: &Core) -> CheckRecord {
     let settled = core.ledger.settle(&check.figure, &check.limits);
-    CheckRecord {
-        head: check.head.clone(),
-        verdict: settled.verdict,
-        value: settled.value,
-        unit: check.figure.unit().to_owned(),
-        expanded_uncertainty: settled.expanded_uncertainty,
-        coverage_factor: settled.coverage_factor,
-        limits: check.limits,
-        reason: settled.reason,
-        figure: Some(check.figure.clone()),
-        notes: settled.notes,
-    }
+    settled.recorded(check.head.clone(), check.figure.clone(), check.limits)
 }

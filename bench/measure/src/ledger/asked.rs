@@ -9,12 +9,13 @@ use domain::{Limits, RunTime};
 
 use super::Ledger;
 use crate::budget::Budget;
-use crate::conversion::{Conversion, declared_air, factors};
+use crate::conversion::Conversion;
 use crate::course::{self, Course};
 use crate::evaporation::Evaporation;
 use crate::flags::{self, Flag};
 use crate::jumps::Jump;
 use crate::meter::Metered;
+use crate::model::{Factors, declared_air};
 use crate::occlusion::Occlusion;
 use crate::room::Room;
 use crate::settle::{self, Settled};
@@ -203,13 +204,15 @@ impl Ledger {
         let method = &self.setup.as_ref().ok_or("the run has no balance")?.method;
         let evaporation = self.evaporation().ok_or_else(unmeasured)?;
         let air = self.room.mean_air_kg_per_m3().or_else(|| declared_air(method));
-        let (z_ml_per_g, needle) = air
-            .and_then(|air| factors(method, air))
+        let factors = air.map(|air| Factors::of(method, air));
+        let (factors, (z_ml_per_g, needle)) = factors
+            .and_then(|factors| Some((factors, factors.estimates()?)))
             .ok_or("the rig file's method declares conditions beyond the formulae for density and buoyancy")?;
         let measured = &method.characterised;
         Ok(Conversion {
             z_ml_per_g,
             needle,
+            factors,
             evaporation,
             zero: self.zero.ok_or("the vessel was not weighed before the first step")?,
             air_kg_per_m3: self.room.air_kg_per_m3(),

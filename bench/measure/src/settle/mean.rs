@@ -44,7 +44,20 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     let left_out = any_left_out.then(without);
     let left_out_within = all.iter().map(|m| m.left_out_within).sum::<f64>() / n;
     let budget = Budget { terms, unit: symbol.to_owned() };
-    Ok(Measured { value: mean, budget, notes, left_out, left_out_within, against: None, stored: None, unknown: None })
+    // The boluses share their factor; what was delivered is averaged with their errors.
+    let delivered = all.iter().map(|m| m.model.delivered()).sum::<f64>() / n;
+    let model = all[0].model.of(delivered);
+    Ok(Measured {
+        value: mean,
+        budget,
+        model,
+        notes,
+        left_out,
+        left_out_within,
+        against: None,
+        stored: None,
+        unknown: None,
+    })
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {

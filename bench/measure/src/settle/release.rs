@@ -9,8 +9,12 @@ use domain::quantity::{significant, with_uncertainty};
 
 use super::{Measured, Of};
 use crate::budget::{Budget, Distribution, Term};
-use crate::decision::{Decision, decide_guarded, guard_band};
+use crate::decision::{Decision, decide_guarded};
+use crate::interval::Question;
 use crate::ledger::Ledger;
+
+#[cfg(test)]
+mod tests;
 
 const KNOWN: f64 = f64::INFINITY;
 
@@ -27,13 +31,15 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Whether a value, in uL, that has this in it is a failure without it too.
-    pub(super) fn fails_without(&self, budget: &Budget, value: f64, rule: DecisionRule, limits: Limits) -> bool {
+    pub(super) fn fails_without(&self, measured: &Measured, rule: DecisionRule, limits: Limits) -> bool {
         let distribution = Distribution::Rectangular { half_width: self.half_width_ul };
         let term = Term::type_b("line compliance", distribution, 1.0, KNOWN, "compliance of the line, as measured");
-        let terms = budget.terms.iter().cloned().chain(term).collect();
-        let combined = Budget { terms, unit: budget.unit.clone() }.combined().ok();
-        let band = combined.and_then(|combined| guard_band(&combined, rule));
-        band.is_some_and(|band| decide_guarded(value - self.ul, band, limits) == Decision::Fail)
+        let terms = measured.budget.terms.iter().cloned().chain(term).collect();
+        let budget = Budget { terms, unit: measured.budget.unit.clone() };
+        let value = measured.value - self.ul;
+        let interval = budget.interval(Some(&measured.model), &Question { value, limits, rule }).ok();
+        let band = interval.and_then(|interval| interval.band);
+        band.is_some_and(|band| decide_guarded(value, band, limits) == Decision::Fail)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::budget::{Distribution, Estimate, Term};
 use crate::conditions::SENSOR_PERCENT;
 use crate::conversion::Conversion;
 use crate::ledger::{Ledger, Setup};
+use crate::model::{DENSITY, NEEDLE};
 use crate::settle::effects;
 use crate::weighing::Weighing;
 
@@ -23,8 +24,8 @@ pub(super) const SHARED: [&str; 11] = [
     CHANGE,
     SWING,
     CLIMATE,
-    "density and buoyancy",
-    "needle",
+    DENSITY,
+    NEEDLE,
     effects::LEAK,
     effects::TIME_BASE,
     effects::WETTING,
@@ -113,14 +114,14 @@ pub(super) fn volume_terms(
     let z = relative(conversion.z_ml_per_g)?;
     let normal = |e: Estimate| Distribution::Normal { u: e.u };
     terms.push(Term::type_b(
-        "density and buoyancy",
+        DENSITY,
         normal(z),
         delivered,
         z.dof,
         "air as read or else as declared, liquid as declared; Tanaka, CIPM-2007",
     )?);
     let needle = relative(conversion.needle)?;
-    terms.push(Term::type_b("needle", normal(needle), delivered, needle.dof, "diameters declared in the rig file")?);
+    terms.push(Term::type_b(NEEDLE, normal(needle), delivered, needle.dof, "diameters declared in the rig file")?);
     terms.extend(pulse_term(ledger, setup, weighed, scale));
     terms.extend(effects::terms(ledger, setup, conversion, weighed, scale)?);
     Some(terms)

@@ -18,6 +18,9 @@ use crate::settle::terms::{Weighed, volume_terms};
 use crate::trumpet::usual;
 use crate::weighing::Weighing;
 
+#[cfg(test)]
+mod tests;
+
 /// Ep(max) and Ep(min) over a set of windows, each with where its window begins and ends.
 #[derive(Debug, Clone, Copy)]
 struct Extremes {
@@ -123,7 +126,8 @@ pub(super) fn measure(
         .then(|| format!("the ends of {} of {} windows were not read", period.windows() - all.count, period.windows()));
     let unknown = scattered.or(flagged);
     let budget = Budget { terms, unit: "%".to_owned() };
-    Ok(Measured { value, budget, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
+    let model = conversion.model(value + 100.0);
+    Ok(Measured { value, budget, model, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
 }
 
 /// The mass at a window's end, as a weighing of readings that scatter so; `None` where it was not read.

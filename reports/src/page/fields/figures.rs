@@ -10,6 +10,10 @@ use crate::page::Material;
 use crate::series::moment;
 
 const HOUR_S: f64 = 3600.0;
+/// What the error over the second hour is called, of runs and of logs.
+pub(crate) const MEAN_ERROR_A: &str = "Mean error A, second hour";
+/// What the error over the last hour is called.
+pub(crate) const MEAN_ERROR_B: &str = "Mean error B, last hour";
 
 pub(super) fn figures(material: &Material<'_>) -> Option<Section> {
     let ledger = &material.again.ledger;
@@ -46,8 +50,8 @@ fn flow(material: &Material<'_>, ledger: &Ledger) -> Option<Table> {
     // The last sample has none behind it.
     let last_s = to_s - hour_s - 2.0 * ledger.sample_s();
     let mut rows = vec![
-        vec![Cell::of("Mean error A, second hour"), error(second_s), Cell::of(since(second_s))],
-        vec![Cell::of("Mean error B, last hour"), error(last_s), Cell::of(since(last_s))],
+        vec![Cell::of(MEAN_ERROR_A), error(second_s), Cell::of(since(second_s))],
+        vec![Cell::of(MEAN_ERROR_B), error(last_s), Cell::of(since(last_s))],
     ];
     if let Some((quiet_from, quiet_to)) = ledger.longest_without_flow(from_s, to_s) {
         let longest = format!("less than {} min", rounded((quiet_to - quiet_from) / 60.0, 3));

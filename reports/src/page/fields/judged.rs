@@ -3,7 +3,7 @@
 
 use domain::event::Opened;
 use domain::{CheckVerdict, Limits};
-use measure::decision;
+use measure::By;
 
 use super::{Cell, Section, Tone, section, table};
 use crate::again::Again;
@@ -90,9 +90,10 @@ fn verdict(verdict: CheckVerdict) -> Cell {
 }
 
 pub(super) fn criteria(material: &Material<'_>, opened: &Opened) -> Section {
-    let rows = material.summary.checks.iter().map(|check| criterion(material, opened, check)).collect();
+    let rows = material.summary.checks.iter().map(|check| criterion(material, check)).collect();
     let caption = format!(
-        "Criteria set before the run; decision rule: {}. w: guard band; k: coverage factor; ν: effective degrees of freedom; \
+        "Criteria set before the run; decision rule: {}. w: guard band; k: coverage factor; ν: effective degrees of freedom, unless \
+         U is by trials of the model (JCGM 101); \
          TUR: half of the width between the limits over U.",
         opened.decision_rule
     );
@@ -100,22 +101,23 @@ pub(super) fn criteria(material: &Material<'_>, opened: &Opened) -> Section {
     section("criteria", "Acceptance criteria", vec![table(caption, &columns, rows)])
 }
 
-fn criterion(material: &Material<'_>, opened: &Opened, check: &CheckSummary) -> Vec<Cell> {
+fn criterion(material: &Material<'_>, check: &CheckSummary) -> Vec<Cell> {
     let again = material.again.checks.iter().find(|again| again.name == check.name);
-    let combined = again.and_then(|again| again.budget.as_ref()?.combined().ok());
+    let interval = again.and_then(|again| again.interval);
     let because = material.story.checks.iter().find(|record| record.head.name == check.name);
     let because = because.map(|record| record.head.because.as_str()).filter(|because| !because.is_empty());
     let name = because.iter().fold(Cell::of(check.name.as_str()), |cell, because| cell.small(*because));
     let mut limits = Cell::of(check.limits_text());
     let mut found = Cell::of(check.value_text());
-    if let Some(combined) = &combined {
-        found = found.small(format!(
-            "k = {}, ν = {}",
-            rounded(combined.coverage_factor, 3),
-            if combined.dof_effective < 1000.0 { rounded(combined.dof_effective, 3) } else { "∞".to_owned() }
-        ));
-        let band = decision::guard_band(combined, opened.decision_rule);
-        limits = band.iter().fold(limits, |cell, band| accepted(cell, check, *band));
+    if let Some(interval) = &interval {
+        let dof = interval.gum.dof_effective;
+        let by = match interval.by {
+            By::Gum if dof < 1000.0 => format!("ν = {}", rounded(dof, 3)),
+            By::Gum => "ν = ∞".to_owned(),
+            By::Trials => "by trials".to_owned(),
+        };
+        found = found.small(format!("k = {}, {by}", rounded(interval.coverage_factor, 3)));
+        limits = interval.band.iter().fold(limits, |cell, band| accepted(cell, check, *band));
     } else if check.value.is_some() || check.limit_low.is_some() || check.limit_high.is_some() {
         limits = limits.small("held with the value's whole bound, without a guard band");
     }

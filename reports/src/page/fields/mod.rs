@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use super::{Material, method};
 
+pub(crate) use figures::{MEAN_ERROR_A, MEAN_ERROR_B};
+
 /// What stands where nobody gave anything.
 const NOT_GIVEN: &str = "not given";
 

@@ -142,18 +142,7 @@ impl Run {
             because: "a benchmark has a check".to_owned(),
             requirements: Vec::new(),
         };
-        CheckRecord {
-            head,
-            verdict: settled.verdict,
-            value: settled.value,
-            unit: figure.unit().to_owned(),
-            expanded_uncertainty: settled.expanded_uncertainty,
-            coverage_factor: settled.coverage_factor,
-            limits,
-            reason: settled.reason,
-            figure: Some(figure),
-            notes: settled.notes,
-        }
+        settled.recorded(head, figure, limits)
     }
 }
 
@@ -195,6 +184,7 @@ fn opened(request: &Request, seed: u64) -> Opened {
         requirements: Vec::new(),
         parameters: Vec::new(),
         scenario_yaml: plan.resolved_yaml.clone(),
+        pattern_sha256: None,
         scenario: request.scenario.clone(),
         device_expected: None,
         ends_on: "2026-01-12".to_owned(),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use daemon::Request;
 use domain::check::{DecisionRule, Figure, Window};
 use domain::{CheckVerdict, EventKind, Limits, RunTime};
-use measure::Ledger;
+use measure::decision::{Decision, decide_guarded};
+use measure::{Ledger, Question};
 use record::Reader;
 use scenario::Document;
 use serde_json::Value;
@@ -67,7 +68,7 @@ pub(super) struct Compared {
     pub(super) kind: Kind,
     /// Measured less true.
     pub(super) error: f64,
-    /// The expanded uncertainty by Student's factor at 95 %.
+    /// The expanded uncertainty at 95 %.
     pub(super) expanded: f64,
     /// The expanded uncertainty that a report prints.
     pub(super) printed: f64,
@@ -181,7 +182,8 @@ impl Context {
         let value = settled.value.ok_or_else(unsettled)?;
         let printed = settled.expanded_uncertainty.ok_or_else(unsettled)?;
         let budget = settled.budget.ok_or_else(unsettled)?;
-        let combined = budget.combined_at(PROBABILITY).map_err(|_| unsettled())?;
+        let asked = Question { value, limits: WIDE, rule: DecisionRule::GuardBand };
+        let interval = budget.interval_at(PROBABILITY, settled.model.as_ref(), &asked).map_err(|_| unsettled())?;
         let names = budget.terms.iter().map(|term| term.name.clone());
         let truth = self.really(figure).ok_or_else(unsettled)?;
         let limits = if above {
@@ -189,13 +191,20 @@ impl Context {
         } else {
             Limits { low: Some(truth + JUST), high: None }
         };
-        let accepted = |ledger: &Ledger| ledger.settle(figure, &limits).verdict == CheckVerdict::Pass;
+        // Most are rejected at once, by the band alone: settling is for those that may pass.
+        let may_pass =
+            |band: Option<f64>| band.is_some_and(|band| decide_guarded(value, band, limits) == Decision::Pass);
+        let rule = DecisionRule::StatedRisk { false_acceptance_percent: STATED_RISK_PERCENT };
+        let stated = budget.interval(settled.model.as_ref(), &Question { rule, ..asked }).map_err(|_| unsettled())?;
+        let passed = |ledger: &Ledger| ledger.settle(figure, &limits).verdict == CheckVerdict::Pass;
+        let bands = [settled.interval.and_then(|interval| interval.band), stated.band];
+        let accepted = core::array::from_fn(|i| may_pass(bands[i]) && passed(&self.ledgers[i]));
         Ok(Compared {
             kind,
             error: value - truth,
-            expanded: combined.expanded,
+            expanded: interval.expanded,
             printed,
-            accepted: [accepted(&self.ledgers[0]), accepted(&self.ledgers[1])],
+            accepted,
             gate,
             shares: names.zip(budget.shares()).collect(),
         })

@@ -1,0 +1,168 @@
+//! How a balance is set, as far as that changes what it shows without its load: as it tells, and as a rig file declares it.
+//!
+//! What the balance tells counts. A declaration stands where the balance does not tell, and says of an adjustment or a
+//! standby that it is known of; nothing makes a balance that tracks its zero fit to weigh a flow.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A setting by which a balance changes what it shows, or whether it shows anything, without its load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BalanceSetting {
+    /// Slow changes are taken for drift of the zero: 0.5 mL/day is 5.8 µg/s, half a digit of 10 µg a second.
+    ZeroTracking,
+    /// The balance adjusts itself by its own weight when temperature or time say so: it is silent, then reads anew.
+    AutomaticAdjustment,
+    /// The balance switches itself off when nobody touches it.
+    Standby,
+}
+
+impl BalanceSetting {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::ZeroTracking, Self::AutomaticAdjustment, Self::Standby];
+
+    /// The setting as rig files and reports call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ZeroTracking => "zero tracking",
+            Self::AutomaticAdjustment => "automatic adjustment",
+            Self::Standby => "standby",
+        }
+    }
+
+    /// Whether a run may be made with it on, if the rig file declares that. An adjustment and a standby show in the
+    /// readings, and are flagged there; what zero tracking swallows does not.
+    #[must_use]
+    pub const fn may_be_on(self) -> bool {
+        !matches!(self, Self::ZeroTracking)
+    }
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// Off.
+    Off,
+    /// On.
+    On,
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::On => "on",
+        })
+    }
+}
+
+/// Each setting, where it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Switches {
+    /// Zero tracking.
+    pub zero_tracking: Option<Switch>,
+    /// Automatic adjustment.
+    pub automatic_adjustment: Option<Switch>,
+    /// Standby.
+    pub standby: Option<Switch>,
+}
+
+impl Switches {
+    /// How a setting is, if it is known.
+    #[must_use]
+    pub const fn of(&self, setting: BalanceSetting) -> Option<Switch> {
+        match setting {
+            BalanceSetting::ZeroTracking => self.zero_tracking,
+            BalanceSetting::AutomaticAdjustment => self.automatic_adjustment,
+            BalanceSetting::Standby => self.standby,
+        }
+    }
+
+    /// Where a setting is kept.
+    pub const fn place(&mut self, setting: BalanceSetting) -> &mut Option<Switch> {
+        match setting {
+            BalanceSetting::ZeroTracking => &mut self.zero_tracking,
+            BalanceSetting::AutomaticAdjustment => &mut self.automatic_adjustment,
+            BalanceSetting::Standby => &mut self.standby,
+        }
+    }
+}
+
+/// A question about a setting, and the balance's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingAnswer {
+    /// What it is about.
+    pub about: String,
+    /// The command.
+    pub asked: String,
+    /// The line that came, without its end.
+    pub answered: String,
+}
+
+/// What a balance told of its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BalanceSettings {
+    /// What was understood of those that matter; one that the balance does not tell is not known.
+    pub switches: Switches,
+    /// Every answer as it came, those about filter, stability and power too.
+    pub answers: Vec<SettingAnswer>,
+}
+
+impl BalanceSettings {
+    /// The answer about a setting.
+    #[must_use]
+    pub fn answer(&self, setting: BalanceSetting) -> Option<&SettingAnswer> {
+        self.answers.iter().find(|answer| answer.about == setting.name())
+    }
+
+    /// What is told now, and where the balance would not tell, what it told before: one that is busy refuses.
+    #[must_use]
+    pub fn or(mut self, before: &Self) -> Self {
+        for setting in BalanceSetting::ALL {
+            let place = self.switches.place(setting);
+            if place.is_none() {
+                *place = before.switches.of(setting);
+                let earlier = before.answer(setting).cloned();
+                let answer = self.answers.iter_mut().find(|answer| answer.about == setting.name());
+                if let (Some(answer), Some(earlier)) = (answer, earlier) {
+                    *answer = earlier;
+                }
+            }
+        }
+        self
+    }
+}
+
+impl fmt::Display for BalanceSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, setting) in BalanceSetting::ALL.into_iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            let told = self.switches.of(setting).map_or_else(|| "not told".to_owned(), |switch| switch.to_string());
+            write!(f, "{comma}{} {told}", setting.name())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(zero_tracking: Option<Switch>, answered: &str) -> BalanceSettings {
+        let answer =
+            SettingAnswer { about: "zero tracking".to_owned(), asked: "M03".to_owned(), answered: answered.to_owned() };
+        BalanceSettings { switches: Switches { zero_tracking, ..Switches::default() }, answers: vec![answer] }
+    }
+
+    #[test]
+    fn a_balance_that_is_busy_has_not_forgotten_what_it_told() {
+        let before = told(Some(Switch::On), "M03 A 1");
+        assert_eq!(told(None, "M03 I").or(&before), before);
+        let now = told(Some(Switch::Off), "M03 A 0");
+        assert_eq!(now.clone().or(&before), now);
+        assert_eq!(now.to_string(), "zero tracking off, automatic adjustment not told, standby not told");
+    }
+}
