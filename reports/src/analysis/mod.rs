@@ -20,11 +20,9 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use domain::Limits;
-use domain::check::DecisionRule;
+use measure::Cumulative;
 use measure::budget::{Budget, Distribution};
 use measure::log::{Correction, Figures, Input};
-use measure::{Cumulative, Interval, Question};
 
 pub use csv::Dialect;
 pub use table::ColumnSpec;
@@ -108,8 +106,6 @@ pub struct Analysis {
     pub figures: Figures,
     /// Where their uncertainty comes from, if anybody knows.
     pub budget: Option<Budget>,
-    /// What it comes to: by the GUM's framework, or by trials of the terms' sum where those differ.
-    pub interval: Option<Interval>,
     /// What was corrected, a phrase each.
     pub corrections: Vec<String>,
     /// What was not.
@@ -199,17 +195,10 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
         commanded,
         span_s: (period.from_s, period.to_s),
         seen,
-        interval: budget.as_ref().and_then(|budget| interval(budget, figures.mean_error_percent)),
         figures,
         budget,
         corrections: made.corrections,
         not_corrected: made.not_corrected,
         notes,
     })
-}
-
-/// The mean error's interval: nothing is judged by it.
-fn interval(budget: &Budget, error_percent: f64) -> Option<Interval> {
-    let limits = Limits { low: None, high: None };
-    budget.interval(None, &Question { value: error_percent, limits, rule: DecisionRule::GuardBand }).ok()
 }

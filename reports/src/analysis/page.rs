@@ -85,7 +85,7 @@ impl Analysis {
             cycles: pulses.as_ref().map(cycles).unwrap_or_default(),
             pulses: pulses.as_ref().map(pulse_figures).unwrap_or_default(),
             pulses_plot: drawings.pulses.as_ref(),
-            budget: self.budget.as_ref().map(|budget| budget_table("Mean error", budget, self.interval.as_ref())),
+            budget: self.budget.as_ref().map(|budget| budget_table("Mean error", budget, None)),
             budget_plot: drawings.budget.as_ref(),
             corrected: self.corrections.iter().map(|phrase| printed(phrase)).collect(),
             not_corrected: self.not_corrected.iter().map(|phrase| printed(phrase)).collect(),

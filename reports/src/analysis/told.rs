@@ -85,7 +85,8 @@ const METHOD: &str = "trumpet curve by a method adapted from IEC 60601-2-24 (ed.
 impl Analysis {
     /// The expanded uncertainty of the mean error, in %, and its coverage factor, if a budget was given.
     pub(super) fn uncertainty(&self) -> Option<(f64, f64)> {
-        self.interval.map(|interval| (interval.expanded, interval.coverage_factor))
+        let combined = self.budget.as_ref()?.combined().ok()?;
+        Some((combined.expanded, combined.coverage_factor))
     }
 
     pub(super) fn pulses(&self) -> Option<Pulses> {

@@ -133,7 +133,7 @@ fn table(again: &Again, budget: &Budget) -> BudgetTable {
     BudgetTable { doubts, ..budget_table(&again.name, budget, again.interval.as_ref()) }
 }
 
-/// The budget of something that is called `name`, and what trials say of its interval.
+/// The budget of something that is called `name`, and what trials say of its interval, if they were made.
 pub(crate) fn budget_table(name: &str, budget: &Budget, interval: Option<&Interval>) -> BudgetTable {
     let terms = budget.terms.iter().zip(budget.shares()).map(|(term, share)| TermRow {
         name: term.name.clone(),
