@@ -8,7 +8,7 @@ use domain::check::CheckRecord;
 use domain::event::{Answer, Event, EventKind, Opened, Phase, SafeStopReport};
 use domain::identity::{Identity, Nature};
 use domain::pump::{PumpLogEntry, PumpLogged};
-use domain::{BalanceSettings, CheckVerdict, Order, RunTime, RunVerdict};
+use domain::{CheckVerdict, Order, RunTime, RunVerdict};
 
 use crate::pump_clock::PumpClock;
 use crate::series::Series;
@@ -58,8 +58,6 @@ pub(crate) struct Story {
     pub(crate) board_sha256: Option<String>,
     /// What stood behind the wires, each time an instrument was attached.
     pub(crate) natures: Vec<Nature>,
-    /// How each balance is set, as it told.
-    pub(crate) settings: BTreeMap<String, BalanceSettings>,
     /// When every instrument had answered.
     pub(crate) ready: Option<RunTime>,
     /// When the last event entered the stream.
@@ -105,7 +103,6 @@ impl Story {
             EventKind::Attached { instrument, identity } => self.attached(at, instrument, identity),
             EventKind::Lost { instrument, .. } => self.lost(at, instrument),
             EventKind::RigReady => self.ready = self.ready.or(Some(at)),
-            EventKind::SettingsTold { instrument, settings } => self.told(instrument, settings),
             EventKind::ImagesCompared { images, .. } => self.board_sha256 = Some(images.board_sha256.clone()),
             EventKind::Reading(reading) => self.series.push(reading),
             EventKind::PumpLogged(PumpLogEntry { what: PumpLogged::Booted { .. }, .. }) => self.pump_clock.restarted(),
@@ -178,11 +175,6 @@ impl Story {
 
     fn entered(&mut self, at: RunTime, name: &str, phase: Option<Phase>) {
         self.steps.push(Entered { at, name: name.to_owned(), phase });
-    }
-
-    fn told(&mut self, balance: &str, settings: &BalanceSettings) {
-        let before = self.settings.remove(balance).unwrap_or_default();
-        self.settings.insert(balance.to_owned(), settings.clone().or(&before));
     }
 
     fn attached(&mut self, at: RunTime, instrument: &str, identity: &Identity) {

@@ -6,7 +6,7 @@ use domain::event::{Answer, Event, EventKind, Prompt, SafeStopReport};
 use domain::order::OrderOutcome;
 use domain::profile::SafePump;
 use domain::pump::{PumpLogged, PumpOutcome};
-use domain::{BalanceSetting, BalanceSettings, Images, RunTime, Switch};
+use domain::{BalanceSetting, BalanceSettings, Images, RunTime, SettingAnswer, Switch};
 
 /// Something that happened, as it stands in the report's timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,9 @@ fn logged(what: &PumpLogged) -> Option<(&'static str, String, bool)> {
 /// How a balance is set; one that is not known to be off is told loudly.
 fn set(instrument: &str, settings: &BalanceSettings) -> (&'static str, String, bool) {
     let off = |setting| settings.switches.of(setting) == Some(Switch::Off);
-    ("settings", format!("{instrument}: {settings}"), !BalanceSetting::ALL.into_iter().all(off))
+    let words = |answer: &SettingAnswer| format!("{} '{}'", answer.about, answer.answered);
+    let answers = settings.answers.iter().map(words).collect::<Vec<_>>().join(", ");
+    ("settings", format!("{instrument}: {settings} ({answers})"), !BalanceSetting::ALL.into_iter().all(off))
 }
 
 /// What was found on the board; of a hash its beginning is enough to tell two images apart.

@@ -18,6 +18,7 @@ mod rules;
 mod same;
 mod served;
 mod server;
+mod settings;
 mod stated;
 mod stopped;
 mod truth;

@@ -79,8 +79,10 @@ impl Declarations {
             ("breathing", draw.about(0.02), "uL"),
             ("line compliance", draw.scaled(0.015, 0.06), "uL/kPa"),
         ];
-        let written: Vec<String> =
+        let mut written: Vec<String> =
             figures.iter().map(|(key, value, unit)| format!("{key}: {value:.6} {unit}")).collect();
+        // The balance that tracks its zero is one that does not tell: whichever does is refused before it weighs.
+        written.push("balance tells: all off".to_owned());
         let text = self.text.replace(PLANT, &format!("simulation: {{{}}}", written.join(", ")));
         let rig = Source::new("coverage.yaml", text.into_bytes()).map_err(Failure::bench)?;
         Ok(Plant { rig, displacement_ul })
