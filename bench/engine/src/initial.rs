@@ -186,6 +186,8 @@ impl Flash {
                 let Some(pump) = pump.filter(|_| probe && power) else { return Ok(Self::Due { probe, pump }) };
                 let plan = Arc::clone(&core.plan);
                 core.enter_step(0, &plan.steps[0]);
+                // What the board says of its reset may be read before the probe has answered.
+                core.flashed_first_at = Some(core.now);
                 (steps::enter(&plan.steps[0], core), pump)
             }
             Self::Writing { active, pump } => (steps::apply(active, event, core).0, pump),
@@ -360,6 +362,7 @@ mod tests {
             }
             assert_eq!(orders, [Order::Flash]);
             assert_eq!(station.core.resets_ordered.len(), 1);
+            assert!(station.core.flashed_first_at.is_some(), "its reset may be read before the probe answers");
             let images = Images { file_sha256: "a".to_owned(), board_sha256: "a".to_owned() };
             station.core.images = Some(images);
             station.done(2, 1);
