@@ -142,7 +142,7 @@ fn what_is_not_known_is_said_to_be_so() {
             "mean error +2.000 %; uncertainty not stated: no budget was given.",
             "not stated</td>",
             "Mean error A, second hour</th><td class=\"value\">+2.000 %",
-            "From 01:00:00 to 02:00:00 since the first reading. The first hour",
+            "From 01:00:00 to 02:00:00 since the first reading. As little of the first hour",
             "No budget was given, so no uncertainty is stated.",
             "<li>evaporation</li>",
             "The period is too short for 3 of the usual windows.",

@@ -33,7 +33,7 @@ pub use crate::stated::Protocol;
 ///   is known of the rig, what was stated for the report.
 /// - 4: errors of the flow over windows, overdue certificates that somebody has accepted; a release is judged with what the rig's
 ///   own line held, a step of the mass with the tail of the balance's filter.
-/// - 5: a verdict's interval is by trials of the model where the GUM's differs from that; what a balance says of its settings.
+/// - 5: a verdict's interval is by trials of the model where that is wider than the GUM's; what a balance says of its settings.
 pub const FORMAT: u32 = 5;
 
 /// One event of a run.

@@ -148,7 +148,7 @@ impl Analysis {
         };
         let hours = &self.figures.hours;
         [
-            row(MEAN_ERROR_A, &hours.second, "The first hour's start-up is not in it."),
+            row(MEAN_ERROR_A, &hours.second, "As little of the first hour's start-up is in it as the period allows."),
             row(MEAN_ERROR_B, &hours.last, "Against the second hour it shows how the flow has changed since."),
         ]
     }

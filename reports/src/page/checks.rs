@@ -178,8 +178,10 @@ fn by_trials(interval: &Interval, budget: &Budget) -> String {
     };
     let (low, high) = (uncertain(trials.low, Some(trials.u)).0, uncertain(trials.high, Some(trials.u)).0);
     let compared = match interval.by {
-        By::Gum if trials.stable => "which is the GUM's interval to the trials' tolerance: U is the GUM's".to_owned(),
-        By::Gum => "which has not become stable and shows no wider interval than the GUM's: U is the GUM's".to_owned(),
+        By::Gum if trials.half() + trials.tolerance < interval.expanded => {
+            "which the GUM's interval holds: U is the GUM's, the wider one".to_owned()
+        }
+        By::Gum => "which is the GUM's interval to the trials' tolerance: U is the GUM's".to_owned(),
         By::Trials => format!(
             "which is not the GUM's interval of ± {} {symbol}: U is the trials', {} {symbol}, and so is whatever is decided by it",
             rounded(interval.gum.expanded, 2),
