@@ -117,23 +117,6 @@ impl BalanceSettings {
     pub fn answer(&self, setting: BalanceSetting) -> Option<&SettingAnswer> {
         self.answers.iter().find(|answer| answer.about == setting.name())
     }
-
-    /// What is told now, and where the balance would not tell, what it told before: one that is busy refuses.
-    #[must_use]
-    pub fn or(mut self, before: &Self) -> Self {
-        for setting in BalanceSetting::ALL {
-            let place = self.switches.place(setting);
-            if place.is_none() {
-                *place = before.switches.of(setting);
-                let earlier = before.answer(setting).cloned();
-                let answer = self.answers.iter_mut().find(|answer| answer.about == setting.name());
-                if let (Some(answer), Some(earlier)) = (answer, earlier) {
-                    *answer = earlier;
-                }
-            }
-        }
-        self
-    }
 }
 
 impl fmt::Display for BalanceSettings {
@@ -158,11 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn a_balance_that_is_busy_has_not_forgotten_what_it_told() {
-        let before = told(Some(Switch::On), "M03 A 1");
-        assert_eq!(told(None, "M03 I").or(&before), before);
-        let now = told(Some(Switch::Off), "M03 A 0");
-        assert_eq!(now.clone().or(&before), now);
-        assert_eq!(now.to_string(), "zero tracking off, automatic adjustment not told, standby not told");
+    fn what_is_not_told_is_shown_as_such() {
+        assert_eq!(
+            told(Some(Switch::Off), "M03 A 0").to_string(),
+            "zero tracking off, automatic adjustment not told, standby not told"
+        );
     }
 }

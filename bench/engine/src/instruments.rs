@@ -66,13 +66,9 @@ impl Instruments {
         other
     }
 
-    /// A balance told how it is set.
+    /// A balance told how it is set, whatever it told before: somebody may have had it off in between.
     pub(crate) fn told(&mut self, name: &str, settings: &BalanceSettings) {
-        let known = self.known.entry(name.to_owned()).or_default();
-        known.settings = Some(match &known.settings {
-            Some(before) => settings.clone().or(before),
-            None => settings.clone(),
-        });
+        self.known.entry(name.to_owned()).or_default().settings = Some(settings.clone());
     }
 
     /// How a balance is set, as it told.

@@ -26,7 +26,10 @@ fn wrong(balance: &InstrumentProfile, instruments: &Instruments, setting: Balanc
     let words = settings.and_then(|settings| settings.answer(setting));
     let words = words.map_or_else(
         || "it was not asked".to_owned(),
-        |answer| format!("it answered '{}' to {}", answer.answered, answer.asked),
+        |answer| match answer.answered.as_str() {
+            "" => format!("it did not answer {}", answer.asked),
+            answered => format!("it answered '{answered}' to {}", answer.asked),
+        },
     );
     match (told, declared) {
         (Some(Switch::Off), _) | (None, Some(Switch::Off)) => None,

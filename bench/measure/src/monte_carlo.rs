@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::{Combined, Shape, Term};
 
-/// Trials of one block.
+/// Trials of one block, at least.
 const BLOCK: usize = 10_000;
-/// Blocks, at most: a million trials.
-const BLOCKS_MAX: usize = 100;
+/// So many of them lie outside the interval, at least: fewer say nothing of where its ends are.
+const OUTSIDE: f64 = 100.0;
+/// Trials altogether, about.
+const TRIALS_MAX: usize = 1_000_000;
 /// Significant digits of the standard uncertainty that are to be stable.
 const DIGITS: i32 = 2;
 
@@ -36,23 +38,28 @@ pub struct Propagated {
 
 /// Propagates what `draw` gives, a value of the result a call, for a coverage interval of that probability (0 to 1).
 ///
-/// `None` for a probability that is none, and for a result that is not finite or does not vary.
+/// `None` for a probability that is none or too near 1 for two blocks within a million trials, and for a result that is not
+/// finite or does not vary.
 pub fn propagate(probability: f64, mut draw: impl FnMut(&mut Generator) -> f64) -> Option<Propagated> {
     if !(probability > 0.0 && probability < 1.0) {
         return None;
     }
+    let block = (OUTSIDE / (1.0 - probability)).ceil().max(BLOCK as f64);
+    if 2.0 * block > TRIALS_MAX as f64 {
+        return None;
+    }
+    let (n, block) = (block, block as usize);
     let mut generator = Generator::new();
     let mut blocks: Vec<[f64; 4]> = Vec::new();
     loop {
-        let mut values: Vec<f64> = (0..BLOCK).map(|_| draw(&mut generator)).collect();
+        let mut values: Vec<f64> = (0..block).map(|_| draw(&mut generator)).collect();
         if !values.iter().all(|value| value.is_finite()) {
             return None;
         }
         values.sort_unstable_by(f64::total_cmp);
-        let n = BLOCK as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / (n - 1.0);
-        let at = |share: f64| values[((share * n) as usize).min(BLOCK - 1)];
+        let at = |share: f64| values[((share * n) as usize).min(block - 1)];
         let outside = (1.0 - probability) / 2.0;
         blocks.push([mean, variance.sqrt(), at(outside), at(1.0 - outside)]);
         if blocks.len() < 2 {
@@ -65,8 +72,8 @@ pub fn propagate(probability: f64, mut draw: impl FnMut(&mut Generator) -> f64) 
         }
         let tolerance = tolerance(u);
         let stable = found.iter().all(|(_, s)| 2.0 * s < tolerance);
-        if stable || blocks.len() >= BLOCKS_MAX {
-            return Some(Propagated { mean, u, low, high, tolerance, trials: blocks.len() * BLOCK, stable });
+        if stable || (blocks.len() + 1) * block > TRIALS_MAX {
+            return Some(Propagated { mean, u, low, high, tolerance, trials: blocks.len() * block, stable });
         }
     }
 }
@@ -272,6 +279,16 @@ mod tests {
         assert!(agrees(&gum, &trials), "{gum:?} {trials:?}");
         assert_eq!(of_budget(&even, 0.9545), Some(trials), "the same each time");
         assert_eq!(of_budget(&budget(Vec::new()), 0.9545), None);
+    }
+
+    /// Quantiles of the normal distribution from any table: far out they need more trials.
+    #[test]
+    fn an_interval_that_leaves_little_outside_is_of_larger_blocks() {
+        for (outside_percent, k) in [(1.0, 2.5758), (0.1, 3.2905), (0.05, 3.4808)] {
+            let found = propagate(1.0 - outside_percent / 100.0, Generator::normal).expect("it varies");
+            assert!((found.half() - k).abs() < 0.03 * k && found.trials <= TRIALS_MAX, "{found:?}");
+        }
+        assert_eq!(propagate(0.999_9, Generator::normal), None, "no two blocks within a million");
     }
 
     #[test]

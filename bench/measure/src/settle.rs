@@ -26,7 +26,7 @@ mod release;
 mod terms;
 mod trumpet;
 
-pub(crate) use trumpet::between as flow_error;
+pub(crate) use trumpet::{between as flow_error, windows as flow_windows};
 
 /// A figure, settled.
 #[derive(Debug, Clone, PartialEq)]

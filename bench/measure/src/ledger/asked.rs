@@ -54,6 +54,19 @@ impl Ledger {
         &self.course
     }
 
+    /// From when to when, in s of run time, each window is that an error of the flow is the worst of.
+    ///
+    /// # Errors
+    /// Why there are none, as the figure's reason has it.
+    pub fn flow_windows(
+        &self,
+        window: &Window,
+        over: core::time::Duration,
+        whole_cycles: bool,
+    ) -> Result<Vec<(f64, f64)>, String> {
+        settle::flow_windows(self, window, over, whole_cycles)
+    }
+
     /// The error of the flow between two moments of one continuous rate, in s of run time: in %, with its budget. `None`
     /// where that cannot be told.
     #[must_use]

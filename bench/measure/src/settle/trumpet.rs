@@ -78,9 +78,8 @@ pub(super) fn measure(
     let flags: Vec<Flag> = ledger.flags().into_iter().filter(|flag| flag.kind != FlagKind::Gap).collect();
     let edge = |t_s: f64| edge(ledger, s_g, t_s);
     let (mut all, mut unflagged) = (None, None);
-    for i in 0..period.windows() {
-        let from_s = period.from_s + f64::from(i) * period.step_s;
-        let (Some(from), Some(to)) = (edge(from_s), edge(from_s + period.over_s)) else { continue };
+    for (from_s, to_s) in period.each() {
+        let (Some(from), Some(to)) = (edge(from_s), edge(to_s)) else { continue };
         let due_ul = ledger.dose.commanded_ul(from.t_s, to.t_s);
         let ul = conversion.between_ul((from.t_s, from.mass_g), (to.t_s, to.mass_g));
         let error = 100.0 * (ul / due_ul - 1.0);
@@ -130,6 +129,18 @@ pub(super) fn measure(
     Ok(Measured { value, budget, model, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
 }
 
+/// From when to when each window is that such a figure looks at, in s of run time.
+pub(crate) fn windows(
+    ledger: &Ledger,
+    window: &Window,
+    over: Duration,
+    whole_cycles: bool,
+) -> Result<Vec<(f64, f64)>, String> {
+    let (_, weighed) = super::weighed(ledger, window)?;
+    let setup = ledger.setup.as_ref().ok_or("the run has no balance")?;
+    Ok(period(ledger, &weighed, over, whole_cycles, setup.pulse_ul)?.each().collect())
+}
+
 /// The mass at a window's end, as a weighing of readings that scatter so; `None` where it was not read.
 fn edge(ledger: &Ledger, s_g: f64, t_s: f64) -> Option<Weighing> {
     let at = ledger.course().at(t_s)?;
@@ -177,6 +188,14 @@ impl Period {
     fn windows(&self) -> u32 {
         let fits = (self.to_s - self.from_s - self.over_s) / self.step_s;
         if fits >= -1e-9 { (fits + 1e-9) as u32 + 1 } else { 0 }
+    }
+
+    /// From when to when each window is, in s of run time.
+    fn each(&self) -> impl Iterator<Item = (f64, f64)> {
+        (0..self.windows()).map(|i| {
+            let from_s = self.from_s + f64::from(i) * self.step_s;
+            (from_s, from_s + self.over_s)
+        })
     }
 }
 

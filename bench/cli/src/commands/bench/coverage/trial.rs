@@ -26,14 +26,16 @@ pub(super) const STATED_RISK_PERCENT: f64 = 5.0;
 const PROBABILITY: f64 = 0.95;
 /// How far a limit lies inside the true error, in its unit: nothing that a measurement could see.
 const JUST: f64 = 1e-9;
-/// No value is beyond these: what does not pass them is held back by a gate.
-const WIDE: Limits = Limits { low: Some(-1e9), high: Some(1e9) };
+/// No value is beyond such limits: what does not pass them is held back by a gate.
+const WIDE: f64 = 1e9;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Volume error over the basal window, in % of the commanded.
     Basal,
+    /// Error of the flow over the worst hour of the basal window, in %: Ep(max) or Ep(min), as the limit asks.
+    Flow,
     /// Error of a single bolus, in %.
     Bolus,
     /// Mean error of the boluses, in %.
@@ -43,11 +45,12 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Basal, Self::Bolus, Self::Boluses, Self::Occlusion];
+    pub(super) const ALL: [Self; 5] = [Self::Basal, Self::Flow, Self::Bolus, Self::Boluses, Self::Occlusion];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Basal => "basal",
+            Self::Flow => "flow, worst hour",
             Self::Bolus => "each bolus",
             Self::Boluses => "mean of the boluses",
             Self::Occlusion => "occlusion, excess",
@@ -156,7 +159,7 @@ fn compare(folder: &Path, plant: &Plant, seed: u64) -> Result<Trial, String> {
 fn singles(figure: &Figure) -> Vec<(Kind, Figure)> {
     match figure {
         Figure::VolumeError { .. } => vec![(Kind::Basal, figure.clone())],
-        Figure::FlowError { .. } => Vec::new(),
+        Figure::FlowError { .. } => vec![(Kind::Flow, figure.clone())],
         Figure::ExcessVolume { .. } => vec![(Kind::Occlusion, figure.clone())],
         Figure::MeanBolusError { .. } => vec![(Kind::Boluses, figure.clone())],
         Figure::WorstBolusError { windows, unit } => {
@@ -176,16 +179,18 @@ struct Context {
 impl Context {
     /// A figure beside its truth; without a value, why.
     fn compare(&self, kind: Kind, figure: &Figure, above: bool) -> Result<Compared, Gate> {
-        let settled = self.ledgers[0].settle(figure, &WIDE);
+        // The side of the limit is that of the extreme which is looked at.
+        let wide = if above { Limits { low: None, high: Some(WIDE) } } else { Limits { low: Some(-WIDE), high: None } };
+        let settled = self.ledgers[0].settle(figure, &wide);
         let gate = settled.reason.as_deref().map(Gate::of);
         let unsettled = || gate.unwrap_or(Gate::Other);
         let value = settled.value.ok_or_else(unsettled)?;
         let printed = settled.expanded_uncertainty.ok_or_else(unsettled)?;
         let budget = settled.budget.ok_or_else(unsettled)?;
-        let asked = Question { value, limits: WIDE, rule: DecisionRule::GuardBand };
+        let asked = Question { value, limits: wide, rule: DecisionRule::GuardBand };
         let interval = budget.interval_at(PROBABILITY, settled.model.as_ref(), &asked).map_err(|_| unsettled())?;
         let names = budget.terms.iter().map(|term| term.name.clone());
-        let truth = self.really(figure).ok_or_else(unsettled)?;
+        let truth = self.really(figure, above).ok_or_else(unsettled)?;
         let limits = if above {
             Limits { low: None, high: Some(truth - JUST) }
         } else {
@@ -210,8 +215,8 @@ impl Context {
         })
     }
 
-    /// The true value of a figure, in its unit.
-    fn really(&self, figure: &Figure) -> Option<f64> {
+    /// The true value of a figure, in its unit; of a worst one that towards the limit `above` or below.
+    fn really(&self, figure: &Figure, above: bool) -> Option<f64> {
         match figure {
             Figure::VolumeError { window, .. } => self.percent(window),
             Figure::WorstBolusError { windows, .. } | Figure::MeanBolusError { windows, .. } => {
@@ -220,7 +225,13 @@ impl Context {
                 let errors = errors.filter(|errors| !errors.is_empty())?;
                 Some(errors.iter().sum::<f64>() / errors.len() as f64)
             }
-            Figure::FlowError { .. } => None,
+            Figure::FlowError { window, over, whole_cycles } => {
+                let windows = self.ledgers[0].flow_windows(window, *over, *whole_cycles).ok()?;
+                let errors: Option<Vec<f64>> =
+                    windows.into_iter().map(|(from_s, to_s)| self.error(from_s, to_s)).collect();
+                let farther = |a: f64, b: f64| if above { a.max(b) } else { a.min(b) };
+                errors?.into_iter().reduce(farther)
+            }
             // What the valve takes back as it opens was released all the same.
             Figure::ExcessVolume { window, .. } => {
                 let (delivered_ul, commanded_ul) = self.volumes(window)?;
@@ -230,17 +241,26 @@ impl Context {
     }
 
     fn percent(&self, window: &Window) -> Option<f64> {
-        let (delivered_ul, commanded_ul) = self.volumes(window)?;
+        let ledger = &self.ledgers[0];
+        self.error(ledger.weighing(&window.from)??.t_s, ledger.weighing(&window.to)??.t_s)
+    }
+
+    /// The error of what was delivered between two moments, in %.
+    fn error(&self, from_s: f64, to_s: f64) -> Option<f64> {
+        let (delivered_ul, commanded_ul) = self.volumes_between(from_s, to_s)?;
         Some((delivered_ul / commanded_ul - 1.0) * 100.0)
     }
 
     /// Delivered and commanded between the weighings of a window, in uL.
     fn volumes(&self, window: &Window) -> Option<(f64, f64)> {
         let ledger = &self.ledgers[0];
-        let (from_s, to_s) = (ledger.weighing(&window.from)??.t_s, ledger.weighing(&window.to)??.t_s);
+        self.volumes_between(ledger.weighing(&window.from)??.t_s, ledger.weighing(&window.to)??.t_s)
+    }
+
+    fn volumes_between(&self, from_s: f64, to_s: f64) -> Option<(f64, f64)> {
         let at = |s: f64| RunTime::from_ns((s * 1e9) as u64);
         let delivered_ul = self.truth.delivered_ul(to_s)? - self.truth.delivered_ul(from_s)?;
-        Some((delivered_ul, ledger.commanded_ul(at(from_s), at(to_s))))
+        Some((delivered_ul, self.ledgers[0].commanded_ul(at(from_s), at(to_s))))
     }
 }
 
