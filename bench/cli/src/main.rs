@@ -14,6 +14,7 @@ mod output;
 mod runs;
 mod served;
 mod signals;
+mod station;
 mod terminal;
 
 /// Exit code of bad input.
@@ -53,6 +54,10 @@ enum Command {
     Analyze(commands::analyze::Args),
     /// Put a rig's simulators on pseudo-terminals in real time
     Rig(commands::rig::Args),
+    /// Keep a station for yourself for a time, give it back, or see who has what
+    Lease(commands::lease::Args),
+    /// The log of all that was done on this host: print it, or verify that nobody changed it
+    Audit(commands::audit::Args),
     /// Print a JSON Schema for editors, or the step reference
     Schema(commands::schema::Args),
     /// Measure this program's own speed; `cargo xtask metrics` calls it
@@ -75,6 +80,8 @@ fn main() -> ExitCode {
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::Analyze(args) => commands::analyze::run(&args),
         Command::Rig(args) => commands::rig::run(&args),
+        Command::Lease(args) => commands::lease::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::ProbeWorker(args) => commands::probe::work(args),

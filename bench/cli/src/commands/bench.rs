@@ -4,6 +4,7 @@
 
 mod coverage;
 mod faults;
+mod holds;
 mod link;
 mod log;
 mod recorded;
@@ -28,7 +29,7 @@ use crate::{Failure, load};
 pub(crate) struct Args {
     /// What is measured
     of: Of,
-    /// How many steps, readings, rounds of faults, or stamps
+    /// How many steps, readings, rounds of faults or holds, or stamps
     #[arg(long, default_value_t = 1_000_000)]
     count: u64,
     /// Where files go, removed afterwards but for a log or a record; the system's folder for such unless given
@@ -57,6 +58,10 @@ enum Of {
     Log,
     /// No measurement: a record for `report`, which stays
     Record,
+    /// One port that many processes want, while they are killed at random
+    Holds,
+    /// One of those processes
+    HoldClient,
     /// Stated intervals against the simulators' truth
     Coverage,
 }
@@ -71,6 +76,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         };
         return written.map(|written| print(&written));
     }
+    if let (Of::HoldClient, Some(folder)) = (args.of, &args.folder) {
+        return holds::work(folder, args.seed).map(|figures| print(&figures));
+    }
     // A folder of our own below the one given: only that is removed again.
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
     let folder = folder.join(format!("bench-{}", std::process::id()));
@@ -82,6 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::Faults => faults::measure(&folder, args.count).map(|figures| print(&figures)),
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
         Of::Link => link::measure(args.count).map(|figures| print(&figures)),
+        Of::Holds => holds::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
+        Of::HoldClient => Err(Failure::input("bench: expected --folder for what others share")),
         Of::Log | Of::Record => unreachable!("they are written above"),
     };
     drop(std::fs::remove_dir_all(&folder));

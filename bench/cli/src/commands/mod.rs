@@ -3,8 +3,10 @@
 //! Each has its arguments and a function from them to an exit code.
 
 pub(crate) mod analyze;
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod matrix;
 pub(crate) mod probe;

@@ -19,7 +19,7 @@ use crate::output::{say, tell};
 use crate::served::ServedRig;
 use crate::signals::Signals;
 use crate::terminal::Display;
-use crate::{BENCH_ERROR, Failure, image, load};
+use crate::{BENCH_ERROR, Failure, image, load, station};
 
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
@@ -82,6 +82,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             request.station = request.station.behind_the_ports_of(station);
         }
     }
+    // Nobody else's process may use the station meanwhile; ports that were made for this run nobody else knows.
+    let _hold = match (requests.first(), &served) {
+        (Some(request), None) => station::hold(&request.station, &format!("run {}", args.scenarios.join(", ")))?,
+        _ => None,
+    };
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();

@@ -32,6 +32,8 @@ impl Bench {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dosebench"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        // What the tests' rigs are used for is nothing of this host.
+        command.env("DOSEBENCH_STATE", self.path("state")).env_remove("DOSEBENCH_LEASE");
         command
     }
 

@@ -10,6 +10,7 @@ mod faults;
 mod figures;
 mod flags;
 mod glitches;
+mod leases;
 mod library;
 mod matrix;
 mod occluded;

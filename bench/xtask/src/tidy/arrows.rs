@@ -22,7 +22,7 @@ domain, wire <- drivers
 domain, wire, logic <- sim
 text, drivers, sim, vprobe <- rig
 scenario, engine, record, rig <- daemon
-daemon, reports, probe <- cli
+daemon, reports, probe, store <- cli
 ";
 
 /// Crates whose package is not called as in the list: (list, package).

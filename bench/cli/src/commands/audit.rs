@@ -1,0 +1,39 @@
+//! `dosebench audit`: what was done on this host, and whether the log of it is as it was written.
+
+use crate::output::say;
+use crate::{Failure, station};
+
+/// Arguments of `audit`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Print every entry, one JSON object a line
+    Show,
+    /// Check that the log is as it was written; prints its last hash, to be noted where this host's users cannot write
+    Verify {
+        /// A hash that was noted earlier: it must be among the log's, or the log was cut
+        #[arg(long, value_name = "HASH")]
+        noted: Option<String>,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let store = station::store()?;
+    match &args.command {
+        Command::Show => {
+            store
+                .audit(|entry| say!("{}", serde_json::to_string(&entry).unwrap_or_default()))
+                .map_err(Failure::bench)?;
+        }
+        Command::Verify { noted } => {
+            let verified = store.verify_audit(noted.as_deref()).map_err(Failure::bench)?;
+            say!("{} entries as they were written, the last has {}", verified.entries, verified.head);
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,120 @@
+//! Many processes that want one port, each of them killed at some moment: whether two ever have it, whether one that died
+//! keeps it, and whether the audit log tells all of it.
+//!
+//! The witness is a lock of the kernel that each takes beside the store's: it knows nothing of the store.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use store::{Actor, Hold, Store, StoreError, Use, Wanted};
+
+use crate::Failure;
+use crate::output::say;
+
+/// How many want the port at once.
+const CLIENTS: usize = 8;
+/// The longest time for which one has it.
+const HELD_MS: u64 = 4;
+/// A client is killed after so many rounds of all, at random.
+const ROUNDS_A_KILL: u64 = 12;
+/// How long nobody may have the port before it counts as lost.
+const LOST: Duration = Duration::from_secs(30);
+
+const ROUND: &str = "round";
+const TWO: &str = "two have it";
+
+/// So many rounds of all clients together, in a store below that folder.
+pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Failure> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let (say_it, said) = mpsc::channel();
+    let start = |seed: u64| client(folder, seed, say_it.clone());
+    let mut clients: Vec<Child> = (0..CLIENTS).map(|_| start(random.next_u64())).collect::<Result<_, _>>()?;
+    let (mut done, mut kills, mut doubles) = (0, 0, 0_u64);
+    while done < rounds {
+        match said.recv_timeout(LOST).as_deref() {
+            Ok(ROUND) => done += 1,
+            Ok(TWO) => doubles += 1,
+            Ok(other) => return Err(Failure::bench(format!("a client said '{other}'"))),
+            Err(_) => return Err(Failure::bench(format!("nobody had the port within {} s", LOST.as_secs()))),
+        }
+        if random.next_u64().is_multiple_of(ROUNDS_A_KILL) {
+            let victim = (random.next_u64() % CLIENTS as u64) as usize;
+            end(&mut clients[victim]);
+            clients[victim] = start(random.next_u64())?;
+            kills += 1;
+        }
+    }
+    clients.iter_mut().for_each(end);
+    let mut store = open(folder)?;
+    let orphans = store.holders().map_err(Failure::bench)?.len();
+    let mut actions = std::collections::BTreeMap::<String, u64>::new();
+    store.audit(|entry| *actions.entry(entry.action).or_default() += 1).map_err(Failure::bench)?;
+    let entries = store.verify_audit(None).map_err(Failure::bench)?.entries;
+    let of = |action: &str| actions.get(action).copied().unwrap_or(0);
+    let untold = of("hold.taken") - of("hold.ended") - of("hold.abandoned");
+    Ok(json!({
+        "rounds": done, "clients": CLIENTS, "kills": kills, "two_at_once": doubles, "orphans": orphans,
+        "abandoned": of("hold.abandoned"), "untold": untold, "audit_entries": entries,
+    }))
+}
+
+/// One of them: takes the port, says so, and lets it go, until it is killed.
+pub(super) fn work(folder: &Path, seed: u64) -> Result<Value, Failure> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let ports = [("port".to_owned(), Use::Alone)];
+    let wanted = Wanted { resources: &ports, holder: "a client", reason: "soak", lease: None };
+    loop {
+        let hold = match Hold::take(open(folder)?, &wanted) {
+            Ok(hold) => hold,
+            Err(StoreError::Held { .. }) => {
+                thread::sleep(Duration::from_millis(random.next_u64() % HELD_MS));
+                continue;
+            }
+            Err(other) => return Err(Failure::bench(other)),
+        };
+        let witness = File::create(folder.join("witness")).map_err(Failure::bench)?;
+        if witness.try_lock().is_err() {
+            say!("{TWO}");
+        }
+        thread::sleep(Duration::from_millis(random.next_u64() % HELD_MS));
+        drop(witness);
+        drop(hold);
+        say!("{ROUND}");
+    }
+}
+
+fn open(folder: &Path) -> Result<Store, Failure> {
+    Store::open(folder, Actor("soak".to_owned())).map_err(Failure::bench)
+}
+
+/// Starts a client; what it says comes over the channel.
+fn client(folder: &Path, seed: u64, say_it: Sender<String>) -> Result<Child, Failure> {
+    let program = rig::ourselves().map_err(Failure::bench)?;
+    let mut child = Command::new(program)
+        .args(["bench", "hold-client", "--seed", &seed.to_string(), "--folder"])
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(Failure::bench)?;
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            lines.map_while(|line| say_it.send(line).ok()).for_each(drop);
+        });
+    }
+    Ok(child)
+}
+
+fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
+}

@@ -1,0 +1,93 @@
+//! `dosebench lease`: a station for oneself for a time, whether a process of one's own uses it or not.
+//!
+//! The token goes to stdout, once; nobody can read it again.
+
+use std::time::Duration;
+
+use domain::Dimension;
+use store::{Token, Wanted};
+use text::parse_quantity;
+
+use crate::output::{say, tell};
+use crate::station::{self, TOKEN};
+use crate::{Failure, load};
+
+/// Arguments of `lease`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Keep a station for yourself: prints the lease's token, to be put into DOSEBENCH_LEASE for `run`
+    Take {
+        /// The rig: a file, or a name of the library
+        rig: String,
+        /// The rig's station; its first unless given
+        #[arg(long)]
+        station: Option<String>,
+        /// For how long, as in '2 h'; 31 days at most
+        #[arg(long = "for", value_name = "TIME", value_parser = time)]
+        lasts: Duration,
+        /// What for; others read it
+        #[arg(long)]
+        because: String,
+    },
+    /// Give a lease back whose token is in DOSEBENCH_LEASE
+    Return,
+    /// Who has leased what, and which process uses what
+    List,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let seconds = parse_quantity(text, Dimension::Time)?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| format!("expected a time that is not negative, but found '{text}'"))
+}
+
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    match &args.command {
+        Command::Take { rig, station, lasts, because } => take(rig, station.as_deref(), *lasts, because.trim()),
+        Command::Return => give_back(),
+        Command::List => list(),
+    }
+}
+
+fn take(rig: &str, name: Option<&str>, lasts: Duration, because: &str) -> Result<u8, Failure> {
+    if because.is_empty() {
+        return Err(Failure::input("expected a reason with --because, but found none"));
+    }
+    let rig_file = load::whole_rig(&load::rig_source(rig)?)?;
+    let station = rig_file.station(name).map_err(Failure::input)?;
+    let ports = station::ports(station);
+    if ports.is_empty() {
+        return Err(Failure::input(format!("expected a rig with ports to lease, but '{rig}' is simulated")));
+    }
+    let holder = crate::user();
+    let wanted = Wanted { resources: &ports, holder: &holder, reason: because, lease: None };
+    let (token, lease) = station::store()?.lease(&wanted, lasts).map_err(station::failure)?;
+    tell!("{} until {}: {}; run with {TOKEN} set to the token", lease.holder, lease.until, lease.resources.join(", "));
+    say!("{}", token.reveal());
+    Ok(0)
+}
+
+fn give_back() -> Result<u8, Failure> {
+    let missing = || Failure::input(format!("expected a lease's token in {TOKEN}, but found none"));
+    let token: Token = station::token().ok_or_else(missing)?;
+    station::store()?.end_lease(&token).map_err(station::failure)?;
+    Ok(0)
+}
+
+fn list() -> Result<u8, Failure> {
+    let mut store = station::store()?;
+    for lease in store.leases().map_err(station::failure)? {
+        let ports = lease.resources.join(", ");
+        say!("lease {}  {}  until {}  {ports}  ({})", lease.id, lease.holder, lease.until, lease.reason);
+    }
+    for hold in store.holders().map_err(station::failure)? {
+        say!("in use  {}  since {}  {}  ({})", hold.holder, hold.since, hold.resources.join(", "), hold.reason);
+    }
+    Ok(0)
+}

@@ -1,0 +1,110 @@
+//! Two who want one station: a process that uses it, a lease that keeps it, and many that are killed.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::common::Bench;
+use crate::server::{Server, eventually, signal};
+use serde_json::Value;
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+/// A rig whose ports are those of nothing.
+fn rig(bench: &Bench) -> String {
+    let text = include_str!("../../../../fixtures/rigs/virtual.yaml")
+        .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
+        .replace("    operator: {script: {fluid lot: simulated}}\n", "")
+        .replacen("driver: mt-sics\n      port: simulated", "driver: mt-sics\n      port: {serial: /dev/not-there}", 1);
+    bench.write("rig.yaml", &text)
+}
+
+#[test]
+fn a_leased_station_is_its_holders() {
+    let bench = Bench::new();
+    let rig = rig(&bench);
+    let take = ["lease", "take", &rig, "--for", "2 h", "--because", "looking for bubbles"];
+    let taken = bench.output(&take);
+    assert!(taken.status.success(), "{}", said(&taken.stderr));
+    let token = said(&taken.stdout);
+    assert_eq!(token.len(), 64);
+    assert!(said(&taken.stderr).contains("/dev/not-there"), "{}", said(&taken.stderr));
+    let refused = bench.output(&["run", "smoke/short-bolus", "--rig", &rig]);
+    assert_eq!(refused.status.code(), Some(4));
+    let why = said(&refused.stderr);
+    assert!(why.contains("expected /dev/not-there to be free") && why.contains("(looking for bubbles)"), "{why}");
+    assert!(!bench.path("runs").exists(), "nothing was run");
+    assert_eq!(bench.output(&take).status.code(), Some(4), "it is leased already");
+    let with = |token: &str, arguments: &[&str]| {
+        bench.command(arguments).env("DOSEBENCH_LEASE", token).output().expect("it starts")
+    };
+    let wrong = with(&"0".repeat(64), &["run", "smoke/short-bolus", "--rig", &rig]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong.stderr));
+    let listed = said(&bench.output(&["lease", "list"]).stdout);
+    assert!(listed.starts_with("lease 1  ") && listed.contains("/dev/not-there"), "{listed}");
+    assert!(!listed.contains(&token), "nobody else reads the token");
+    assert_eq!(bench.output(&["lease", "return"]).status.code(), Some(2));
+    assert!(with(&token, &["lease", "return"]).status.success());
+    assert_eq!(said(&bench.output(&["lease", "list"]).stdout), "");
+    assert_eq!(bench.output(&["lease", "take", "virtual", "--for", "1 h", "--because", "x"]).status.code(), Some(2));
+    let verified = said(&bench.output(&["audit", "verify"]).stdout);
+    assert!(verified.starts_with("2 entries as they were written, the last has "), "{verified}");
+    let head = verified.rsplit(' ').next().expect("a hash").to_owned();
+    assert!(bench.output(&["audit", "verify", "--noted", &head]).status.success());
+    assert_eq!(bench.output(&["audit", "verify", "--noted", &"1".repeat(64)]).status.code(), Some(4));
+    let shown = said(&bench.output(&["audit", "show"]).stdout);
+    let entries: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
+    let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    assert_eq!(actions, ["lease.taken", "lease.returned"]);
+}
+
+#[test]
+fn two_runs_never_share_a_station_and_a_killed_one_keeps_nobody_out() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let start = || {
+        let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--runs", "first"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+    };
+    let mut first = start();
+    let in_use = || said(&bench.output(&["lease", "list"]).stdout).starts_with("in use  ");
+    eventually("the station is in use", Duration::from_secs(30), in_use);
+    let second = bench.output(&["run", "smoke/short-bolus", "--rig", &rig, "--runs", "second"]);
+    let why = said(&second.stderr);
+    assert_eq!(second.status.code(), Some(4), "{why}");
+    assert!(why.contains("uses it since") && why.contains("(run smoke/short-bolus)"), "{why}");
+    assert!(!bench.path("second").exists(), "nothing was run");
+    // Another station of the same rig is not kept out by it, although both read the same room.
+    let mut other = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--station", "2", "--runs", "other"]);
+    let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    eventually("both are in use", Duration::from_secs(30), || {
+        said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2
+    });
+    signal(first.id(), "KILL");
+    first.wait().expect("ended");
+    let mut third = start();
+    eventually("the third has it", Duration::from_secs(30), || {
+        said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2
+    });
+    for child in [&mut other, &mut third] {
+        signal(child.id(), "TERM");
+        child.wait().expect("ended");
+    }
+    assert_eq!(said(&bench.output(&["lease", "list"]).stdout), "");
+    assert!(bench.output(&["audit", "verify"]).status.success());
+    server.stop();
+}
+
+#[test]
+fn of_many_processes_that_are_killed_at_random_one_has_the_port() {
+    let bench = Bench::new();
+    let output = bench.output(&["bench", "holds", "--count", "150", "--folder", "."]);
+    assert!(output.status.success(), "{}", said(&output.stderr));
+    let found: Value = serde_json::from_str(&said(&output.stdout)).expect("figures");
+    for (what, expect) in [("two_at_once", 0), ("orphans", 0), ("untold", 0)] {
+        assert_eq!(found[what], expect, "{what}: {found}");
+    }
+    assert!(found["rounds"].as_u64() >= Some(150) && found["kills"].as_u64() > Some(0), "{found}");
+}

@@ -1,0 +1,78 @@
+//! Why the store refused, or could not do, what was asked of it.
+//!
+//! A sentence each, with what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process uses a port.
+    #[error("expected {resource} to be free, but {holder} uses it since {since} ({reason}); wait for it, or stop it")]
+    Held {
+        /// The port.
+        resource: String,
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: String,
+        /// What for.
+        reason: String,
+    },
+    /// A port is leased to somebody else.
+    #[error(
+        "expected {resource} to be free, but {holder} has leased it until {until} ({reason}); ask for it, or wait until then"
+    )]
+    Leased {
+        /// The port.
+        resource: String,
+        /// To whom.
+        holder: String,
+        /// Until when.
+        until: String,
+        /// What for.
+        reason: String,
+    },
+    /// A token that belongs to no lease.
+    #[error("expected the token of a lease that has not ended, but found another one; list the leases")]
+    NoLease,
+    /// A lease that lasts no time, or too long.
+    #[error("expected a lease of 1 s to 31 days, but found one of {0} s")]
+    Duration(u64),
+    /// The audit log is not what was written.
+    #[error("the audit log is not as it was written: entry {seq} {what}; keep the file and look who could write to it")]
+    Tampered {
+        /// The first entry that is wrong.
+        seq: i64,
+        /// What of it.
+        what: String,
+    },
+    /// The store's folder or a lock in it cannot be used.
+    #[error("expected to use {path}, but {error}; name another folder in DOSEBENCH_STATE")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The store was made by a later version.
+    #[error("{path} has format {found}, this version knows {known} at most; use the version that wrote it")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it has.
+        found: i64,
+        /// What is known.
+        known: i64,
+    },
+    /// The database failed.
+    #[error("the store failed: {0}; look whether its disk is full")]
+    Database(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    pub(crate) fn io(path: &Path, error: impl Into<io::Error>) -> Self {
+        Self::Io { path: path.to_owned(), error: error.into() }
+    }
+}

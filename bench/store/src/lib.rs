@@ -1,0 +1,19 @@
+//! What a host knows of its rigs, in one durable file beside which every process of the host works: who holds a port, who has
+//! leased it, and an audit log of all that changed it.
+//!
+//! A *hold* is a process that uses a port now: it ends with the process, however that ends, because the kernel lets go of its
+//! lock. A *lease* is a person's or a job's word that a port is theirs until a moment; it outlives processes and restarts. What
+//! a port is, and what is done with it, is not known here.
+
+mod audit;
+mod error;
+mod hold;
+mod lease;
+mod schema;
+mod store;
+
+pub use audit::{Entry, Verified};
+pub use error::StoreError;
+pub use hold::{Hold, Holder, Use, Wanted};
+pub use lease::{Lease, Token};
+pub use store::{Actor, Store};

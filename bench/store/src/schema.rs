@@ -1,0 +1,69 @@
+//! The store's tables, and how an older file becomes one of this version.
+//!
+//! Numbers of versions are kept in `user_version`; a step each, never changed once it was released.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::StoreError;
+
+/// The steps from an empty file; as many as there are versions.
+const STEPS: [&str; 1] = ["
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    lock TEXT NOT NULL UNIQUE,
+    holder TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT;
+CREATE TABLE held (
+    resource TEXT NOT NULL,
+    hold INTEGER NOT NULL REFERENCES holds (id) ON DELETE CASCADE,
+    alone INTEGER NOT NULL CHECK (alone IN (0, 1)),
+    PRIMARY KEY (resource, hold)
+) STRICT, WITHOUT ROWID;
+-- Whatever the program believes, the file has no two that hold a port alone.
+CREATE UNIQUE INDEX held_alone ON held (resource) WHERE alone = 1;
+
+CREATE TABLE leases (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    holder TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    since TEXT NOT NULL,
+    until TEXT NOT NULL
+) STRICT;
+CREATE TABLE leased (
+    resource TEXT PRIMARY KEY,
+    lease INTEGER NOT NULL REFERENCES leases (id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+"];
+
+/// Brings a file to this version.
+pub(crate) fn migrate(connection: &mut Connection, path: &std::path::Path) -> Result<(), StoreError> {
+    let known = STEPS.len() as i64;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let Some(missing) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
+        return Err(StoreError::Format { path: path.to_owned(), found, known });
+    };
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    if !missing.is_empty() {
+        transaction.pragma_update(None, "user_version", known)?;
+    }
+    Ok(transaction.commit()?)
+}
