@@ -111,7 +111,7 @@ fn logged(what: &PumpLogged) -> Option<(&'static str, String, bool)> {
 /// How a balance is set; one that is not known to be off is told loudly.
 fn set(instrument: &str, settings: &BalanceSettings) -> (&'static str, String, bool) {
     let off = |setting| settings.switches.of(setting) == Some(Switch::Off);
-    let words = |answer: &SettingAnswer| format!("{} '{}'", answer.about, answer.answered);
+    let words = |answer: &SettingAnswer| format!("{}: {answer}", answer.about);
     let answers = settings.answers.iter().map(words).collect::<Vec<_>>().join(", ");
     ("settings", format!("{instrument}: {settings} ({answers})"), !BalanceSetting::ALL.into_iter().all(off))
 }

@@ -39,6 +39,9 @@ impl Limits {
     }
 }
 
+/// The least risk of a false acceptance that may be stated, in %: of less, a million trials say nothing.
+pub const RISK_LEAST_PERCENT: f64 = 0.05;
+
 /// By which rule a value with its uncertainty is held against its limits; named before the run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +53,7 @@ pub enum DecisionRule {
     GuardBand,
     /// A guard band so wide that a pass is wrong with at most this probability, in %, at one limit.
     StatedRisk {
-        /// Above 0 and below 50.
+        /// From [`RISK_LEAST_PERCENT`] on, and below 50.
         false_acceptance_percent: f64,
     },
 }

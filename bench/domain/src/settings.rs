@@ -98,8 +98,17 @@ pub struct SettingAnswer {
     pub about: String,
     /// The command.
     pub asked: String,
-    /// The line that came, without its end.
+    /// The line that came, without its end; as it can be shown, if it was no answer, and empty if none came.
     pub answered: String,
+}
+
+impl fmt::Display for SettingAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.answered.as_str() {
+            "" => write!(f, "no answer to {}", self.asked),
+            answered => write!(f, "'{answered}' to {}", self.asked),
+        }
+    }
 }
 
 /// What a balance told of its settings.
@@ -134,17 +143,17 @@ impl fmt::Display for BalanceSettings {
 mod tests {
     use super::*;
 
-    fn told(zero_tracking: Option<Switch>, answered: &str) -> BalanceSettings {
-        let answer =
-            SettingAnswer { about: "zero tracking".to_owned(), asked: "M03".to_owned(), answered: answered.to_owned() };
-        BalanceSettings { switches: Switches { zero_tracking, ..Switches::default() }, answers: vec![answer] }
-    }
-
     #[test]
     fn what_is_not_told_is_shown_as_such() {
+        let switches = Switches { zero_tracking: Some(Switch::Off), ..Switches::default() };
         assert_eq!(
-            told(Some(Switch::Off), "M03 A 0").to_string(),
+            BalanceSettings { switches, answers: Vec::new() }.to_string(),
             "zero tracking off, automatic adjustment not told, standby not told"
         );
+        let answer = |answered: &str| {
+            let (about, asked) = ("zero tracking".to_owned(), "M03".to_owned());
+            SettingAnswer { about, asked, answered: answered.to_owned() }.to_string()
+        };
+        assert_eq!((answer("M03 A 0"), answer("")), ("'M03 A 0' to M03".to_owned(), "no answer to M03".to_owned()));
     }
 }

@@ -24,13 +24,7 @@ fn wrong(balance: &InstrumentProfile, instruments: &Instruments, setting: Balanc
     let told = settings.and_then(|settings| settings.switches.of(setting));
     let (name, setting_name) = (&balance.name, setting.name());
     let words = settings.and_then(|settings| settings.answer(setting));
-    let words = words.map_or_else(
-        || "it was not asked".to_owned(),
-        |answer| match answer.answered.as_str() {
-            "" => format!("it did not answer {}", answer.asked),
-            answered => format!("it answered '{answered}' to {}", answer.asked),
-        },
-    );
+    let words = words.map_or_else(|| "it was not asked".to_owned(), |answer| format!("found {answer}"));
     match (told, declared) {
         (Some(Switch::Off), _) | (None, Some(Switch::Off)) => None,
         (_, Some(Switch::On)) if setting.may_be_on() => None,
@@ -109,5 +103,20 @@ mod tests {
         assert_eq!(unfit(&profile, &Instruments::default()), None);
         profile.instruments[1].settings = Some(Switches::default());
         assert!(unfit(&profile, &Instruments::default()).is_some_and(|(_, why)| why.contains("it was not asked")));
+    }
+
+    #[test]
+    fn what_was_told_before_it_was_attached_again_does_not_stand_for_what_it_does_not_tell_now() {
+        let mut profile = crate::testing::profile();
+        profile.instruments[1].settings = Some(Switches::default());
+        let mut instruments = Instruments::default();
+        let off = Switches { zero_tracking: OFF, automatic_adjustment: OFF, standby: OFF };
+        instruments.told("balance", &BalanceSettings { switches: off, answers: Vec::new() });
+        assert_eq!(unfit(&profile, &instruments), None);
+        let (about, asked) = (BalanceSetting::ZeroTracking.name().to_owned(), "M03".to_owned());
+        let silent = SettingAnswer { about, asked, answered: String::new() };
+        let switches = Switches { zero_tracking: None, ..off };
+        instruments.told("balance", &BalanceSettings { switches, answers: vec![silent] });
+        assert!(unfit(&profile, &instruments).is_some_and(|(_, why)| why.contains("(found no answer to M03)")));
     }
 }

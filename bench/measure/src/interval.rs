@@ -34,7 +34,8 @@ pub struct Interval {
     pub expanded: f64,
     /// That over the combined standard uncertainty; 0 where nothing is uncertain.
     pub coverage_factor: f64,
-    /// The guard band by the decision rule, in the budget's unit; `None` for a risk that no rule has.
+    /// The guard band by the decision rule, in the budget's unit; `None` for a risk that no rule has, or that
+    /// no trials can tell.
     pub band: Option<f64>,
     /// The probability, 0 to 1, that the true value is outside its limits; `None` without usable limits.
     pub outside: Option<f64>,

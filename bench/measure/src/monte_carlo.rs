@@ -10,9 +10,9 @@ use crate::budget::{Combined, Shape, Term};
 
 /// Trials of one block, at least.
 const BLOCK: usize = 10_000;
-/// So many of them lie outside the interval, at least: fewer say nothing of where its ends are.
+/// So many of them lie outside the interval, at least, both sides together: fewer say nothing of where its ends are.
 const OUTSIDE: f64 = 100.0;
-/// Trials altogether, about.
+/// Trials altogether, at most.
 const TRIALS_MAX: usize = 1_000_000;
 /// Significant digits of the standard uncertainty that are to be stable.
 const DIGITS: i32 = 2;
@@ -44,11 +44,8 @@ pub fn propagate(probability: f64, mut draw: impl FnMut(&mut Generator) -> f64) 
     if !(probability > 0.0 && probability < 1.0) {
         return None;
     }
-    let block = (OUTSIDE / (1.0 - probability)).ceil().max(BLOCK as f64);
-    if 2.0 * block > TRIALS_MAX as f64 {
-        return None;
-    }
-    let (n, block) = (block, block as usize);
+    let block = block(probability)?;
+    let n = block as f64;
     let mut generator = Generator::new();
     let mut blocks: Vec<[f64; 4]> = Vec::new();
     loop {
@@ -76,6 +73,12 @@ pub fn propagate(probability: f64, mut draw: impl FnMut(&mut Generator) -> f64) 
             return Some(Propagated { mean, u, low, high, tolerance, trials: blocks.len() * block, stable });
         }
     }
+}
+
+/// The trials of a block for an interval of that probability (JCGM 101, 7.9.4); `None` if not even two are possible.
+fn block(probability: f64) -> Option<usize> {
+    let block = ((OUTSIDE / (1.0 - probability)).ceil() as usize).max(BLOCK);
+    (2 * block <= TRIALS_MAX).then_some(block)
 }
 
 /// Half of one unit in the last significant digit of an uncertainty that counts.
@@ -218,6 +221,8 @@ impl Generator {
 mod tests {
     use super::*;
     use crate::budget::{Budget, Distribution};
+    use crate::decision::two_sided;
+    use domain::check::RISK_LEAST_PERCENT;
 
     fn of_budget(budget: &Budget, probability: f64) -> Option<Propagated> {
         let errors = Errors::of(&budget.terms);
@@ -284,11 +289,14 @@ mod tests {
     /// Quantiles of the normal distribution from any table: far out they need more trials.
     #[test]
     fn an_interval_that_leaves_little_outside_is_of_larger_blocks() {
-        for (outside_percent, k) in [(1.0, 2.5758), (0.1, 3.2905), (0.05, 3.4808)] {
+        let least = two_sided(RISK_LEAST_PERCENT);
+        let blocks = [0.9545, 0.99, 0.999, least, 0.9999].map(block);
+        assert_eq!(blocks, [Some(10_000), Some(10_000), Some(100_000), Some(100_000), None]);
+        for (outside_percent, k) in [(1.0, 2.5758), (0.1, 3.2905)] {
             let found = propagate(1.0 - outside_percent / 100.0, Generator::normal).expect("it varies");
             assert!((found.half() - k).abs() < 0.03 * k && found.trials <= TRIALS_MAX, "{found:?}");
         }
-        assert_eq!(propagate(0.999_9, Generator::normal), None, "no two blocks within a million");
+        assert_eq!(propagate(0.999_9, Generator::normal), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use domain::check::DecisionRule;
+use domain::check::{DecisionRule, RISK_LEAST_PERCENT};
 use domain::event::{Protocol, flagged_at_most};
 use domain::profile::{Role, SafePump};
 use domain::quantity::Ratio;
@@ -129,11 +129,11 @@ fn decision(view: View<'_>, problems: &mut Diagnostics) -> Option<DecisionRule> 
     let wrong = match (view.text("rule")?, risk) {
         (rule, None) if rule == RULES[0] => return Some(DecisionRule::GuardBand),
         (rule, None) if rule == RULES[1] => return Some(DecisionRule::SimpleAcceptance),
-        (rule, Some(percent)) if rule == RULES[2] && percent > 0.0 && percent < 50.0 => {
+        (rule, Some(percent)) if rule == RULES[2] && (RISK_LEAST_PERCENT..50.0).contains(&percent) => {
             return Some(DecisionRule::StatedRisk { false_acceptance_percent: percent });
         }
         (rule, Some(percent)) if rule == RULES[2] => {
-            format!("{RISK}: expected more than 0 % and less than 50 %, but found {percent} %")
+            format!("{RISK}: expected {RISK_LEAST_PERCENT} % or more and less than 50 %, but found {percent} %")
         }
         (rule, None) => format!("{rule}: expected '{RISK}', but it is missing"),
         (rule, Some(_)) => format!("{RISK}: expected the rule '{}' for it, but found '{rule}'", RULES[2]),

@@ -54,6 +54,7 @@ fn a_port_is_one_holders_until_it_lets_go() {
 /// What the killed process does: it is this test program again.
 #[test]
 #[ignore = "it is the other process of `a_killed_process_holds_nothing`"]
+#[expect(clippy::print_stdout, reason = "the other test waits for it")]
 fn hold_until_killed() {
     let folder = std::env::var("HELD_FOLDER").expect("started by the other test");
     let _hold = take(Path::new(&folder), &[("a", Use::Alone)], "the victim").expect("free");

@@ -52,6 +52,7 @@ fn a_rule_that_cannot_be_is_bad_input() {
         ("decision: {rule: best guess}\n", "expected one of guard band, simple acceptance, stated risk"),
         ("decision: {rule: stated risk}\n", "expected 'false acceptance at most', but it is missing"),
         ("decision: {rule: stated risk, false acceptance at most: 50 %}\n", "less than 50 %"),
+        ("decision: {rule: stated risk, false acceptance at most: 0.04 %}\n", "expected 0.05 % or more"),
         ("decision: {rule: guard band, false acceptance at most: 2 %}\n", "expected the rule 'stated risk'"),
     ] {
         let output = bench.output(&["check", &scenario(&bench, "\u{b1}14.5 %", rule)]);

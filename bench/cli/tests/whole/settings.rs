@@ -46,6 +46,6 @@ fn what_a_balance_does_not_tell_the_rig_file_may_say() {
 #[test]
 fn a_balance_that_is_set_otherwise_within_a_run_has_weighed_nobody_knows_what() {
     let bench = Bench::new();
-    let steps = "  - stimulate: {zero tracking: on}\n  - hold: {for: 12 min}\n";
+    let steps = "  - stimulate: {zero tracking: on}\n  - hold: {for: 2 min}\n";
     ends(&run(&bench, steps, ""), 4, "error", "zero tracking of balance");
 }

@@ -54,7 +54,8 @@ impl Ledger {
         &self.course
     }
 
-    /// From when to when, in s of run time, each window is that an error of the flow is the worst of.
+    /// From when to when, in s of run time, each window is that an error of the flow is looked for in, whether its ends were
+    /// read or not.
     ///
     /// # Errors
     /// Why there are none, as the figure's reason has it.

@@ -129,7 +129,7 @@ pub(super) fn measure(
     Ok(Measured { value, budget, model, notes, left_out, left_out_within: 0.0, against, stored: None, unknown })
 }
 
-/// From when to when each window is that such a figure looks at, in s of run time.
+/// From when to when each window is that such a figure looks at, in s of run time, whether its ends were read or not.
 pub(crate) fn windows(
     ledger: &Ledger,
     window: &Window,

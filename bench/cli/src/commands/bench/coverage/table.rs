@@ -108,7 +108,7 @@ fn effects_table(effects: &[Set]) -> String {
 |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for set in effects {
-        for tally in set.tallies().into_iter().filter(|tally| tally.kind != Kind::Bolus) {
+        for tally in set.tallies().into_iter().filter(|tally| tally.kind.is_of_effects()) {
             let unit = tally.kind.unit();
             text.push_str(&format!(
                 "| {} | {} | {} | {:.0} % | {:+.3} {unit} | {:.3} {unit} | {} | {} of {} |\n",

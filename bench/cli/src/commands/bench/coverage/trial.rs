@@ -34,7 +34,7 @@ const WIDE: f64 = 1e9;
 pub(super) enum Kind {
     /// Volume error over the basal window, in % of the commanded.
     Basal,
-    /// Error of the flow over the worst hour of the basal window, in %: Ep(max) or Ep(min), as the limit asks.
+    /// Error of the flow over the worst hour of the second half of the basal window, in %: Ep(max) or Ep(min), as the limit asks.
     Flow,
     /// Error of a single bolus, in %.
     Bolus,
@@ -55,6 +55,11 @@ impl Kind {
             Self::Boluses => "mean of the boluses",
             Self::Occlusion => "occlusion, excess",
         }
+    }
+
+    /// Whether the table of effects has it: each bolus is in their mean, and most effects come before the hours of the flow.
+    pub(super) const fn is_of_effects(self) -> bool {
+        !matches!(self, Self::Flow | Self::Bolus)
     }
 
     pub(super) const fn unit(self) -> &'static str {
@@ -204,9 +209,11 @@ impl Context {
         let passed = |ledger: &Ledger| ledger.settle(figure, &limits).verdict == CheckVerdict::Pass;
         let bands = [settled.interval.and_then(|interval| interval.band), stated.band];
         let accepted = core::array::from_fn(|i| may_pass(bands[i]) && passed(&self.ledgers[i]));
+        let error = value - truth;
         Ok(Compared {
             kind,
-            error: value - truth,
+            // Outwards, or that extremes are found too far out would cancel.
+            error: if kind == Kind::Flow && !above { -error } else { error },
             expanded: interval.expanded,
             printed,
             accepted,
