@@ -24,7 +24,7 @@ fn wrong(balance: &InstrumentProfile, instruments: &Instruments, setting: Balanc
     let told = settings.and_then(|settings| settings.switches.of(setting));
     let (name, setting_name) = (&balance.name, setting.name());
     let words = settings.and_then(|settings| settings.answer(setting));
-    let words = words.map_or_else(|| "it was not asked".to_owned(), |answer| format!("found {answer}"));
+    let words = words.map_or_else(|| "it was not asked".to_owned(), |answer| format!("it gave {answer}"));
     match (told, declared) {
         (Some(Switch::Off), _) | (None, Some(Switch::Off)) => None,
         (_, Some(Switch::On)) if setting.may_be_on() => None,
@@ -117,6 +117,6 @@ mod tests {
         let silent = SettingAnswer { about, asked, answered: String::new() };
         let switches = Switches { zero_tracking: None, ..off };
         instruments.told("balance", &BalanceSettings { switches, answers: vec![silent] });
-        assert!(unfit(&profile, &instruments).is_some_and(|(_, why)| why.contains("(found no answer to M03)")));
+        assert!(unfit(&profile, &instruments).is_some_and(|(_, why)| why.contains("(it gave no answer to M03)")));
     }
 }

@@ -117,8 +117,11 @@ impl Drop for Hold {
         let id = self.id;
         // If this fails, whoever meets the row finds that its lock is gone.
         drop(self.store.change(|change| {
-            change.transaction.execute("DELETE FROM holds WHERE id = ?1", [id])?;
-            change.note("hold.ended", &id.to_string(), &json!({}))
+            // Somebody may have cleared it away, if its lock was taken from it.
+            if change.transaction.execute("DELETE FROM holds WHERE id = ?1", [id])? > 0 {
+                change.note("hold.ended", &id.to_string(), &json!({}))?;
+            }
+            Ok(())
         }));
         drop(std::fs::remove_file(path));
     }

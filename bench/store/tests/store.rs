@@ -1,8 +1,7 @@
-//! Holds, leases and the audit log, by threads, by a process that is killed, and against somebody who writes into the file.
+//! Holds, leases and the audit log, by threads, and against somebody who writes into the file. Processes that are killed are in
+//! the tests of the program.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -51,32 +50,20 @@ fn a_port_is_one_holders_until_it_lets_go() {
     assert_eq!(std::fs::read_dir(folder.join("holds")).expect("locks").count(), 0, "no lock is left");
 }
 
-/// What the killed process does: it is this test program again.
+/// What a killed process leaves is the row without its lock.
 #[test]
-#[ignore = "it is the other process of `a_killed_process_holds_nothing`"]
-#[expect(clippy::print_stdout, reason = "the other test waits for it")]
-fn hold_until_killed() {
-    let folder = std::env::var("HELD_FOLDER").expect("started by the other test");
-    let _hold = take(Path::new(&folder), &[("a", Use::Alone)], "the victim").expect("free");
-    println!("held");
-    std::thread::sleep(HOUR);
-}
-
-#[test]
-fn a_killed_process_holds_nothing() {
+fn a_hold_without_its_lock_holds_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut victim = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "hold_until_killed", "--ignored", "--nocapture"])
-        .env("HELD_FOLDER", folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut lines = BufReader::new(victim.stdout.take().expect("a pipe")).lines();
-    assert!(lines.any(|line| line.expect("a line").ends_with("held")));
-    assert!(matches!(take(folder.path(), &[("a", Use::Alone)], "next"), Err(StoreError::Held { .. })));
-    victim.kill().expect("killed");
-    victim.wait().expect("ended");
-    drop(take(folder.path(), &[("a", Use::Alone)], "next").expect("the kernel let go"));
+    let lost = take(folder.path(), &[("a", Use::Alone)], "the victim").expect("free");
+    let locks = std::fs::read_dir(folder.path().join("holds")).expect("locks");
+    for lock in locks {
+        std::fs::remove_file(lock.expect("a lock").path()).expect("removed");
+    }
+    let next = take(folder.path(), &[("a", Use::Alone)], "next").expect("nobody has its lock");
+    assert_eq!(open(folder.path()).holders().expect("holders")[0].holder, "next");
+    drop(lost);
+    assert_eq!(open(folder.path()).holders().expect("holders").len(), 1, "it lets go of its own alone");
+    drop(next);
     let mut actions = Vec::new();
     open(folder.path()).audit(|entry| actions.push(entry.action)).expect("a log");
     assert_eq!(actions, ["hold.taken", "hold.abandoned", "hold.taken", "hold.ended"]);

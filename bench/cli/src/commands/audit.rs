@@ -1,4 +1,6 @@
 //! `dosebench audit`: what was done on this host, and whether the log of it is as it was written.
+//!
+//! Neither changes anything.
 
 use crate::output::say;
 use crate::{Failure, station};

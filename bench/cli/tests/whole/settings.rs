@@ -21,7 +21,7 @@ fn ends(done: &Done, code: i32, verdict: &str, says: &str) {
 #[test]
 fn a_balance_that_tracks_its_zero_weighs_no_flow() {
     let (bench, hold) = (Bench::new(), "  - hold: {for: 1 min}\n");
-    let found = "expected zero tracking of balance to be off, but found it on (it answered 'M03 A 1' to M03)";
+    let found = "expected zero tracking of balance to be off, but found it on (it gave 'M03 A 1' to M03)";
     ends(&run(&bench, hold, ", balance zero tracking: on"), 4, "not_run", found);
     let standby = run(&bench, hold, ", balance standby: on");
     ends(&standby, 4, "not_run", "settings: {standby: on}");

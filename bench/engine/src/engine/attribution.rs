@@ -47,8 +47,8 @@ impl Engine {
         }
     }
 
-    /// A balance told how it is set. Before the run that is a precondition; within it, somebody has touched the balance, or it was attached again and does not tell any more, and
-    /// what was weighed since it was last asked is not what it seems.
+    /// A balance told how it is set. Before the run that is a precondition; within it, somebody has touched the balance, or it was
+    /// attached again and does not tell any more, and what was weighed since it was last asked is not what it seems.
     pub(super) fn told(&mut self, instrument: &str, settings: &BalanceSettings) {
         self.instruments.told(instrument, settings);
         if self.ready
