@@ -100,6 +100,9 @@ pub struct SettingAnswer {
     pub asked: String,
     /// The line that came, without its end; as it can be shown, if it was no answer, and empty if none came.
     pub answered: String,
+    /// Whether it was refused for now, as by a balance that adjusts itself: what it told before still holds.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub for_now: bool,
 }
 
 impl fmt::Display for SettingAnswer {
@@ -125,6 +128,28 @@ impl BalanceSettings {
     #[must_use]
     pub fn answer(&self, setting: BalanceSetting) -> Option<&SettingAnswer> {
         self.answers.iter().find(|answer| answer.about == setting.name())
+    }
+
+    /// Takes a newer answer about a setting.
+    pub fn hear(&mut self, setting: BalanceSetting, switch: Option<Switch>, answered: &str) {
+        *self.switches.place(setting) = switch;
+        for answer in self.answers.iter_mut().filter(|answer| answer.about == setting.name()) {
+            answered.clone_into(&mut answer.answered);
+            answer.for_now = false;
+        }
+    }
+
+    /// What is told now, and what was told before of a setting that the balance refuses for now.
+    #[must_use]
+    pub fn over(mut self, before: &Self) -> Self {
+        for setting in BalanceSetting::ALL {
+            let refused = self.answers.iter_mut().find(|answer| answer.about == setting.name() && answer.for_now);
+            if let (Some(refused), Some(earlier)) = (refused, before.answer(setting)) {
+                refused.clone_from(earlier);
+                *self.switches.place(setting) = before.switches.of(setting);
+            }
+        }
+        self
     }
 }
 
@@ -152,7 +177,7 @@ mod tests {
         );
         let answer = |answered: &str| {
             let (about, asked) = ("zero tracking".to_owned(), "M03".to_owned());
-            SettingAnswer { about, asked, answered: answered.to_owned() }.to_string()
+            SettingAnswer { about, asked, answered: answered.to_owned(), for_now: false }.to_string()
         };
         assert_eq!((answer("M03 A 0"), answer("")), ("'M03 A 0' to M03".to_owned(), "no answer to M03".to_owned()));
     }

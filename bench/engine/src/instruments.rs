@@ -66,9 +66,14 @@ impl Instruments {
         other
     }
 
-    /// A balance told how it is set, whatever it told before: somebody may have had it off in between.
+    /// A balance told how it is set, whatever it told before: somebody may have had it off in between. Only what it refuses for
+    /// now is as it told before; its driver asks again, and tells when that has lasted for too long.
     pub(crate) fn told(&mut self, name: &str, settings: &BalanceSettings) {
-        self.known.entry(name.to_owned()).or_default().settings = Some(settings.clone());
+        let known = self.known.entry(name.to_owned()).or_default();
+        known.settings = Some(match &known.settings {
+            Some(before) => settings.clone().over(before),
+            None => settings.clone(),
+        });
     }
 
     /// How a balance is set, as it told.

@@ -67,6 +67,7 @@ mod tests {
             about: about.name().to_owned(),
             asked: "M99".to_owned(),
             answered: "M99 I".to_owned(),
+            for_now: false,
         };
         let answers = BalanceSetting::ALL.map(answer).to_vec();
         let mut instruments = Instruments::default();
@@ -111,12 +112,19 @@ mod tests {
         profile.instruments[1].settings = Some(Switches::default());
         let mut instruments = Instruments::default();
         let off = Switches { zero_tracking: OFF, automatic_adjustment: OFF, standby: OFF };
-        instruments.told("balance", &BalanceSettings { switches: off, answers: Vec::new() });
-        assert_eq!(unfit(&profile, &instruments), None);
-        let (about, asked) = (BalanceSetting::ZeroTracking.name().to_owned(), "M03".to_owned());
-        let silent = SettingAnswer { about, asked, answered: String::new() };
-        let switches = Switches { zero_tracking: None, ..off };
-        instruments.told("balance", &BalanceSettings { switches, answers: vec![silent] });
-        assert!(unfit(&profile, &instruments).is_some_and(|(_, why)| why.contains("(it gave no answer to M03)")));
+        let answer = |answered: &str, for_now| {
+            let (about, asked) = (BalanceSetting::ZeroTracking.name().to_owned(), "M03".to_owned());
+            vec![SettingAnswer { about, asked, answered: answered.to_owned(), for_now }]
+        };
+        let mut tell = |zero_tracking, answers| {
+            instruments.told("balance", &BalanceSettings { switches: Switches { zero_tracking, ..off }, answers });
+            unfit(&profile, &instruments).map(|(_, why)| why)
+        };
+        let silent = |why: Option<String>| why.is_some_and(|why| why.contains("(it gave no answer to M03)"));
+        assert!(tell(None, answer("M03 I", true)).is_some(), "nothing was told before");
+        assert_eq!(tell(OFF, answer("M03 A 0", false)), None);
+        assert_eq!(tell(None, answer("M03 I", true)), None, "it adjusts itself");
+        assert!(silent(tell(None, answer("", false))));
+        assert!(silent(tell(None, answer("M03 I", true))), "what it told before that has gone");
     }
 }

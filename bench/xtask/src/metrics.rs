@@ -104,6 +104,12 @@ fn figures(product: &Product) -> Result<(), Failure> {
     let found = |quantile: &str| number(&link.json, quantile).map(|us| us * 1e-3);
     let round_trip = format!("{:.1} / {:.1} ms", found("p50_us")?, found("p99_us")?);
     line("host link with the image running, round trip p50 / p99", "small", round_trip);
+    let holds = product.start(&["bench", "holds", "--count", "1000", "--folder", "holds"])?;
+    let wrong = ["two_at_once", "orphans", "untold"].map(|key| number(&holds.json, key));
+    let [two, orphans, untold] = wrong;
+    let wrong = format!("{:.0} / {:.0} / {:.0}", two?, orphans?, untold?);
+    line("1000 holds of a port, 8 processes: two / orphans / untold", "0 / 0 / 0", wrong);
+    line("  of them killed at random", "many", format!("{:.0}", number(&holds.json, "kills")?));
     for (figure, asked, found) in probe(&product.root)? {
         line(&figure, asked, found);
     }

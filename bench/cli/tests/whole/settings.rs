@@ -1,6 +1,7 @@
 //! How a balance is set decides whether a run is made: what it tells counts, what it does not tell the rig file must say.
 
-use crate::common::{Bench, Done};
+use crate::common::{Bench, Done, events};
+use domain::{Event, EventKind};
 
 const SCENARIO: &str =
     "scenario: plan\nweighing: {before: 60 s, after: 60 s, evaporation changes at most: 1 ug/s}\nsteps:\n";
@@ -48,4 +49,15 @@ fn a_balance_that_is_set_otherwise_within_a_run_has_weighed_nobody_knows_what() 
     let bench = Bench::new();
     let steps = "  - stimulate: {zero tracking: on}\n  - hold: {for: 2 min}\n";
     ends(&run(&bench, steps, ""), 4, "error", "zero tracking of balance");
+}
+
+/// It refuses to weigh and to tell for so long that it is attached again meanwhile.
+#[test]
+fn a_balance_that_adjusts_itself_within_a_run_has_not_forgotten_how_it_is_set() {
+    let bench = Bench::new();
+    let done = run(&bench, "  - stimulate: {self-adjustment: once}\n  - hold: {for: 3 min}\n", "");
+    ends(&done, 0, "pass", "");
+    let attached =
+        |event: &Event| matches!(&event.kind, EventKind::Attached { instrument, .. } if instrument == "balance");
+    assert!(events(&done.folder()).0.iter().filter(|event| attached(event)).count() > 1, "it was attached again");
 }

@@ -47,6 +47,8 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
         }
         if random.next_u64().is_multiple_of(ROUNDS_A_KILL) {
             let victim = (random.next_u64() % CLIENTS as u64) as usize;
+            // Not right behind somebody's round, when hardly anybody has anything.
+            thread::sleep(Duration::from_micros(random.next_u64() % (HELD_MS * 1000)));
             end(&mut clients[victim]);
             clients[victim] = start(random.next_u64())?;
             kills += 1;

@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// Whether the table of effects has it: each bolus is in their mean, and most effects come before the hours of the flow.
+    /// Whether the table of effects has it: each bolus is in their mean, and the hours of the flow are in the basal window.
     pub(super) const fn is_of_effects(self) -> bool {
         !matches!(self, Self::Flow | Self::Bolus)
     }
