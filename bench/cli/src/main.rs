@@ -56,7 +56,7 @@ enum Command {
     Rig(commands::rig::Args),
     /// Keep a station for yourself for a time, give it back, or see who has what
     Lease(commands::lease::Args),
-    /// The log of all that was done on this host: print it, or verify that nobody changed it
+    /// The log of who took which station of this host: print it, or verify that it is as it was written
     Audit(commands::audit::Args),
     /// Print a JSON Schema for editors, or the step reference
     Schema(commands::schema::Args),

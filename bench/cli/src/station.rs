@@ -2,6 +2,8 @@
 //!
 //! Virtual rigs have no ports, and one that this program serves for a run has ports that nobody else knows.
 
+use std::collections::BTreeMap;
+
 use ::rig::Station;
 use store::{Actor, Hold, Store, StoreError, Token, Use, Wanted};
 
@@ -12,7 +14,7 @@ pub(crate) const TOKEN: &str = "DOSEBENCH_LEASE";
 
 /// Opens the host's store.
 pub(crate) fn store() -> Result<Store, Failure> {
-    Store::open(&Store::usual_folder(), Actor(who())).map_err(Failure::bench)
+    Store::open(&Store::usual_folder(), Actor(who())).map_err(failure)
 }
 
 /// This user and process, for those who have to wait.
@@ -23,18 +25,18 @@ pub(crate) fn who() -> String {
 
 /// The token that the environment has.
 pub(crate) fn token() -> Option<Token> {
-    std::env::var(TOKEN).ok().map(|text| Token::new(&text))
+    std::env::var(TOKEN).ok().filter(|text| !text.is_empty()).map(|text| Token::new(&text))
 }
 
-/// The ports of a station: its own alone, those of instruments that all stations use beside others.
-pub(crate) fn ports(station: &Station) -> Vec<(String, Use)> {
-    let of = |binding: &::rig::Binding| {
-        Some((binding.port.identity()?, if binding.shared { Use::Shared } else { Use::Alone }))
-    };
-    let mut ports: Vec<(String, Use)> = station.bindings.iter().filter_map(of).collect();
-    // Behind one port may be an instrument of its own and a shared one: it is used alone then.
-    ports.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-    ports.dedup_by(|later, first| later.0 == first.0);
+/// What a station uses of the host's ports.
+pub(crate) fn ports(station: &Station) -> BTreeMap<String, Use> {
+    let mut ports = BTreeMap::new();
+    for (port, alone) in station.bindings.iter().flat_map(::rig::Binding::uses) {
+        let of = if alone { Use::Alone } else { Use::Shared };
+        // Of two uses of one port the stricter counts.
+        let known = ports.entry(port).or_insert(of);
+        *known = of.max(*known);
+    }
     ports
 }
 
@@ -49,10 +51,10 @@ pub(crate) fn hold(station: &Station, reason: &str) -> Result<Option<Hold>, Fail
     Hold::take(store()?, &wanted).map(Some).map_err(failure)
 }
 
-/// A wrong token is bad input, and anything else no word on the device.
+/// A wrong token or time is bad input, and anything else no word on the device.
 pub(crate) fn failure(error: StoreError) -> Failure {
     match error {
-        StoreError::NoLease | StoreError::Duration(_) => Failure::input(error),
+        StoreError::NoLease(_) | StoreError::Duration(_) | StoreError::Nothing => Failure::input(error),
         _ => Failure::bench(error),
     }
 }

@@ -48,7 +48,7 @@ impl Entry {
     fn due(&self) -> String {
         let fields = (&self.seq, &self.at, &self.actor, &self.action, &self.subject, &self.detail, &self.previous);
         let text = serde_json::to_vec(&fields).unwrap_or_default();
-        Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::lease::hex(&Sha256::digest(&text))
     }
 
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -5,6 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -34,12 +36,15 @@ pub enum StoreError {
         /// What for.
         reason: String,
     },
-    /// A token that belongs to no lease.
-    #[error("expected the token of a lease that has not ended, but found another one; list the leases")]
-    NoLease,
+    /// A token or a number that belongs to no lease.
+    #[error("expected a lease that has not ended, but found none of that {0}; it may be over: take another one")]
+    NoLease(&'static str),
     /// A lease that lasts no time, or too long.
     #[error("expected a lease of 1 s to 31 days, but found one of {0} s")]
     Duration(u64),
+    /// Nothing to lease.
+    #[error("expected something to lease, but found nothing that anybody has alone")]
+    Nothing,
     /// The audit log is not what was written.
     #[error("the audit log is not as it was written: entry {seq} {what}; keep the file and look who could write to it")]
     Tampered {
@@ -49,7 +54,7 @@ pub enum StoreError {
         what: String,
     },
     /// The store's folder or a lock in it cannot be used.
-    #[error("expected to use {path}, but {error}; name another folder in DOSEBENCH_STATE")]
+    #[error("expected to use {path}, but {error}; ask for write access to it, or for room on its disk")]
     Io {
         /// Which.
         path: PathBuf,
@@ -67,12 +72,25 @@ pub enum StoreError {
         known: i64,
     },
     /// The database failed.
-    #[error("the store failed: {0}; look whether its disk is full")]
+    #[error("the store failed: {0}; {hint}", hint = hint(.0))]
     Database(#[from] rusqlite::Error),
 }
 
 impl StoreError {
     pub(crate) fn io(path: &Path, error: impl Into<io::Error>) -> Self {
         Self::Io { path: path.to_owned(), error: error.into() }
+    }
+}
+
+/// What to do about it.
+fn hint(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "ask for write access to its folder"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "look which program works on it for so long",
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => "make room on its disk",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "keep the file, and begin a new one",
+        _ => "please report it with the file",
     }
 }

@@ -4,21 +4,28 @@
 //! that is still so, since the kernel lets go of it when its process ends, be it by kill -9. A row without its lock is cleared
 //! away by whoever meets it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::error::StoreError;
-use crate::lease::{Token, is_known, refused_by_lease};
-use crate::store::{Change, Store};
+use crate::lease::{self, Token};
+use crate::store::{Change, Store, share_lock, shown};
 
-/// How a port is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A lock that belongs to no row for so long was left by a process that was killed before it had one.
+const STRAY: Duration = Duration::from_secs(60);
+
+/// How a port is used; of two uses by one, the greater counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Use {
-    /// Beside others, as an instrument that all stations of a rig read.
+    /// Beside others, as a module that has something for each station.
     Shared,
     /// By nobody else.
     Alone,
@@ -28,7 +35,7 @@ pub enum Use {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted<'a> {
     /// The ports, each by one name whoever asks.
-    pub resources: &'a [(String, Use)],
+    pub resources: &'a BTreeMap<String, Use>,
     /// Who, for those who have to wait.
     pub holder: &'a str,
     /// What for.
@@ -38,14 +45,18 @@ pub struct Wanted<'a> {
 }
 
 /// Who uses something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Holder {
+    /// Its number.
+    pub id: i64,
     /// The ports.
     pub resources: Vec<String>,
     /// Who.
     pub holder: String,
     /// What for.
     pub reason: String,
+    /// The number of the lease under which it was taken.
+    pub lease: Option<i64>,
     /// Since when.
     pub since: String,
 }
@@ -66,19 +77,21 @@ struct Known {
     lock: String,
     holder: String,
     reason: String,
+    lease: Option<i64>,
     since: String,
-    alone: bool,
 }
 
 impl Known {
+    const FIELDS: &str = "id, lock, holder, reason, lease, since_ms";
+
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             lock: row.get(1)?,
             holder: row.get(2)?,
             reason: row.get(3)?,
-            since: row.get(4)?,
-            alone: row.get(5)?,
+            lease: row.get(4)?,
+            since: shown(row.get(5)?),
         })
     }
 }
@@ -89,17 +102,22 @@ impl Hold {
     /// The store is the hold's own from then on: it is needed when the ports are let go.
     ///
     /// # Errors
-    /// [`StoreError::Held`] and [`StoreError::Leased`] if one of them is somebody else's.
+    /// [`StoreError::Held`] and [`StoreError::Leased`] if one of them is somebody else's, [`StoreError::NoLease`] for a token
+    /// of none.
     pub fn take(mut store: Store, wanted: &Wanted<'_>) -> Result<Self, StoreError> {
         let locks = store.locks();
         let (lock, file) = new_lock(&locks)?;
         let taken = store.change(|change| {
-            let why = match refused(change, wanted, &locks)? {
-                None => return insert(change, wanted, &lock).map(Ok),
-                Some(why) => why,
+            lease::clear(change)?;
+            let own = match wanted.lease.map(|token| lease::id_of(change, token)).transpose() {
+                Err(why @ StoreError::NoLease(_)) => return Ok(Err(why)),
+                own => own?,
             };
-            // Not an error of the change: what was cleared away on the way stays so.
-            Ok(Err(why))
+            match refused(change, wanted.resources, own, &locks)? {
+                None => insert(change, wanted, own, &lock).map(Ok),
+                // Not an error of the change: what was cleared away on the way stays so.
+                Some(why) => Ok(Err(why)),
+            }
         });
         match taken.and_then(|taken| taken) {
             Ok(id) => Ok(Self { store, id, lock, _file: file }),
@@ -119,7 +137,7 @@ impl Drop for Hold {
         drop(self.store.change(|change| {
             // Somebody may have cleared it away, if its lock was taken from it.
             if change.transaction.execute("DELETE FROM holds WHERE id = ?1", [id])? > 0 {
-                change.note("hold.ended", &id.to_string(), &json!({}))?;
+                change.note("hold.ended", id, &json!({}))?;
             }
             Ok(())
         }));
@@ -128,32 +146,26 @@ impl Drop for Hold {
 }
 
 impl Store {
-    /// Who uses what now, in the order in which they took it.
+    /// Who uses what now, in the order in which they took it. What was left by processes that ended is cleared away.
     ///
     /// # Errors
     /// If the store fails.
     pub fn holders(&mut self) -> Result<Vec<Holder>, StoreError> {
         let locks = self.locks();
         self.change(|change| {
-            let ids: Vec<i64> = {
-                let mut all = change.transaction.prepare("SELECT id FROM holds ORDER BY id")?;
-                all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
-            };
+            let mut all = change.transaction.prepare(&format!("SELECT {} FROM holds ORDER BY id", Known::FIELDS))?;
+            let known: Vec<Known> = all.query_map([], Known::of)?.collect::<Result<_, _>>()?;
+            sweep(&locks, &known);
             let mut holders = Vec::new();
-            for id in ids {
-                let known = change.transaction.query_row(
-                    "SELECT id, lock, holder, reason, since, 0 FROM holds WHERE id = ?1",
-                    [id],
-                    Known::of,
-                )?;
+            for known in known {
                 if is_gone(change, &known, &locks)? {
                     continue;
                 }
                 let mut of =
                     change.transaction.prepare("SELECT resource FROM held WHERE hold = ?1 ORDER BY resource")?;
-                let resources = of.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
-                let Known { holder, reason, since, .. } = known;
-                holders.push(Holder { resources, holder, reason, since });
+                let resources = of.query_map([known.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                let Known { id, holder, reason, lease, since, .. } = known;
+                holders.push(Holder { id, resources, holder, reason, lease, since });
             }
             Ok(holders)
         })
@@ -168,22 +180,21 @@ fn new_lock(locks: &Path) -> Result<(String, File), StoreError> {
     let path = locks.join(&name);
     let file = File::create_new(&path).map_err(|e| StoreError::io(&path, e))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|e| StoreError::io(&path, e))?;
+    share_lock(&path)?;
     Ok((name, file))
 }
 
-/// Why the ports cannot be had, if they cannot.
+/// Why the ports cannot be had, if they cannot, by whoever has that lease.
 pub(crate) fn refused(
     change: &Change<'_>,
-    wanted: &Wanted<'_>,
+    resources: &BTreeMap<String, Use>,
+    own: Option<i64>,
     locks: &Path,
 ) -> Result<Option<StoreError>, StoreError> {
-    if let Some(token) = wanted.lease
-        && !is_known(change, token)?
-    {
-        return Ok(Some(StoreError::NoLease));
-    }
-    for (resource, of) in wanted.resources {
-        if let Some(why) = refused_by_lease(change, resource, wanted.lease)? {
+    for (resource, of) in resources {
+        if *of == Use::Alone
+            && let Some(why) = lease::refused(change, resource, own)?
+        {
             return Ok(Some(why));
         }
         if let Some(known) = in_the_way(change, resource, *of, locks)? {
@@ -196,60 +207,66 @@ pub(crate) fn refused(
 
 /// A process that uses a port so that another use is not possible.
 fn in_the_way(change: &Change<'_>, resource: &str, of: Use, locks: &Path) -> Result<Option<Known>, StoreError> {
-    let mut found = change.transaction.prepare(
-        "SELECT id, lock, holder, reason, since, alone FROM holds JOIN held ON hold = id WHERE resource = ?1 ORDER BY id",
-    )?;
-    let known: Vec<Known> = found.query_map([resource], Known::of)?.collect::<Result<_, _>>()?;
-    for known in known {
-        if !is_gone(change, &known, locks)? && (known.alone || of == Use::Alone) {
+    let mut found = change.transaction.prepare(&format!(
+        "SELECT {}, alone FROM holds JOIN held ON hold = id WHERE resource = ?1 ORDER BY id",
+        Known::FIELDS
+    ))?;
+    let with_use = |row: &Row<'_>| Ok((Known::of(row)?, row.get(6)?));
+    let known: Vec<(Known, bool)> = found.query_map([resource], with_use)?.collect::<Result<_, _>>()?;
+    for (known, alone) in known {
+        if !is_gone(change, &known, locks)? && (alone || of == Use::Alone) {
             return Ok(Some(known));
         }
     }
     Ok(None)
 }
 
-/// Whether the process of a hold has ended; then the hold is cleared away.
+/// Whether nobody has a lock; `None` if that cannot be told.
+fn is_free(path: &Path) -> Option<bool> {
+    match File::open(path) {
+        Ok(file) => Some(flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// Whether the process of a hold has ended; then the hold is cleared away. Who cannot look takes it to be in use.
 fn is_gone(change: &Change<'_>, known: &Known, locks: &Path) -> Result<bool, StoreError> {
     let path = locks.join(&known.lock);
-    match File::open(&path) {
-        Ok(file) => {
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                return Ok(false);
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        // Who cannot look takes it to be in use.
-        Err(_) => return Ok(false),
+    if is_free(&path) != Some(true) {
+        return Ok(false);
     }
     change.transaction.execute("DELETE FROM holds WHERE id = ?1", [known.id])?;
     let detail = json!({"holder": known.holder, "reason": known.reason, "since": known.since});
-    change.note("hold.abandoned", &known.id.to_string(), &detail)?;
+    change.note("hold.abandoned", known.id, &detail)?;
     drop(std::fs::remove_file(path));
     Ok(true)
 }
 
-fn insert(change: &Change<'_>, wanted: &Wanted<'_>, lock: &str) -> Result<i64, StoreError> {
+/// Removes the locks that no row names, nobody has, and that were made long ago.
+fn sweep(locks: &Path, known: &[Known]) {
+    for entry in std::fs::read_dir(locks).into_iter().flatten().flatten() {
+        let is_named = known.iter().any(|known| entry.file_name() == *known.lock);
+        let made = entry.metadata().and_then(|of| of.modified()).ok();
+        let is_old = made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > STRAY);
+        if !is_named && is_old && is_free(&entry.path()) == Some(true) {
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
+}
+
+fn insert(change: &Change<'_>, wanted: &Wanted<'_>, lease: Option<i64>, lock: &str) -> Result<i64, StoreError> {
     change.transaction.execute(
-        "INSERT INTO holds (lock, holder, reason, since) VALUES (?1, ?2, ?3, ?4)",
-        params![lock, wanted.holder, wanted.reason, change.now.to_string()],
+        "INSERT INTO holds (lock, holder, reason, lease, since_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![lock, wanted.holder, wanted.reason, lease, change.now_ms()],
     )?;
     let id = change.transaction.last_insert_rowid();
     for (resource, of) in wanted.resources {
-        // Twice in one rig, as a module that has line and valve: the stricter use counts.
-        let known: Option<bool> = change
-            .transaction
-            .query_row("SELECT alone FROM held WHERE resource = ?1 AND hold = ?2", params![resource, id], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        let alone = known.unwrap_or(false) || *of == Use::Alone;
-        change.transaction.execute(
-            "INSERT OR REPLACE INTO held (resource, hold, alone) VALUES (?1, ?2, ?3)",
-            params![resource, id, alone],
-        )?;
+        let alone = *of == Use::Alone;
+        change.transaction.execute("INSERT INTO held VALUES (?1, ?2, ?3)", params![resource, id, alone])?;
     }
-    let resources: Vec<&str> = wanted.resources.iter().map(|(resource, _)| resource.as_str()).collect();
-    let detail = json!({"resources": resources, "holder": wanted.holder, "reason": wanted.reason});
-    change.note("hold.taken", &id.to_string(), &detail)?;
+    let detail =
+        json!({"resources": wanted.resources, "holder": wanted.holder, "reason": wanted.reason, "lease": lease});
+    change.note("hold.taken", id, &detail)?;
     Ok(id)
 }

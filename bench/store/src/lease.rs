@@ -1,20 +1,21 @@
 //! Leases: whose ports are until a moment, whether they use them or not.
 //!
 //! A lease is known by its token, which only its holder has; the store keeps the token's hash. It ends at its moment by the
-//! wall clock, or when it is returned.
+//! wall clock, when it is returned, or when somebody ends it for a reason that the audit log keeps.
 
 use core::fmt;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
-use crate::hold::{Use, Wanted};
-use crate::store::{Change, Store};
+use crate::hold::{self, Use, Wanted};
+use crate::store::{Change, Store, shown};
 
 const LEAST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
@@ -56,12 +57,12 @@ impl fmt::Debug for Token {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A lease that has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lease {
     /// Its number.
     pub id: i64,
@@ -83,38 +84,55 @@ impl Store {
     /// Ports that are shared are not leased: nobody has them alone.
     ///
     /// # Errors
-    /// [`StoreError::Held`], [`StoreError::Leased`], and [`StoreError::Duration`].
+    /// [`StoreError::Held`], [`StoreError::Leased`], [`StoreError::Duration`] and [`StoreError::Nothing`].
     pub fn lease(&mut self, wanted: &Wanted<'_>, lasts: Duration) -> Result<(Token, Lease), StoreError> {
-        if !(LEAST..=LONGEST).contains(&lasts) {
-            return Err(StoreError::Duration(lasts.as_secs()));
+        let lasts_ms = within(lasts)?;
+        let alone = wanted.resources.iter().filter(|(_, of)| **of == Use::Alone);
+        let alone: BTreeMap<String, Use> = alone.map(|(resource, of)| (resource.clone(), *of)).collect();
+        if alone.is_empty() {
+            return Err(StoreError::Nothing);
         }
         let token = Token::random()?;
         let locks = self.locks();
         let leased = self.change(|change| {
-            if let Some(why) = crate::hold::refused(change, wanted, &locks)? {
+            clear(change)?;
+            if let Some(why) = hold::refused(change, &alone, None, &locks)? {
                 return Ok(Err(why));
             }
-            let until = change.now.checked_add(lasts).unwrap_or(Timestamp::MAX);
-            let (since, until) = (change.now.to_string(), until.to_string());
+            let (since_ms, until_ms) = (change.now_ms(), change.now_ms().saturating_add(lasts_ms));
             change.transaction.execute(
-                "INSERT INTO leases (token_sha256, holder, reason, since, until) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![token.sha256(), wanted.holder, wanted.reason, since, until],
+                "INSERT INTO leases (token_sha256, holder, reason, since_ms, until_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![token.sha256(), wanted.holder, wanted.reason, since_ms, until_ms],
             )?;
             let id = change.transaction.last_insert_rowid();
-            let mut resources: Vec<String> = Vec::new();
-            for (resource, _) in wanted.resources.iter().filter(|(_, of)| *of == Use::Alone) {
-                if !resources.contains(resource) {
-                    change.transaction.execute("INSERT INTO leased VALUES (?1, ?2)", params![resource, id])?;
-                    resources.push(resource.clone());
-                }
+            for resource in alone.keys() {
+                change.transaction.execute("INSERT INTO leased VALUES (?1, ?2)", params![resource, id])?;
             }
+            let (since, until) = (shown(since_ms), shown(until_ms));
+            let resources: Vec<String> = alone.keys().cloned().collect();
             let detail =
                 json!({"resources": resources, "holder": wanted.holder, "reason": wanted.reason, "until": until});
-            change.note("lease.taken", &id.to_string(), &detail)?;
+            change.note("lease.taken", id, &detail)?;
             let (holder, reason) = (wanted.holder.to_owned(), wanted.reason.to_owned());
             Ok(Ok(Lease { id, resources, holder, reason, since, until }))
         });
         Ok((token, leased.and_then(|leased| leased)?))
+    }
+
+    /// Lets a lease end so long from now, and tells when that is.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLease`] if no lease has that token, [`StoreError::Duration`].
+    pub fn renew(&mut self, token: &Token, lasts: Duration) -> Result<String, StoreError> {
+        let lasts_ms = within(lasts)?;
+        self.change(|change| {
+            clear(change)?;
+            let id = id_of(change, token)?;
+            let until_ms = change.now_ms().saturating_add(lasts_ms);
+            change.transaction.execute("UPDATE leases SET until_ms = ?2 WHERE id = ?1", params![id, until_ms])?;
+            change.note("lease.renewed", id, &json!({"until": shown(until_ms)}))?;
+            Ok(shown(until_ms))
+        })
     }
 
     /// Gives a lease back before its time.
@@ -124,13 +142,23 @@ impl Store {
     pub fn end_lease(&mut self, token: &Token) -> Result<(), StoreError> {
         self.change(|change| {
             clear(change)?;
-            let id: i64 = change
-                .transaction
-                .query_row("SELECT id FROM leases WHERE token_sha256 = ?1", [token.sha256()], |row| row.get(0))
-                .optional()?
-                .ok_or(StoreError::NoLease)?;
+            let id = id_of(change, token)?;
             change.transaction.execute("DELETE FROM leases WHERE id = ?1", [id])?;
-            change.note("lease.returned", &id.to_string(), &json!({}))
+            change.note("lease.returned", id, &json!({}))
+        })
+    }
+
+    /// Ends a lease whose token is lost, or whose holder is away; who does it and why is in the audit log.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLease`] if no lease has that number.
+    pub fn break_lease(&mut self, id: i64, because: &str) -> Result<(), StoreError> {
+        self.change(|change| {
+            clear(change)?;
+            if change.transaction.execute("DELETE FROM leases WHERE id = ?1", [id])? == 0 {
+                return Err(StoreError::NoLease("number"));
+            }
+            change.note("lease.broken", id, &json!({"because": because}))
         })
     }
 
@@ -141,17 +169,18 @@ impl Store {
     pub fn leases(&mut self) -> Result<Vec<Lease>, StoreError> {
         self.change(|change| {
             clear(change)?;
-            let mut all =
-                change.transaction.prepare("SELECT id, holder, reason, since, until FROM leases ORDER BY id")?;
+            let sql = "SELECT id, holder, reason, since_ms, until_ms FROM leases ORDER BY id";
+            let mut all = change.transaction.prepare(sql)?;
             let mut leases: Vec<Lease> = all
                 .query_map([], |row| {
                     let (id, holder, reason) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                    Ok(Lease { id, resources: Vec::new(), holder, reason, since: row.get(3)?, until: row.get(4)? })
+                    let (since, until) = (shown(row.get(3)?), shown(row.get(4)?));
+                    Ok(Lease { id, resources: Vec::new(), holder, reason, since, until })
                 })?
                 .collect::<Result<_, _>>()?;
+            let mut of =
+                change.transaction.prepare("SELECT resource FROM leased WHERE lease = ?1 ORDER BY resource")?;
             for lease in &mut leases {
-                let mut of =
-                    change.transaction.prepare("SELECT resource FROM leased WHERE lease = ?1 ORDER BY resource")?;
                 lease.resources = of.query_map([lease.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
             }
             Ok(leases)
@@ -159,45 +188,40 @@ impl Store {
     }
 }
 
-/// Whether a token is that of a lease that has not ended.
-pub(crate) fn is_known(change: &Change<'_>, token: &Token) -> Result<bool, StoreError> {
-    clear(change)?;
-    let sql = "SELECT EXISTS (SELECT 1 FROM leases WHERE token_sha256 = ?1)";
-    Ok(change.transaction.query_row(sql, [token.sha256()], |row| row.get(0))?)
+/// In ms, if a lease may last so long.
+fn within(lasts: Duration) -> Result<i64, StoreError> {
+    let ms = (LEAST..=LONGEST).contains(&lasts).then(|| i64::try_from(lasts.as_millis()).ok()).flatten();
+    ms.ok_or(StoreError::Duration(lasts.as_secs()))
 }
 
-/// Why a lease keeps somebody from a port, if one does.
-pub(crate) fn refused_by_lease(
-    change: &Change<'_>,
-    resource: &str,
-    own: Option<&Token>,
-) -> Result<Option<StoreError>, StoreError> {
-    clear(change)?;
-    let found = change.transaction.query_row(
-        "SELECT token_sha256, holder, reason, until FROM leases JOIN leased ON lease = id WHERE resource = ?1",
-        [resource],
-        |row| {
-            let of: (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(of)
-        },
-    );
-    let Some((token_sha256, holder, reason, until)) = found.optional()? else { return Ok(None) };
-    let is_own = own.is_some_and(|own| own.sha256() == token_sha256);
-    Ok((!is_own).then(|| StoreError::Leased { resource: resource.to_owned(), holder, reason, until }))
+/// The number of the lease that a token is of; those whose time is over are to be cleared before.
+pub(crate) fn id_of(change: &Change<'_>, token: &Token) -> Result<i64, StoreError> {
+    let sql = "SELECT id FROM leases WHERE token_sha256 = ?1";
+    let found = change.transaction.query_row(sql, [token.sha256()], |row| row.get(0)).optional()?;
+    found.ok_or(StoreError::NoLease("token"))
+}
+
+/// Why a lease keeps somebody from a port who has another one or none; those whose time is over are to be cleared before.
+pub(crate) fn refused(change: &Change<'_>, resource: &str, own: Option<i64>) -> Result<Option<StoreError>, StoreError> {
+    let sql = "SELECT id, holder, reason, until_ms FROM leases JOIN leased ON lease = id WHERE resource = ?1";
+    let found = change.transaction.query_row(sql, [resource], |row| {
+        let of: (i64, String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(of)
+    });
+    let other = found.optional()?.filter(|(id, ..)| own != Some(*id));
+    Ok(other.map(|(_, holder, reason, until_ms)| {
+        let (resource, until) = (resource.to_owned(), shown(until_ms));
+        StoreError::Leased { resource, holder, reason, until }
+    }))
 }
 
 /// Ends the leases whose time is over.
-fn clear(change: &Change<'_>) -> Result<(), StoreError> {
-    let mut all = change.transaction.prepare("SELECT id, until FROM leases")?;
-    let known: Vec<(i64, String)> =
-        all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    for (id, until) in known {
-        // What cannot be read has no end that anybody could wait for.
-        if until.parse::<Timestamp>().is_ok_and(|until| until > change.now) {
-            continue;
-        }
-        change.transaction.execute("DELETE FROM leases WHERE id = ?1", [id])?;
-        change.note("lease.ended", &id.to_string(), &json!({"until": until}))?;
+pub(crate) fn clear(change: &Change<'_>) -> Result<(), StoreError> {
+    let mut over = change.transaction.prepare("DELETE FROM leases WHERE until_ms <= ?1 RETURNING id, until_ms")?;
+    let over: Vec<(i64, i64)> =
+        over.query_map([change.now_ms()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (id, until_ms) in over {
+        change.note("lease.ended", id, &json!({"until": shown(until_ms)}))?;
     }
     Ok(())
 }

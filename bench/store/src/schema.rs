@@ -1,6 +1,7 @@
 //! The store's tables, and how an older file becomes one of this version.
 //!
-//! Numbers of versions are kept in `user_version`; a step each, never changed once it was released.
+//! Moments are in ms since 1970, by the wall clock. Numbers of versions are kept in `user_version`; a step each, never changed once
+//! it was released.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -26,7 +27,8 @@ CREATE TABLE holds (
     lock TEXT NOT NULL UNIQUE,
     holder TEXT NOT NULL,
     reason TEXT NOT NULL,
-    since TEXT NOT NULL
+    lease INTEGER, -- under which it was taken; it may have ended since
+    since_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE held (
     resource TEXT NOT NULL,
@@ -42,8 +44,8 @@ CREATE TABLE leases (
     token_sha256 TEXT NOT NULL UNIQUE,
     holder TEXT NOT NULL,
     reason TEXT NOT NULL,
-    since TEXT NOT NULL,
-    until TEXT NOT NULL
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE leased (
     resource TEXT PRIMARY KEY,

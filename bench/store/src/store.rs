@@ -2,11 +2,13 @@
 //!
 //! SQLite in WAL mode with full synchronisation: what a call has returned from survives a power cut.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::audit;
 use crate::error::StoreError;
@@ -18,8 +20,11 @@ const FILE: &str = "bench.sqlite";
 const LOCKS: &str = "holds";
 /// How long a transaction waits for another process's: each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Where a host's packages keep it, for all users.
+/// Where it is for all users of a host, if somebody has made that folder for them.
 const OF_THE_HOST: &str = "/var/lib/dosebench";
+/// What a file and a folder may be used for: the group of the state folder works on it together.
+const FILE_MODE: u32 = 0o664;
+const FOLDER_MODE: u32 = 0o2775;
 
 /// Who changes something, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +41,7 @@ impl Store {
     /// The host's folder: `DOSEBENCH_STATE`, else the one for all users if there is such a folder, else the user's own.
     #[must_use]
     pub fn usual_folder() -> PathBuf {
-        if let Some(named) = std::env::var_os("DOSEBENCH_STATE") {
+        if let Some(named) = std::env::var_os("DOSEBENCH_STATE").filter(|named| !named.is_empty()) {
             return named.into();
         }
         let of_the_host = Path::new(OF_THE_HOST);
@@ -53,16 +58,30 @@ impl Store {
     /// # Errors
     /// If the folder or its files cannot be used, or are those of a later version.
     pub fn open(folder: &Path, actor: Actor) -> Result<Self, StoreError> {
-        let locks = folder.join(LOCKS);
+        let (locks, path) = (folder.join(LOCKS), folder.join(FILE));
+        let is_new = !locks.is_dir();
         std::fs::create_dir_all(&locks).map_err(|e| StoreError::io(&locks, e))?;
-        let path = folder.join(FILE);
         let mut connection = Connection::open(&path)?;
+        if is_new {
+            share(&locks, FOLDER_MODE)?;
+            share(&path, FILE_MODE)?;
+        }
         connection.busy_timeout(PATIENCE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         schema::migrate(&mut connection, &path)?;
         Ok(Self { connection, folder: folder.to_owned(), actor })
+    }
+
+    /// Opens the store in a folder to look at it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn look(folder: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(PATIENCE)?;
+        Ok(Self { connection, folder: folder.to_owned(), actor: Actor(String::new()) })
     }
 
     /// Where the locks are.
@@ -83,17 +102,36 @@ impl Store {
     }
 }
 
+/// Lets the group work on it, whatever the mask of whoever made it.
+pub(crate) fn share(path: &Path, mode: u32) -> Result<(), StoreError> {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| StoreError::io(path, e))
+}
+
+/// A lock of the kernel has no content; whoever can read it can look whether it is taken.
+pub(crate) fn share_lock(path: &Path) -> Result<(), StoreError> {
+    share(path, FILE_MODE)
+}
+
+/// A moment for people.
+pub(crate) fn shown(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |at| at.to_string())
+}
+
 /// A change under way.
 pub(crate) struct Change<'a> {
     pub(crate) transaction: &'a Transaction<'a>,
     actor: &'a Actor,
-    /// When it is made.
-    pub(crate) now: Timestamp,
+    now: Timestamp,
 }
 
 impl Change<'_> {
+    /// When it is made, in ms since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
     /// Writes it into the audit log.
-    pub(crate) fn note(&self, action: &str, subject: &str, detail: &serde_json::Value) -> Result<(), StoreError> {
-        audit::append(self.transaction, self.now, &self.actor.0, action, subject, detail)
+    pub(crate) fn note(&self, action: &str, subject: i64, detail: &serde_json::Value) -> Result<(), StoreError> {
+        audit::append(self.transaction, self.now, &self.actor.0, action, &subject.to_string(), detail)
     }
 }

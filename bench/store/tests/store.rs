@@ -1,6 +1,7 @@
 //! Holds, leases and the audit log, by threads, and against somebody who writes into the file. Processes that are killed are in
 //! the tests of the program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ fn open(folder: &Path) -> Store {
     Store::open(folder, Actor("a test".to_owned())).expect("a store")
 }
 
-fn ports(names: &[(&str, Use)]) -> Vec<(String, Use)> {
+fn ports(names: &[(&str, Use)]) -> BTreeMap<String, Use> {
     names.iter().map(|(name, of)| ((*name).to_owned(), *of)).collect()
 }
 
-fn wanted<'a>(resources: &'a [(String, Use)], holder: &'a str, lease: Option<&'a Token>) -> Wanted<'a> {
+fn wanted<'a>(resources: &'a BTreeMap<String, Use>, holder: &'a str, lease: Option<&'a Token>) -> Wanted<'a> {
     Wanted { resources, holder, reason: "to see what happens", lease }
 }
 
@@ -50,24 +51,44 @@ fn a_port_is_one_holders_until_it_lets_go() {
     assert_eq!(std::fs::read_dir(folder.join("holds")).expect("locks").count(), 0, "no lock is left");
 }
 
-/// What a killed process leaves is the row without its lock.
+/// What a killed process leaves is the row with a lock that nobody has, or none if somebody cleared it away.
 #[test]
-fn a_hold_without_its_lock_holds_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let lost = take(folder.path(), &[("a", Use::Alone)], "the victim").expect("free");
-    let locks = std::fs::read_dir(folder.path().join("holds")).expect("locks");
-    for lock in locks {
-        std::fs::remove_file(lock.expect("a lock").path()).expect("removed");
+fn a_hold_whose_lock_nobody_has_holds_nothing() {
+    for is_left in [true, false] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lost = take(folder.path(), &[("a", Use::Alone)], "the victim").expect("free");
+        for lock in std::fs::read_dir(folder.path().join("holds")).expect("locks") {
+            let path = lock.expect("a lock").path();
+            std::fs::remove_file(&path).expect("removed");
+            if is_left {
+                std::fs::write(&path, "").expect("a file that nobody has locked");
+            }
+        }
+        let next = take(folder.path(), &[("a", Use::Alone)], "next").expect("nobody has its lock");
+        assert_eq!(open(folder.path()).holders().expect("holders")[0].holder, "next");
+        drop(lost);
+        assert_eq!(open(folder.path()).holders().expect("holders").len(), 1, "it lets go of its own alone");
+        drop(next);
+        let mut actions = Vec::new();
+        open(folder.path()).audit(|entry| actions.push(entry.action)).expect("a log");
+        assert_eq!(actions, ["hold.taken", "hold.abandoned", "hold.taken", "hold.ended"]);
+        open(folder.path()).verify_audit(None).expect("whole");
     }
-    let next = take(folder.path(), &[("a", Use::Alone)], "next").expect("nobody has its lock");
-    assert_eq!(open(folder.path()).holders().expect("holders")[0].holder, "next");
-    drop(lost);
-    assert_eq!(open(folder.path()).holders().expect("holders").len(), 1, "it lets go of its own alone");
-    drop(next);
-    let mut actions = Vec::new();
-    open(folder.path()).audit(|entry| actions.push(entry.action)).expect("a log");
-    assert_eq!(actions, ["hold.taken", "hold.abandoned", "hold.taken", "hold.ended"]);
-    open(folder.path()).verify_audit(None).expect("whole");
+}
+
+#[test]
+fn a_lock_without_a_row_is_swept_away_when_it_is_old() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(open(folder.path()));
+    let stray = |name: &str, age: Duration| {
+        let path = folder.path().join("holds").join(name);
+        let file = std::fs::File::create(&path).expect("a file");
+        file.set_modified(std::time::SystemTime::now() - age).expect("an age");
+        path
+    };
+    let (old, young) = (stray("1-1", HOUR), stray("2-2", Duration::ZERO));
+    assert!(open(folder.path()).holders().expect("holders").is_empty());
+    assert!(!old.exists() && young.exists(), "one that is just made may be about to get its row");
 }
 
 #[test]
@@ -112,10 +133,17 @@ fn a_lease_is_its_tokens_until_its_moment() {
     // The store is opened anew by each: a lease outlives the process that took it.
     let hold = Hold::take(open(folder), &wanted(&of, "ann's run", Some(&token))).expect("her own");
     assert!(matches!(Hold::take(open(folder), &wanted(&of, "ann", Some(&token))), Err(StoreError::Held { .. })));
+    assert_eq!(open(folder).holders().expect("holders")[0].lease, Some(lease.id));
     drop(hold);
+    let room = ports(&[("room", Use::Shared)]);
+    drop(Hold::take(open(folder), &wanted(&room, "ben", None)).expect("what all use is leased to nobody"));
+    assert!(matches!(store.lease(&wanted(&room, "ben", None), HOUR), Err(StoreError::Nothing)));
     let stranger = Token::new(&"0".repeat(64));
-    assert!(matches!(Hold::take(open(folder), &wanted(&of, "ben", Some(&stranger))), Err(StoreError::NoLease)));
-    assert!(matches!(store.end_lease(&stranger), Err(StoreError::NoLease)));
+    assert!(matches!(Hold::take(open(folder), &wanted(&of, "ben", Some(&stranger))), Err(StoreError::NoLease(_))));
+    assert!(matches!(store.end_lease(&stranger), Err(StoreError::NoLease(_))));
+    assert!(matches!(store.renew(&stranger, HOUR), Err(StoreError::NoLease(_))));
+    let until = store.renew(&token, 2 * HOUR).expect("hers");
+    assert!(until > lease.until && store.leases().expect("leases")[0].until == until, "{until}");
     store.end_lease(&token).expect("hers");
     assert!(store.leases().expect("leases").is_empty());
     // Who uses it now is in the way of a lease.
@@ -125,14 +153,21 @@ fn a_lease_is_its_tokens_until_its_moment() {
     let (late, _) = store.lease(&wanted(&of, "ann", None), Duration::from_secs(1)).expect("free");
     std::thread::sleep(Duration::from_millis(1100));
     drop(take(folder, &[("a", Use::Alone)], "ben").expect("it has ended"));
-    assert!(matches!(store.end_lease(&late), Err(StoreError::NoLease)));
+    assert!(matches!(store.end_lease(&late), Err(StoreError::NoLease(_))));
     for lasts in [Duration::ZERO, 32 * 24 * HOUR] {
         assert!(matches!(store.lease(&wanted(&of, "ann", None), lasts), Err(StoreError::Duration(_))));
     }
+    let (_, lost) = store.lease(&wanted(&of, "ann", None), HOUR).expect("free");
+    assert!(matches!(store.break_lease(lost.id + 1, "her token is lost"), Err(StoreError::NoLease(_))));
+    store.break_lease(lost.id, "her token is lost").expect("it was there");
+    drop(take(folder, &[("a", Use::Alone)], "ben").expect("free"));
     store.verify_audit(None).expect("whole");
     let mut text = String::new();
     store.audit(|entry| text.push_str(&format!("{entry:?}"))).expect("a log");
-    assert!(!text.contains(token.reveal()) && format!("{token:?}") == "Token(…)", "the token stands nowhere");
+    assert!(
+        text.contains("her token is lost") && !text.contains(token.reveal()) && format!("{token:?}") == "Token(…)",
+        "the token stands nowhere"
+    );
 }
 
 /// A log of five entries, and how it is found after somebody wrote into the file.
@@ -150,7 +185,7 @@ fn tampered(with: &str, noted: Option<&str>) -> Result<i64, String> {
 }
 
 #[test]
-fn the_audit_log_tells_who_wrote_into_it() {
+fn the_audit_log_tells_that_somebody_wrote_into_it() {
     const OPENED: &str = "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_cut;";
     assert_eq!(tampered("", Some("the last")), Ok(5));
     for plain in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {

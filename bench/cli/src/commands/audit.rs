@@ -1,6 +1,8 @@
-//! `dosebench audit`: what was done on this host, and whether the log of it is as it was written.
+//! `dosebench audit`: who took, leased and let go which port of this host, and whether the log of it is as it was written.
 //!
-//! Neither changes anything.
+//! It only looks: where there is no log it makes none.
+
+use store::Store;
 
 use crate::output::say;
 use crate::{Failure, station};
@@ -25,15 +27,15 @@ enum Command {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let store = station::store()?;
+    let store = Store::look(&Store::usual_folder()).map_err(station::failure)?;
     match &args.command {
         Command::Show => {
             store
                 .audit(|entry| say!("{}", serde_json::to_string(&entry).unwrap_or_default()))
-                .map_err(Failure::bench)?;
+                .map_err(station::failure)?;
         }
         Command::Verify { noted } => {
-            let verified = store.verify_audit(noted.as_deref()).map_err(Failure::bench)?;
+            let verified = store.verify_audit(noted.as_deref()).map_err(station::failure)?;
             say!("{} entries as they were written, the last has {}", verified.entries, verified.head);
         }
     }

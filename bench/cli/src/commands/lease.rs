@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use domain::Dimension;
+use serde_json::json;
 use store::{Token, Wanted};
 use text::parse_quantity;
 
@@ -35,10 +36,27 @@ enum Command {
         #[arg(long)]
         because: String,
     },
-    /// Give a lease back whose token is in DOSEBENCH_LEASE
-    Return,
+    /// Let the lease whose token is in DOSEBENCH_LEASE end so long from now
+    Renew {
+        /// For how long, as in '2 h'; 31 days at most
+        #[arg(long = "for", value_name = "TIME", value_parser = time)]
+        lasts: Duration,
+    },
+    /// Give the lease back whose token is in DOSEBENCH_LEASE, or end one whose token is lost or whose holder is away
+    Return {
+        /// The lease's number, as `lease list` tells it
+        #[arg(long, requires = "because")]
+        id: Option<i64>,
+        /// Why somebody else's lease is ended; it stands in the audit log
+        #[arg(long, requires = "id")]
+        because: Option<String>,
+    },
     /// Who has leased what, and which process uses what
-    List,
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -49,16 +67,41 @@ fn time(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     match &args.command {
-        Command::Take { rig, station, lasts, because } => take(rig, station.as_deref(), *lasts, because.trim()),
-        Command::Return => give_back(),
-        Command::List => list(),
+        Command::Take { rig, station, lasts, because } => take(rig, station.as_deref(), *lasts, because),
+        Command::Renew { lasts } => {
+            let until = station::store()?.renew(&token()?, *lasts).map_err(station::failure)?;
+            tell!("leased until {until}");
+            Ok(0)
+        }
+        Command::Return { id, because } => {
+            let mut store = station::store()?;
+            match (id, because) {
+                (Some(id), Some(because)) => store.break_lease(*id, given(because)?),
+                _ => store.end_lease(&token()?),
+            }
+            .map_err(station::failure)?;
+            Ok(0)
+        }
+        Command::List { json } => list(*json),
     }
 }
 
-fn take(rig: &str, name: Option<&str>, lasts: Duration, because: &str) -> Result<u8, Failure> {
+/// A reason that says something.
+fn given(because: &str) -> Result<&str, Failure> {
+    let because = because.trim();
     if because.is_empty() {
-        return Err(Failure::input("expected a reason with --because, but found none"));
+        Err(Failure::input("expected a reason with --because, but found none"))
+    } else {
+        Ok(because)
     }
+}
+
+fn token() -> Result<Token, Failure> {
+    station::token().ok_or_else(|| Failure::input(format!("expected a lease's token in {TOKEN}, but found none")))
+}
+
+fn take(rig: &str, name: Option<&str>, lasts: Duration, because: &str) -> Result<u8, Failure> {
+    let reason = given(because)?;
     let rig_file = load::whole_rig(&load::rig_source(rig)?)?;
     let station = rig_file.station(name).map_err(Failure::input)?;
     let ports = station::ports(station);
@@ -66,27 +109,27 @@ fn take(rig: &str, name: Option<&str>, lasts: Duration, because: &str) -> Result
         return Err(Failure::input(format!("expected a rig with ports to lease, but '{rig}' is simulated")));
     }
     let holder = crate::user();
-    let wanted = Wanted { resources: &ports, holder: &holder, reason: because, lease: None };
+    let wanted = Wanted { resources: &ports, holder: &holder, reason, lease: None };
     let (token, lease) = station::store()?.lease(&wanted, lasts).map_err(station::failure)?;
-    tell!("{} until {}: {}; run with {TOKEN} set to the token", lease.holder, lease.until, lease.resources.join(", "));
+    let (id, ports) = (lease.id, lease.resources.join(", "));
+    tell!("lease {id}, {} until {}: {ports}; run with {TOKEN} set to the token", lease.holder, lease.until);
     say!("{}", token.reveal());
     Ok(0)
 }
 
-fn give_back() -> Result<u8, Failure> {
-    let missing = || Failure::input(format!("expected a lease's token in {TOKEN}, but found none"));
-    let token: Token = station::token().ok_or_else(missing)?;
-    station::store()?.end_lease(&token).map_err(station::failure)?;
-    Ok(0)
-}
-
-fn list() -> Result<u8, Failure> {
+fn list(as_json: bool) -> Result<u8, Failure> {
     let mut store = station::store()?;
-    for lease in store.leases().map_err(station::failure)? {
+    let leases = store.leases().map_err(station::failure)?;
+    let holders = store.holders().map_err(station::failure)?;
+    if as_json {
+        say!("{}", json!({"leases": leases, "in_use": holders}));
+        return Ok(0);
+    }
+    for lease in leases {
         let ports = lease.resources.join(", ");
         say!("lease {}  {}  until {}  {ports}  ({})", lease.id, lease.holder, lease.until, lease.reason);
     }
-    for hold in store.holders().map_err(station::failure)? {
+    for hold in holders {
         say!("in use  {}  since {}  {}  ({})", hold.holder, hold.since, hold.resources.join(", "), hold.reason);
     }
     Ok(0)

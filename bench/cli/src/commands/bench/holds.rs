@@ -3,7 +3,8 @@
 //!
 //! The witness is a lock of the kernel that each takes beside the store's: it knows nothing of the store.
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use store::{Actor, Hold, Store, StoreError, Use, Wanted};
 
 use crate::Failure;
+use crate::child::end;
 use crate::output::say;
 
 /// How many want the port at once.
@@ -57,7 +59,7 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
     clients.iter_mut().for_each(end);
     let mut store = open(folder)?;
     let orphans = store.holders().map_err(Failure::bench)?.len();
-    let mut actions = std::collections::BTreeMap::<String, u64>::new();
+    let mut actions = BTreeMap::<String, u64>::new();
     store.audit(|entry| *actions.entry(entry.action).or_default() += 1).map_err(Failure::bench)?;
     let entries = store.verify_audit(None).map_err(Failure::bench)?.entries;
     let of = |action: &str| actions.get(action).copied().unwrap_or(0);
@@ -71,9 +73,11 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
 /// One of them: takes the port, says so, and lets it go, until it is killed.
 pub(super) fn work(folder: &Path, seed: u64) -> Result<Value, Failure> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let ports = [("port".to_owned(), Use::Alone)];
+    let ports = BTreeMap::from([("port".to_owned(), Use::Alone)]);
     let wanted = Wanted { resources: &ports, holder: "a client", reason: "soak", lease: None };
     loop {
+        // Opened first, so that a kill lets go of it first.
+        let witness = File::create(folder.join("witness")).map_err(Failure::bench)?;
         let hold = match Hold::take(open(folder)?, &wanted) {
             Ok(hold) => hold,
             Err(StoreError::Held { .. }) => {
@@ -82,8 +86,7 @@ pub(super) fn work(folder: &Path, seed: u64) -> Result<Value, Failure> {
             }
             Err(other) => return Err(Failure::bench(other)),
         };
-        let witness = File::create(folder.join("witness")).map_err(Failure::bench)?;
-        if witness.try_lock().is_err() {
+        if matches!(witness.try_lock(), Err(TryLockError::WouldBlock)) {
             say!("{TWO}");
         }
         thread::sleep(Duration::from_millis(random.next_u64() % HELD_MS));
@@ -114,9 +117,4 @@ fn client(folder: &Path, seed: u64, say_it: Sender<String>) -> Result<Child, Fai
         });
     }
     Ok(child)
-}
-
-fn end(child: &mut Child) {
-    drop(child.kill());
-    drop(child.wait());
 }
