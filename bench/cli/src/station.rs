@@ -3,6 +3,7 @@
 //! Virtual rigs have no ports, and one that this program serves for a run has ports that nobody else knows.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 
 use ::rig::Station;
 use store::{Actor, Hold, Store, StoreError, Token, Use, Wanted};
@@ -20,7 +21,9 @@ pub(crate) fn store() -> Result<Store, Failure> {
 /// This user and process, for those who have to wait.
 pub(crate) fn who() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}@{} (process {})", user(), host.trim(), std::process::id())
+    // The name is what the environment says; the number is not.
+    let uid = std::fs::metadata("/proc/self").map(|of| of.uid()).map_or_else(|_| "?".to_owned(), |uid| uid.to_string());
+    format!("{}@{} (user {uid}, process {})", user(), host.trim(), std::process::id())
 }
 
 /// The token that the environment has.

@@ -1,25 +1,26 @@
 //! Holds: which process uses which port now.
 //!
-//! A hold is a row of the store and a lock of the kernel on a file of its own. The row says who and why; the lock says whether
-//! that is still so, since the kernel lets go of it when its process ends, be it by kill -9. A row without its lock is cleared
-//! away by whoever meets it.
+//! A hold is a row of the store and locks of the kernel: one on a file of its own and one on a file of each port. The row says
+//! who and why; the hold's lock says whether that is still so, since the kernel lets go of it when its process ends, be it by
+//! kill -9. A row without its lock is cleared away by whoever meets it. The ports' locks keep two apart whatever the rows say.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::{Row, params};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::Serialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::lease::{self, Token};
 use crate::store::{Change, Store, share_lock, shown};
 
-/// A lock that belongs to no row for so long was left by a process that was killed before it had one.
-const STRAY: Duration = Duration::from_secs(60);
+/// How the name of a port's lock begins; a hold's begins with a number.
+const PORT: &str = "port-";
 
 /// How a port is used; of two uses by one, the greater counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,8 +68,8 @@ pub struct Hold {
     store: Store,
     id: i64,
     lock: String,
-    /// Locked; the lock goes with it.
-    _file: File,
+    /// Locked; the locks go with them.
+    _files: Vec<File>,
 }
 
 /// A hold as the store knows it.
@@ -106,7 +107,7 @@ impl Hold {
     /// of none.
     pub fn take(mut store: Store, wanted: &Wanted<'_>) -> Result<Self, StoreError> {
         let locks = store.locks();
-        let (lock, file) = new_lock(&locks)?;
+        let mut made = None;
         let taken = store.change(|change| {
             lease::clear(change)?;
             let own = match wanted.lease.map(|token| lease::id_of(change, token)).transpose() {
@@ -114,15 +115,28 @@ impl Hold {
                 own => own?,
             };
             match refused(change, wanted.resources, own, &locks)? {
-                None => insert(change, wanted, own, &lock).map(Ok),
+                None => {
+                    // Within the change: nobody looks for locks without a row meanwhile.
+                    let (lock, files) = made.insert(new_lock(&locks)?);
+                    for (resource, of) in wanted.resources {
+                        match lock_port(&locks, resource, *of)? {
+                            Some(file) => files.push(file),
+                            None => return Ok(Err(unknown(resource))),
+                        }
+                    }
+                    insert(change, wanted, own, lock).map(Ok)
+                }
                 // Not an error of the change: what was cleared away on the way stays so.
                 Some(why) => Ok(Err(why)),
             }
         });
-        match taken.and_then(|taken| taken) {
-            Ok(id) => Ok(Self { store, id, lock, _file: file }),
-            Err(why) => {
-                drop(std::fs::remove_file(locks.join(&lock)));
+        match (taken.and_then(|taken| taken), made) {
+            (Ok(id), Some((lock, files))) => Ok(Self { store, id, lock, _files: files }),
+            (Ok(_), None) => unreachable!("what is taken has a lock"),
+            (Err(why), made) => {
+                if let Some((lock, _)) = made {
+                    drop(std::fs::remove_file(locks.join(lock)));
+                }
                 Err(why)
             }
         }
@@ -173,7 +187,7 @@ impl Store {
 }
 
 /// Makes a lock of a new name and takes it.
-fn new_lock(locks: &Path) -> Result<(String, File), StoreError> {
+fn new_lock(locks: &Path) -> Result<(String, Vec<File>), StoreError> {
     // A process id alone comes again; the moment tells two of one process apart.
     let moment = jiff::Timestamp::now().as_nanosecond();
     let name = format!("{}-{moment}", std::process::id());
@@ -181,7 +195,38 @@ fn new_lock(locks: &Path) -> Result<(String, File), StoreError> {
     let file = File::create_new(&path).map_err(|e| StoreError::io(&path, e))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|e| StoreError::io(&path, e))?;
     share_lock(&path)?;
-    Ok((name, file))
+    Ok((name, vec![file]))
+}
+
+/// Takes the lock of a port, whose file stays; `None` if somebody has it.
+fn lock_port(locks: &Path, resource: &str, of: Use) -> Result<Option<File>, StoreError> {
+    let path = locks.join(format!("{PORT}{}", lease::hex(&Sha256::digest(resource.as_bytes()))));
+    let io = |e: std::io::Error| StoreError::io(&path, e);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let file = File::create_new(&path).map_err(io)?;
+            share_lock(&path)?;
+            file
+        }
+        Err(error) => return Err(io(error)),
+    };
+    let wanted = match of {
+        Use::Alone => FlockOperation::NonBlockingLockExclusive,
+        Use::Shared => FlockOperation::NonBlockingLockShared,
+    };
+    match flock(&file, wanted) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(StoreError::io(&path, error)),
+    }
+}
+
+/// The port is used, but no row says by whom: somebody has removed it.
+fn unknown(resource: &str) -> StoreError {
+    let (resource, holder, since) =
+        (resource.to_owned(), "a process that the store does not know".to_owned(), "before".into());
+    StoreError::Held { resource, holder, since, reason: "its row was removed".to_owned() }
 }
 
 /// Why the ports cannot be had, if they cannot, by whoever has that lease.
@@ -192,9 +237,7 @@ pub(crate) fn refused(
     locks: &Path,
 ) -> Result<Option<StoreError>, StoreError> {
     for (resource, of) in resources {
-        if *of == Use::Alone
-            && let Some(why) = lease::refused(change, resource, own)?
-        {
+        if let Some(why) = lease::refused(change, resource, *of, own)? {
             return Ok(Some(why));
         }
         if let Some(known) = in_the_way(change, resource, *of, locks)? {
@@ -243,13 +286,12 @@ fn is_gone(change: &Change<'_>, known: &Known, locks: &Path) -> Result<bool, Sto
     Ok(true)
 }
 
-/// Removes the locks that no row names, nobody has, and that were made long ago.
+/// Removes the locks that no row names, left by processes that were killed before they had one.
 fn sweep(locks: &Path, known: &[Known]) {
     for entry in std::fs::read_dir(locks).into_iter().flatten().flatten() {
         let is_named = known.iter().any(|known| entry.file_name() == *known.lock);
-        let made = entry.metadata().and_then(|of| of.modified()).ok();
-        let is_old = made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > STRAY);
-        if !is_named && is_old && is_free(&entry.path()) == Some(true) {
+        let is_port = entry.file_name().as_encoded_bytes().starts_with(PORT.as_bytes());
+        if !is_named && !is_port && is_free(&entry.path()) == Some(true) {
             drop(std::fs::remove_file(entry.path()));
         }
     }

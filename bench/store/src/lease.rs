@@ -4,7 +4,6 @@
 //! wall clock, when it is returned, or when somebody ends it for a reason that the audit log keeps.
 
 use core::fmt;
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
@@ -81,22 +80,20 @@ pub struct Lease {
 impl Store {
     /// Leases ports for a time, all or none, to whoever has the token. A process that uses one of them now is in the way.
     ///
-    /// Ports that are shared are not leased: nobody has them alone.
+    /// Of what is shared nobody else can have the whole meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Held`], [`StoreError::Leased`], [`StoreError::Duration`] and [`StoreError::Nothing`].
     pub fn lease(&mut self, wanted: &Wanted<'_>, lasts: Duration) -> Result<(Token, Lease), StoreError> {
         let lasts_ms = within(lasts)?;
-        let alone = wanted.resources.iter().filter(|(_, of)| **of == Use::Alone);
-        let alone: BTreeMap<String, Use> = alone.map(|(resource, of)| (resource.clone(), *of)).collect();
-        if alone.is_empty() {
+        if !wanted.resources.values().any(|of| *of == Use::Alone) {
             return Err(StoreError::Nothing);
         }
         let token = Token::random()?;
         let locks = self.locks();
         let leased = self.change(|change| {
             clear(change)?;
-            if let Some(why) = hold::refused(change, &alone, None, &locks)? {
+            if let Some(why) = hold::refused(change, wanted.resources, None, &locks)? {
                 return Ok(Err(why));
             }
             let (since_ms, until_ms) = (change.now_ms(), change.now_ms().saturating_add(lasts_ms));
@@ -105,11 +102,12 @@ impl Store {
                 params![token.sha256(), wanted.holder, wanted.reason, since_ms, until_ms],
             )?;
             let id = change.transaction.last_insert_rowid();
-            for resource in alone.keys() {
-                change.transaction.execute("INSERT INTO leased VALUES (?1, ?2)", params![resource, id])?;
+            for (resource, of) in wanted.resources {
+                let alone = *of == Use::Alone;
+                change.transaction.execute("INSERT INTO leased VALUES (?1, ?2, ?3)", params![resource, id, alone])?;
             }
             let (since, until) = (shown(since_ms), shown(until_ms));
-            let resources: Vec<String> = alone.keys().cloned().collect();
+            let resources: Vec<String> = wanted.resources.keys().cloned().collect();
             let detail =
                 json!({"resources": resources, "holder": wanted.holder, "reason": wanted.reason, "until": until});
             change.note("lease.taken", id, &detail)?;
@@ -201,15 +199,20 @@ pub(crate) fn id_of(change: &Change<'_>, token: &Token) -> Result<i64, StoreErro
     found.ok_or(StoreError::NoLease("token"))
 }
 
-/// Why a lease keeps somebody from a port who has another one or none; those whose time is over are to be cleared before.
-pub(crate) fn refused(change: &Change<'_>, resource: &str, own: Option<i64>) -> Result<Option<StoreError>, StoreError> {
-    let sql = "SELECT id, holder, reason, until_ms FROM leases JOIN leased ON lease = id WHERE resource = ?1";
-    let found = change.transaction.query_row(sql, [resource], |row| {
-        let of: (i64, String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+/// Why a lease keeps somebody from such a use of a port who has another one or none; those whose time is over are to be cleared before.
+pub(crate) fn refused(
+    change: &Change<'_>,
+    resource: &str,
+    of: Use,
+    own: Option<i64>,
+) -> Result<Option<StoreError>, StoreError> {
+    let sql = "SELECT holder, reason, until_ms FROM leases JOIN leased ON lease = id \
+               WHERE resource = ?1 AND (alone OR ?2) AND id IS NOT ?3 ORDER BY id";
+    let found = change.transaction.query_row(sql, params![resource, of == Use::Alone, own], |row| {
+        let of: (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(of)
     });
-    let other = found.optional()?.filter(|(id, ..)| own != Some(*id));
-    Ok(other.map(|(_, holder, reason, until_ms)| {
+    Ok(found.optional()?.map(|(holder, reason, until_ms)| {
         let (resource, until) = (resource.to_owned(), shown(until_ms));
         StoreError::Leased { resource, holder, reason, until }
     }))

@@ -19,6 +19,8 @@ CREATE TABLE audit (
     previous TEXT NOT NULL,
     hash TEXT NOT NULL
 ) STRICT;
+CREATE TRIGGER audit_is_appended BEFORE INSERT ON audit WHEN NEW.seq <= (SELECT coalesce(max(seq), 0) FROM audit)
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
@@ -48,9 +50,12 @@ CREATE TABLE leases (
     until_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE leased (
-    resource TEXT PRIMARY KEY,
-    lease INTEGER NOT NULL REFERENCES leases (id) ON DELETE CASCADE
+    resource TEXT NOT NULL,
+    lease INTEGER NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+    alone INTEGER NOT NULL CHECK (alone IN (0, 1)),
+    PRIMARY KEY (resource, lease)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX leased_alone ON leased (resource) WHERE alone = 1;
 "];
 
 /// Brings a file to this version.

@@ -5,10 +5,10 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::audit;
 use crate::error::StoreError;
@@ -20,6 +20,8 @@ const FILE: &str = "bench.sqlite";
 const LOCKS: &str = "holds";
 /// How long a transaction waits for another process's: each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long a new file is tried again.
+const AGAIN: Duration = Duration::from_millis(5);
 /// Where it is for all users of a host, if somebody has made that folder for them.
 const OF_THE_HOST: &str = "/var/lib/dosebench";
 /// What a file and a folder may be used for: the group of the state folder works on it together.
@@ -49,8 +51,9 @@ impl Store {
             return of_the_host.to_owned();
         }
         let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from).join(".local/state");
-        state.unwrap_or_else(home).join("dosebench")
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        // Who has no home is told that the host's folder is missing: one of each working folder would be no lock.
+        state.or_else(home).map_or_else(|| of_the_host.to_owned(), |state| state.join("dosebench"))
     }
 
     /// Opens the store in a folder, which is made if need be.
@@ -67,7 +70,7 @@ impl Store {
             share(&path, FILE_MODE)?;
         }
         connection.busy_timeout(PATIENCE)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        ahead(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         schema::migrate(&mut connection, &path)?;
@@ -99,6 +102,19 @@ impl Store {
         let done = change(&change_of)?;
         transaction.commit()?;
         Ok(done)
+    }
+}
+
+/// Switches to WAL mode. While another process does that with a new file SQLite does not wait, whatever its patience.
+fn ahead(connection: &Connection) -> Result<(), StoreError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(AGAIN);
+            }
+            done => return Ok(done?),
+        }
     }
 }
 

@@ -82,11 +82,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             request.station = request.station.behind_the_ports_of(station);
         }
     }
-    // Nobody else's process may use the station meanwhile; ports that were made for this run nobody else knows.
-    let _hold = match (requests.first(), &served) {
-        (Some(request), None) => station::hold(&request.station, &format!("run {}", args.scenarios.join(", ")))?,
-        _ => None,
-    };
+    // Nobody else's process may use the station meanwhile.
+    let reason = format!("run {}", args.scenarios.join(", "));
+    let _hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose()?;
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
