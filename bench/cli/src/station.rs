@@ -20,10 +20,9 @@ pub(crate) fn store() -> Result<Store, Failure> {
 
 /// This user and process, for those who have to wait.
 pub(crate) fn who() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     // The name is what the environment says; the number is not.
     let uid = std::fs::metadata("/proc/self").map(|of| of.uid()).map_or_else(|_| "?".to_owned(), |uid| uid.to_string());
-    format!("{}@{} (user {uid}, process {})", user(), host.trim(), std::process::id())
+    format!("{}@{} (user {uid}, process {})", user(), daemon::host(), std::process::id())
 }
 
 /// The token that the environment has.

@@ -17,4 +17,4 @@ mod writer;
 
 pub use control::Outside;
 pub use run::{Finished, Handle, Notice, Progress, spawn};
-pub use setup::{Request, SetupError};
+pub use setup::{Request, SetupError, host};

@@ -85,10 +85,15 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
         purpose: request.purpose.clone(),
         operator: std::env::var("USER").ok(),
         tool: format!("dosebench {}", request.version),
-        host: fs::read_to_string("/proc/sys/kernel/hostname")
-            .map_or_else(|_| "unknown".to_owned(), |h| h.trim().to_owned()),
+        host: host(),
     };
     Ok(Prepared { folder, metadata, opened })
+}
+
+/// This machine's name.
+#[must_use]
+pub fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "unknown".to_owned(), |h| h.trim().to_owned())
 }
 
 fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {

@@ -39,7 +39,7 @@ impl Limits {
     }
 }
 
-/// The least risk of a false acceptance that may be stated, in %: far enough from what a million trials can tell.
+/// The least risk of a false acceptance that may be stated, in %: a million trials still tell one of a fifth of it.
 pub const RISK_LEAST_PERCENT: f64 = 0.05;
 
 /// By which rule a value with its uncertainty is held against its limits; named before the run.

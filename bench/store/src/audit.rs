@@ -2,6 +2,7 @@
 //!
 //! Whoever changes an entry has to change all behind it; a head that was noted elsewhere then tells.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -48,7 +49,7 @@ impl Entry {
     fn due(&self) -> String {
         let fields = (&self.seq, &self.at, &self.actor, &self.action, &self.subject, &self.detail, &self.previous);
         let text = serde_json::to_vec(&fields).unwrap_or_default();
-        crate::lease::hex(&Sha256::digest(&text))
+        HEXLOWER.encode(&Sha256::digest(&text))
     }
 
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use rusqlite::{Row, params};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::lease::{self, Token};
-use crate::store::{Change, Store, share_lock, shown};
+use crate::store::{Change, FILE_MODE, Store, share, shown};
 
 /// How the name of a port's lock begins; a hold's begins with a number.
 const PORT: &str = "port-";
@@ -67,9 +68,20 @@ pub struct Holder {
 pub struct Hold {
     store: Store,
     id: i64,
-    lock: String,
-    /// Locked; the locks go with them.
-    _files: Vec<File>,
+    /// Let go behind the row.
+    _lock: Lock,
+}
+
+/// Locks of the kernel: on a hold's own file, which goes with it, and on those of its ports, which stay.
+struct Lock {
+    path: PathBuf,
+    files: Vec<File>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.path));
+    }
 }
 
 /// A hold as the store knows it.
@@ -107,45 +119,33 @@ impl Hold {
     /// of none.
     pub fn take(mut store: Store, wanted: &Wanted<'_>) -> Result<Self, StoreError> {
         let locks = store.locks();
-        let mut made = None;
         let taken = store.change(|change| {
             lease::clear(change)?;
             let own = match wanted.lease.map(|token| lease::id_of(change, token)).transpose() {
                 Err(why @ StoreError::NoLease(_)) => return Ok(Err(why)),
                 own => own?,
             };
-            match refused(change, wanted.resources, own, &locks)? {
-                None => {
-                    // Within the change: nobody looks for locks without a row meanwhile.
-                    let (lock, files) = made.insert(new_lock(&locks)?);
-                    for (resource, of) in wanted.resources {
-                        match lock_port(&locks, resource, *of)? {
-                            Some(file) => files.push(file),
-                            None => return Ok(Err(unknown(resource))),
-                        }
-                    }
-                    insert(change, wanted, own, lock).map(Ok)
-                }
-                // Not an error of the change: what was cleared away on the way stays so.
-                Some(why) => Ok(Err(why)),
+            // Not an error of the change: what was cleared away on the way stays so.
+            if let Some(why) = refused(change, wanted.resources, own, &locks)? {
+                return Ok(Err(why));
             }
+            // Within the change: nobody looks for locks without a row meanwhile.
+            let (name, mut lock) = new_lock(&locks)?;
+            for (resource, of) in wanted.resources {
+                match lock_port(&locks, resource, *of)? {
+                    Some(file) => lock.files.push(file),
+                    None => return Ok(Err(unknown(resource))),
+                }
+            }
+            Ok(Ok((insert(change, wanted, own, &name)?, lock)))
         });
-        match (taken.and_then(|taken| taken), made) {
-            (Ok(id), Some((lock, files))) => Ok(Self { store, id, lock, _files: files }),
-            (Ok(_), None) => unreachable!("what is taken has a lock"),
-            (Err(why), made) => {
-                if let Some((lock, _)) = made {
-                    drop(std::fs::remove_file(locks.join(lock)));
-                }
-                Err(why)
-            }
-        }
+        let (id, lock) = taken??;
+        Ok(Self { store, id, _lock: lock })
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let path = self.store.locks().join(&self.lock);
         let id = self.id;
         // If this fails, whoever meets the row finds that its lock is gone.
         drop(self.store.change(|change| {
@@ -155,7 +155,6 @@ impl Drop for Hold {
             }
             Ok(())
         }));
-        drop(std::fs::remove_file(path));
     }
 }
 
@@ -187,26 +186,28 @@ impl Store {
 }
 
 /// Makes a lock of a new name and takes it.
-fn new_lock(locks: &Path) -> Result<(String, Vec<File>), StoreError> {
+fn new_lock(locks: &Path) -> Result<(String, Lock), StoreError> {
     // A process id alone comes again; the moment tells two of one process apart.
     let moment = jiff::Timestamp::now().as_nanosecond();
     let name = format!("{}-{moment}", std::process::id());
     let path = locks.join(&name);
     let file = File::create_new(&path).map_err(|e| StoreError::io(&path, e))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|e| StoreError::io(&path, e))?;
-    share_lock(&path)?;
-    Ok((name, vec![file]))
+    let lock = Lock { path, files: vec![file] };
+    flock(&lock.files[0], FlockOperation::NonBlockingLockExclusive).map_err(|e| StoreError::io(&lock.path, e))?;
+    // Whoever can read it can look whether it is taken.
+    share(&lock.path, FILE_MODE)?;
+    Ok((name, lock))
 }
 
 /// Takes the lock of a port, whose file stays; `None` if somebody has it.
 fn lock_port(locks: &Path, resource: &str, of: Use) -> Result<Option<File>, StoreError> {
-    let path = locks.join(format!("{PORT}{}", lease::hex(&Sha256::digest(resource.as_bytes()))));
+    let path = locks.join(format!("{PORT}{}", HEXLOWER.encode(&Sha256::digest(resource.as_bytes()))));
     let io = |e: std::io::Error| StoreError::io(&path, e);
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let file = File::create_new(&path).map_err(io)?;
-            share_lock(&path)?;
+            share(&path, FILE_MODE)?;
             file
         }
         Err(error) => return Err(io(error)),

@@ -7,6 +7,7 @@ use core::fmt;
 use std::io::Read;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde_json::json;
@@ -42,11 +43,11 @@ impl Token {
         let mut bytes = [0_u8; TOKEN_BYTES];
         let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
         read.map_err(|e| StoreError::io(path, e))?;
-        Ok(Self(hex(&bytes)))
+        Ok(Self(HEXLOWER.encode(&bytes)))
     }
 
     fn sha256(&self) -> String {
-        hex(&Sha256::digest(self.0.as_bytes()))
+        HEXLOWER.encode(&Sha256::digest(self.0.as_bytes()))
     }
 }
 
@@ -54,10 +55,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A lease that has not ended.

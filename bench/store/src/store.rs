@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(5);
 /// Where it is for all users of a host, if somebody has made that folder for them.
 const OF_THE_HOST: &str = "/var/lib/dosebench";
 /// What a file and a folder may be used for: the group of the state folder works on it together.
-const FILE_MODE: u32 = 0o664;
+pub(crate) const FILE_MODE: u32 = 0o664;
 const FOLDER_MODE: u32 = 0o2775;
 
 /// Who changes something, for the audit log.
@@ -121,11 +121,6 @@ fn ahead(connection: &Connection) -> Result<(), StoreError> {
 /// Lets the group work on it, whatever the mask of whoever made it.
 pub(crate) fn share(path: &Path, mode: u32) -> Result<(), StoreError> {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| StoreError::io(path, e))
-}
-
-/// A lock of the kernel has no content; whoever can read it can look whether it is taken.
-pub(crate) fn share_lock(path: &Path) -> Result<(), StoreError> {
-    share(path, FILE_MODE)
 }
 
 /// A moment for people.
