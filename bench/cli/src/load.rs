@@ -5,10 +5,12 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use ::rig::RigFile;
+use domain::Dimension;
 use scenario::Document;
-use text::{Diagnostics, Node, SOURCE_BYTES_MAX, Source, parse};
+use text::{Diagnostics, Node, SOURCE_BYTES_MAX, Source, parse, parse_quantity};
 
 use crate::Failure;
 
@@ -102,6 +104,13 @@ pub(crate) fn assignment(argument: &str) -> Result<(String, String), String> {
     let (name, value) =
         argument.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, but found '{argument}'"))?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// A span of time with its unit.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let seconds = parse_quantity(text, Dimension::Time)?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| format!("expected a time that is not negative, but found '{text}'"))
 }
 
 /// Whether a file is a rig's rather than a scenario's.

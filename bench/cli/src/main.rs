@@ -7,8 +7,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod child;
+mod client;
 mod commands;
+mod fetched;
 mod image;
+mod job;
 mod load;
 mod output;
 mod runs;
@@ -16,6 +19,7 @@ mod served;
 mod signals;
 mod station;
 mod terminal;
+mod watched;
 
 /// Exit code of bad input.
 pub(crate) const BAD_INPUT: u8 = 2;
@@ -46,6 +50,8 @@ enum Command {
     Answer(commands::say::AnswerArgs),
     /// Add a remark to the record of a run that is under way
     Note(commands::say::NoteArgs),
+    /// Make the station of a run safe whose process ended before the run did, and end its record
+    Recover(commands::recover::Args),
     /// Rebuild a run's derived files from its record alone
     Report(commands::report::Args),
     /// Lay runs side by side: what differs between them, and each check's value
@@ -54,6 +60,16 @@ enum Command {
     Analyze(commands::analyze::Args),
     /// Put a rig's simulators on pseudo-terminals in real time
     Rig(commands::rig::Args),
+    /// Serve a rig: take jobs from many, run them one after the other, and let them be watched
+    Serve(commands::serve::Args),
+    /// Give the daemon a scenario to run
+    Submit(commands::submit::SubmitArgs),
+    /// What the daemon's stations do, and which jobs wait
+    Status(commands::submit::StatusArgs),
+    /// Watch a run of the daemon's to its end
+    Watch(commands::submit::WatchArgs),
+    /// Stop a run of the daemon's, or take a job out of its queue
+    Cancel(commands::submit::CancelArgs),
     /// Keep a station for yourself for a time, give it back, or see who has what
     Lease(commands::lease::Args),
     /// The log of who took which station of this host: print it, or verify that it is as it was written
@@ -76,10 +92,16 @@ fn main() -> ExitCode {
         Command::List(args) => commands::list::run(&args),
         Command::Answer(args) => commands::say::answer(&args),
         Command::Note(args) => commands::say::note(&args),
+        Command::Recover(args) => commands::recover::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::Analyze(args) => commands::analyze::run(&args),
         Command::Rig(args) => commands::rig::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Submit(args) => commands::submit::submit(&args),
+        Command::Status(args) => commands::submit::status(&args),
+        Command::Watch(args) => commands::submit::watch(&args),
+        Command::Cancel(args) => commands::submit::cancel(&args),
         Command::Lease(args) => commands::lease::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
@@ -115,6 +137,16 @@ impl Failure {
     /// Bad input whose problems are rendered already.
     pub(crate) const fn problems(text: String) -> Self {
         Self { text, code: BAD_INPUT }
+    }
+
+    /// Whether the bench is to blame.
+    pub(crate) const fn is_bench(&self) -> bool {
+        self.code == BENCH_ERROR
+    }
+
+    /// What there is to say, without how that begins.
+    pub(crate) fn sentence(&self) -> &str {
+        self.text.trim().trim_start_matches("error: ")
     }
 
     /// The bench's fault; one sentence.

@@ -5,6 +5,7 @@
 
 pub mod control;
 mod drive;
+pub mod interrupted;
 mod operator;
 mod poll;
 mod pump;
@@ -16,5 +17,5 @@ mod stream;
 mod writer;
 
 pub use control::Outside;
-pub use run::{Finished, Handle, Notice, Progress, spawn};
+pub use run::{Finished, Handle, Notice, Progress, Ready, set_up, spawn};
 pub use setup::{Request, SetupError, host};

@@ -90,36 +90,59 @@ impl Handle {
     }
 }
 
-/// Sets a run up and starts it on a thread of its own.
+/// A run that is set up, and of which nothing has moved.
+pub struct Ready {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its id.
+    pub run: String,
+    request: Request,
+    opened: EventKind,
+    recorder: Recorder,
+}
+
+/// Sets a run up: its folder and the beginning of its record.
 ///
 /// # Errors
-/// If its folder or its record cannot be made; nothing has moved then.
-pub fn spawn(request: Request) -> Result<Handle, SetupError> {
+/// If they cannot be made; nothing is left of it then.
+pub fn set_up(request: Request) -> Result<Ready, SetupError> {
     let Prepared { folder, metadata, opened } = prepare(&request)?;
     let real = request.station.profile.clock.is_real();
     let recorder = Recorder::create(&folder, &metadata, if real { Pace::Real } else { Pace::Virtual });
     // A folder without a record is no run.
     let recorder = recorder.inspect_err(|_| drop(std::fs::remove_dir_all(&folder)))?;
-    let (outside, from_outside) = mpsc::unbounded_channel();
-    let (notify, notices) = std_mpsc::channel();
-    let steps = request.plan.steps.len();
-    let position = Position { now: "starting".to_owned(), step: None, steps };
-    let progress = Arc::new(Mutex::new(Progress { position, now: RunTime::ZERO }));
     let folder = folder.canonicalize().unwrap_or(folder);
-    let run = metadata.run.clone();
-    let to_control = outside.clone();
-    let job = Job {
-        request,
-        folder: folder.clone(),
-        opened: EventKind::Opened(Box::new(opened)),
-        progress: Arc::clone(&progress),
-        notify,
-    };
-    let thread = thread::Builder::new()
-        .name(format!("run-{run}"))
-        .spawn(move || job.run(recorder, from_outside, to_control))
-        .map_err(|error| SetupError::Io { path: folder.display().to_string(), error })?;
-    Ok(Handle { folder, run, outside, notices, progress, thread })
+    Ok(Ready { folder, run: metadata.run, request, opened: EventKind::Opened(Box::new(opened)), recorder })
+}
+
+/// Sets a run up and starts it.
+///
+/// # Errors
+/// As [`set_up`] and [`Ready::start`].
+pub fn spawn(request: Request) -> Result<Handle, SetupError> {
+    set_up(request)?.start()
+}
+
+impl Ready {
+    /// Starts it on a thread of its own.
+    ///
+    /// # Errors
+    /// If there is no room for a thread; nothing has moved then.
+    pub fn start(self) -> Result<Handle, SetupError> {
+        let Self { folder, run, request, opened, recorder } = self;
+        let (outside, from_outside) = mpsc::unbounded_channel();
+        let (notify, notices) = std_mpsc::channel();
+        let steps = request.plan.steps.len();
+        let position = Position { now: "starting".to_owned(), step: None, steps };
+        let progress = Arc::new(Mutex::new(Progress { position, now: RunTime::ZERO }));
+        let to_control = outside.clone();
+        let job = Job { request, folder: folder.clone(), opened, progress: Arc::clone(&progress), notify };
+        let thread = thread::Builder::new()
+            .name(format!("run-{run}"))
+            .spawn(move || job.run(recorder, from_outside, to_control))
+            .map_err(|error| SetupError::Io { path: folder.display().to_string(), error })?;
+        Ok(Handle { folder, run, outside, notices, progress, thread })
+    }
 }
 
 /// All that a run's thread needs.

@@ -35,6 +35,8 @@ pub struct Request {
     pub overdue_accepted: Option<OverdueAccepted>,
     /// What the run is for.
     pub purpose: String,
+    /// Who runs it, if anybody is known.
+    pub operator: Option<String>,
     /// Where runs' folders are made.
     pub runs: PathBuf,
     /// The tool's version.
@@ -83,7 +85,7 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
         run,
         started: format!("{now:.0}"),
         purpose: request.purpose.clone(),
-        operator: std::env::var("USER").ok(),
+        operator: request.operator.clone(),
         tool: format!("dosebench {}", request.version),
         host: host(),
     };

@@ -37,6 +37,23 @@ impl Stream {
         }
     }
 
+    /// The stream of a run that goes on: the next event's number, and the run time of the last one. Decisions that the record
+    /// lacks are put behind it first.
+    pub(crate) fn resume(
+        (engine, missing): (Engine, Vec<EventKind>),
+        clock: RunClock,
+        station: &str,
+        recorder: Recorder,
+        (seq, now): (u64, RunTime),
+    ) -> Self {
+        let mut stream = Self { seq, now, ..Self::new(engine, clock, station, recorder, true) };
+        for kind in missing {
+            let event = stream.event(kind);
+            stream.append(event);
+        }
+        stream
+    }
+
     /// The run time of the last event.
     pub(crate) const fn now(&self) -> RunTime {
         self.now

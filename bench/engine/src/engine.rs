@@ -131,6 +131,12 @@ impl Engine {
         [state, away].into_iter().flatten().min()
     }
 
+    /// Whether the station is being made safe.
+    #[must_use]
+    pub const fn is_stopping(&self) -> bool {
+        matches!(self.state, State::Stopping)
+    }
+
     /// Where the run stands.
     #[must_use]
     pub fn position(&self) -> Position {

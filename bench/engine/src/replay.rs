@@ -98,6 +98,13 @@ impl Replay {
         Ok(())
     }
 
+    /// The engine behind the last event, and the decisions that follow from that and which the record does not hold any more:
+    /// whoever goes on records them first. `None` if the record says nothing of how the run was set up.
+    #[must_use]
+    pub fn into_engine(self) -> Option<(Engine, Vec<EventKind>)> {
+        Some((self.engine?, self.pending.into()))
+    }
+
     /// The number of decisions that agreed. Call it after the last event of a whole record.
     ///
     /// # Errors

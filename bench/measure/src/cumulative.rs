@@ -4,12 +4,13 @@
 //! cost nothing.
 
 use core::ops::Range;
+use std::sync::Arc;
 
 /// A curve through its points, straight between them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cumulative {
     /// Times and values lie apart: most looks at a long log need one of the two.
-    times_s: Vec<f64>,
+    times_s: Arc<Vec<f64>>,
     values: Vec<f64>,
 }
 
@@ -25,11 +26,30 @@ impl Cumulative {
     /// The same of times, in s, and as many values.
     #[must_use]
     pub fn of(times_s: Vec<f64>, values: Vec<f64>) -> Option<Self> {
+        Self::checked(times_s, values).ok()
+    }
+
+    /// The same for who wants to look at what is no curve.
+    ///
+    /// # Errors
+    /// The times and the values as they were given.
+    pub fn checked(times_s: Vec<f64>, values: Vec<f64>) -> Result<Self, (Vec<f64>, Vec<f64>)> {
         // Without a way out of the loop it takes several values at a time.
         let finite = |values: &[f64]| values.iter().fold(true, |all, value| all & value.is_finite());
         let rises = times_s.windows(2).fold(true, |all, pair| all & (pair[0] < pair[1]));
         let fits = times_s.len() >= 2 && times_s.len() == values.len();
-        (fits && rises && finite(&times_s) && finite(&values)).then_some(Self { times_s, values })
+        if fits && rises && finite(&times_s) && finite(&values) {
+            Ok(Self { times_s: Arc::new(times_s), values })
+        } else {
+            Err((times_s, values))
+        }
+    }
+
+    /// The curve of other values at the same times; `None` for another number of them, and if one is not finite.
+    #[must_use]
+    pub fn with(&self, values: Vec<f64>) -> Option<Self> {
+        let fits = values.len() == self.times_s.len() && values.iter().all(|value| value.is_finite());
+        fits.then(|| Self { times_s: Arc::clone(&self.times_s), values })
     }
 
     /// The curve of other values at the same times: what `value` makes of each time, in s, and value. `None` if one of them is
@@ -42,6 +62,12 @@ impl Cumulative {
             finite &= at.is_finite();
         }
         finite.then_some(self)
+    }
+
+    /// When its points are, in s, for who keeps that longer than the curve.
+    #[must_use]
+    pub fn shared_times_s(&self) -> Arc<Vec<f64>> {
+        Arc::clone(&self.times_s)
     }
 
     /// When its points are, in s.

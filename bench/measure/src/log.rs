@@ -71,9 +71,21 @@ pub struct Figures {
     pub hours: Hours,
 }
 
-/// The figures of a period of a log; `None` if the log does not cover it, or nothing was commanded in it.
+/// The pulses of a period of a log, if that is how the volume comes.
 #[must_use]
-pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Period) -> Option<Figures> {
+pub fn pulses(delivered_ul: &Cumulative, (from_s, to_s): (f64, f64)) -> Option<Pulses> {
+    pulses::find(delivered_ul, delivered_ul.within(from_s, to_s))
+}
+
+/// The figures of a period of a log; `None` if the log does not cover it, or nothing was commanded in it. `pulses` are those of
+/// the period.
+#[must_use]
+pub fn figures(
+    delivered_ul: &Cumulative,
+    commanded_ul: &Cumulative,
+    period: &Period,
+    pulses: Option<Pulses>,
+) -> Option<Figures> {
     let (from_s, to_s, interval_s) = (period.from_s, period.to_s, period.interval_s);
     // A period shorter than an interval still has a mean.
     let delivered = delivered_ul.on_grid(from_s, to_s, interval_s).unwrap_or_default();
@@ -91,7 +103,6 @@ pub fn figures(delivered_ul: &Cumulative, commanded_ul: &Cumulative, period: &Pe
     }
     let flow =
         |(i, pair): (usize, &[f64])| (from_s + (i + 1) as f64 * interval_s, (pair[1] - pair[0]) / interval_s * 3600.0);
-    let pulses = pulses::find(delivered_ul, delivered_ul.within(from_s, to_s));
     Some(Figures {
         delivered_ul: over(delivered_ul, from_s, to_s)?,
         commanded_ul: over(commanded_ul, from_s, to_s)?,
@@ -165,6 +176,11 @@ pub fn budget(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn figures(delivered: &Cumulative, commanded: &Cumulative, period: &Period) -> Option<Figures> {
+        let pulses = pulses(delivered, (period.from_s, period.to_s));
+        super::figures(delivered, commanded, period, pulses)
+    }
 
     /// 24 h at 0.5 mL/day: a reading each minute.
     fn day() -> (Cumulative, Correction) {

@@ -17,6 +17,8 @@ const NOISE_FACTOR: f64 = 6.0;
 const DIGITS: f64 = 2.5;
 /// The share of the whole volume that the pulses must bring for the delivery to be called pulsed.
 const SHARE_MIN: f64 = 0.8;
+/// So many rises are looked at together.
+const BLOCK: usize = 512;
 /// For a normal distribution, the deviation in terms of the median of absolute values.
 const PER_MEDIAN: f64 = 1.482_602_218_505_602;
 
@@ -45,12 +47,14 @@ pub fn find(volume: &Cumulative, points: Range<usize>) -> Option<Pulses> {
     let (times_s, levels) = (volume.times_s().get(points.clone())?, volume.values().get(points)?);
     let count = levels.len().checked_sub(1).filter(|count| *count > 0)?;
     // Between pulses nothing flows, so most differences are noise about zero.
-    let noise = PER_MEDIAN * nth(rises(levels).map(f64::abs), count, (count - 1) / 2)?;
-    let greatest = rises(levels).fold(0.0, f64::max);
-    // An even flow that is read in digits comes in steps of one or two of them.
+    let usual = nth(rises(levels).map(f64::abs), count, (count - 1) / 2)?;
+    let greatest_of: Vec<f64> = (0..count).step_by(BLOCK).map(|from| greatest(levels, from)).collect();
+    let greatest = greatest_of.iter().copied().fold(0.0, f64::max);
     let some = |rise: &f64| *rise > 1e-9 * greatest;
-    let digit = rises(levels).map(f64::abs).filter(some).fold(f64::INFINITY, f64::min);
-    let threshold = (NOISE_FACTOR * noise).max(greatest * 0.2).max(DIGITS * digit);
+    // An even flow that is read in digits comes in steps of one or two of them. The digit is the least rise of all: where the
+    // usual one is some, its noise is the stricter word.
+    let digit = if some(&usual) { 0.0 } else { rises(levels).map(f64::abs).filter(some).fold(f64::INFINITY, f64::min) };
+    let threshold = (NOISE_FACTOR * PER_MEDIAN * usual).max(greatest * 0.2).max(DIGITS * digit);
     if threshold <= 0.0 {
         return None;
     }
@@ -59,7 +63,9 @@ pub fn find(volume: &Cumulative, points: Range<usize>) -> Option<Pulses> {
     let mut i = 0;
     while i < count {
         if !stands_out(i) {
-            i += 1;
+            // Where a whole block holds nothing that does, it is passed over.
+            let passed = i.is_multiple_of(BLOCK) && greatest_of[i / BLOCK] < threshold;
+            i += if passed { BLOCK } else { 1 };
             continue;
         }
         let first = i;
@@ -103,6 +109,13 @@ impl Pulses {
         let ends = |ends: Option<(f64, f64)>, e: f64| Some(ends.map_or((e, e), |(max, min)| (max.max(e), min.min(e))));
         if cycles == 0 { None } else { errors.fold(None, ends) }
     }
+}
+
+/// The greatest rise of a block, or zero.
+fn greatest(levels: &[f64], from: usize) -> f64 {
+    let to = (from + BLOCK + 1).min(levels.len());
+    // Finite numbers: which of two is greater needs no more than that, and several are compared at a time.
+    rises(&levels[from..to]).fold(0.0, |most, rise| if rise > most { rise } else { most })
 }
 
 /// What a volume rises by from each point to the next.

@@ -79,3 +79,30 @@ impl ReadError {
         Self::File { doing, path: path.to_owned(), cause: Arc::new(cause) }
     }
 }
+
+/// Why a record cannot be gone on with.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ResumeError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its next segment cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Nothing is to be added.
+    #[error("expected a record without an end in {folder}, but found one that has it; there is nothing to go on with")]
+    Ended {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another version encodes its events otherwise, or there is none.
+    #[error(
+        "expected events of this version in {folder}, but found {events} that it would write otherwise; use the version that wrote them"
+    )]
+    Other {
+        /// The folder.
+        folder: PathBuf,
+        /// How many can be read.
+        events: u64,
+    },
+}

@@ -7,6 +7,7 @@
 mod encoding;
 mod error;
 mod events;
+mod follow;
 mod metadata;
 mod parts;
 mod read;
@@ -18,8 +19,9 @@ mod sink;
 mod tests;
 mod write;
 
-pub use error::{ReadError, WriteError};
+pub use error::{ReadError, ResumeError, WriteError};
 pub use events::Events;
+pub use follow::Follow;
 pub use metadata::Metadata;
 pub use parts::{Part, Stamp};
 pub use read::{Reader, Tail};

@@ -13,8 +13,11 @@ use crate::metadata::{End, Label};
 /// How long the text of a part gets before it is handed on.
 const PART_BYTES: usize = 256 * 1024;
 
+/// A record's opcode and length.
+pub(crate) const RECORD_HEADER_BYTES: usize = 1 + 8;
+
 /// The fields of an MCAP message before its payload.
-const MESSAGE_HEADER_BYTES: usize = 2 + 4 + 8 + 8;
+pub(crate) const MESSAGE_HEADER_BYTES: usize = 2 + 4 + 8 + 8;
 
 /// Some of a record, in the order in which it stands there.
 #[derive(Debug, Default)]

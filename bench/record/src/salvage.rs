@@ -11,10 +11,9 @@ use mcap::records::op;
 use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 
 use crate::error::ReadError;
+use crate::parts::RECORD_HEADER_BYTES;
 use crate::read::LENGTH_MAX;
 
-/// A record's opcode and length.
-const RECORD_HEADER_BYTES: usize = 1 + 8;
 /// Where the length of the compression's name stands in a chunk.
 const COMPRESSION_AT: usize = 8 + 8 + 8 + 4;
 /// The first bytes of an LZ4 frame.
@@ -32,7 +31,7 @@ pub(crate) fn split_record(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((opcode, body, behind))
 }
 
-fn parse_header(header: [u8; RECORD_HEADER_BYTES]) -> (u8, u64) {
+pub(crate) fn parse_header(header: [u8; RECORD_HEADER_BYTES]) -> (u8, u64) {
     let [opcode, length @ ..] = header;
     (opcode, u64::from_le_bytes(length))
 }

@@ -37,6 +37,12 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
+/// The number of the last file of the record in a folder.
+pub(crate) fn last_number(folder: &Path) -> io::Result<Option<u32>> {
+    let last = list(folder)?.pop();
+    Ok(last.and_then(|path| number_of(path.file_name()?.to_str()?)))
+}
+
 fn number_of(name: &str) -> Option<u32> {
     let number = match name.strip_prefix("record")?.strip_suffix(".mcap")? {
         "" => 1,

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use domain::Event;
 
 use crate::encoding::{Digest, encode};
-use crate::error::WriteError;
+use crate::error::{ResumeError, WriteError};
 use crate::metadata::{End, Metadata};
+use crate::read::Reader;
 use crate::segment::{self, Segment};
 
 /// When a chunk of the record is closed. What is in an open chunk is lost if the process is killed.
@@ -97,6 +98,49 @@ impl Recorder {
             segments: 1,
             line: Vec::with_capacity(1024),
             digest: Digest::default(),
+            failed: None,
+        })
+    }
+
+    /// Goes on with a record that has no end, in a segment of its own, behind the last event that can be read. `each` is given
+    /// those that are there. Where the record was torn stays as it is.
+    ///
+    /// # Errors
+    /// [`ResumeError`] if nothing can be read, if it has its end, or if the disk refuses.
+    pub fn resume(folder: &Path, pace: Pace, mut each: impl FnMut(Event)) -> Result<Self, ResumeError> {
+        let mut reader = Reader::open(folder)?;
+        let metadata = reader.metadata().clone();
+        let mut line = Vec::with_capacity(1024);
+        let mut digest = Digest::default();
+        let tail = reader.for_each(|event| {
+            // An event that was read is one that was encoded.
+            if encode(&event, &mut line).is_ok() {
+                digest.add_lines(&line, 1);
+            }
+            each(event);
+        })?;
+        if tail.wall_seconds.is_some() {
+            return Err(ResumeError::Ended { folder: folder.to_owned() });
+        }
+        if tail.events == 0 || digest.hex() != tail.stream_sha256 {
+            return Err(ResumeError::Other { folder: folder.to_owned(), events: tail.events });
+        }
+        let last = segment::last_number(folder).map_err(|cause| WriteError::file("look into", folder, cause))?;
+        let number = last.unwrap_or(0) + 1;
+        let (path, file) = new_file(folder, number, |path| File::create_new(path))?;
+        let sizes = Sizes::default();
+        let segment = Segment::begin(&path, file, sizes.chunk_bytes, &metadata.to_record(number))?;
+        sync_folder(folder)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            metadata,
+            pace,
+            sizes,
+            create: |path| File::create_new(path),
+            segment,
+            segments: number,
+            line,
+            digest,
             failed: None,
         })
     }

@@ -42,6 +42,9 @@ pub enum StoreError {
     /// A lease that lasts no time, or too long.
     #[error("expected a lease of 1 s to 31 days, but found one of {0} s")]
     Duration(u64),
+    /// No such job.
+    #[error("expected the number of a job, but found none of number {0}; see `dosebench status`")]
+    NoJob(i64),
     /// Nothing to lease.
     #[error("expected something to lease, but found nothing that anybody has alone")]
     Nothing,

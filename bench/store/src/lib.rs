@@ -1,5 +1,5 @@
 //! What a host knows of its rigs, in one durable file beside which every process of the host works: who holds a port, who has
-//! leased it, and an audit log of all that changed it.
+//! leased it, what is to be done at its stations, and an audit log of all that changed any of it.
 //!
 //! A *hold* is a process that uses a port now: it ends with the process, however that ends, because the kernel lets go of its
 //! lock. A *lease* is a person's or a job's word that a port is theirs until a moment; it outlives processes and restarts. What
@@ -8,12 +8,15 @@
 mod audit;
 mod error;
 mod hold;
+mod job;
 mod lease;
+mod queue;
 mod schema;
 mod store;
 
 pub use audit::{Entry, Verified};
 pub use error::StoreError;
 pub use hold::{Hold, Holder, Use, Wanted};
+pub use job::{Cancelled, Job, JobRun, JobState, Submission};
 pub use lease::{Lease, Token};
 pub use store::{Actor, Store};

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps from an empty file; as many as there are versions.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = ["
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -56,6 +56,41 @@ CREATE TABLE leased (
     PRIMARY KEY (resource, lease)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX leased_alone ON leased (resource) WHERE alone = 1;
+", "
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rig TEXT NOT NULL,
+    station TEXT NOT NULL,
+    title TEXT NOT NULL,
+    task TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    budget_ms INTEGER,
+    submitter TEXT NOT NULL,
+    key TEXT UNIQUE,
+    submitted_ms INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'ended')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    planned INTEGER,
+    started_ms INTEGER,
+    ended_ms INTEGER,
+    process INTEGER,
+    exit_code INTEGER CHECK ((exit_code IS NOT NULL) = (state = 'ended')),
+    reason TEXT,
+    cancelled_by TEXT
+) STRICT;
+-- Whatever the program believes, one job runs at a station.
+CREATE UNIQUE INDEX job_running ON jobs (rig, station) WHERE state = 'running';
+CREATE INDEX job_open ON jobs (rig, station, priority DESC, id) WHERE state = 'queued';
+CREATE INDEX job_over ON jobs (rig, ended_ms DESC) WHERE state = 'ended';
+CREATE TABLE job_runs (
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    folder TEXT NOT NULL UNIQUE,
+    verdict TEXT,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_of_run ON job_runs (run);
 "];
 
 /// Brings a file to this version.

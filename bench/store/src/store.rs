@@ -12,12 +12,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::audit;
 use crate::error::StoreError;
+use crate::hold::{self, Wanted};
+use crate::lease;
 use crate::schema;
 
 /// The file's name in the state folder.
 const FILE: &str = "bench.sqlite";
 /// Where the locks of those who hold something are.
 const LOCKS: &str = "holds";
+/// Where the locks of the jobs that run are.
+const JOBS: &str = "jobs";
 /// How long a transaction waits for another process's: each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After so long a new file is tried again.
@@ -61,12 +65,15 @@ impl Store {
     /// # Errors
     /// If the folder or its files cannot be used, or are those of a later version.
     pub fn open(folder: &Path, actor: Actor) -> Result<Self, StoreError> {
-        let (locks, path) = (folder.join(LOCKS), folder.join(FILE));
-        let is_new = !locks.is_dir();
-        std::fs::create_dir_all(&locks).map_err(|e| StoreError::io(&locks, e))?;
+        let (locks, jobs, path) = (folder.join(LOCKS), folder.join(JOBS), folder.join(FILE));
+        let is_new = !jobs.is_dir();
+        for made in [&locks, &jobs] {
+            std::fs::create_dir_all(made).map_err(|e| StoreError::io(made, e))?;
+        }
         let mut connection = Connection::open(&path)?;
         if is_new {
             share(&locks, FOLDER_MODE)?;
+            share(&jobs, FOLDER_MODE)?;
             share(&path, FILE_MODE)?;
         }
         connection.busy_timeout(PATIENCE)?;
@@ -90,6 +97,29 @@ impl Store {
     /// Where the locks are.
     pub(crate) fn locks(&self) -> PathBuf {
         self.folder.join(LOCKS)
+    }
+
+    /// Where the locks of jobs are.
+    pub(crate) fn jobs_folder(&self) -> PathBuf {
+        self.folder.join(JOBS)
+    }
+
+    /// Says who changes things from now on.
+    pub fn acts_for(&mut self, actor: Actor) {
+        self.actor = actor;
+    }
+
+    /// Why ports cannot be had now, if they cannot, by whoever has that lease.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn refusal(&mut self, wanted: &Wanted<'_>) -> Result<Option<StoreError>, StoreError> {
+        let locks = self.locks();
+        self.change(|change| {
+            lease::clear(change)?;
+            let own = wanted.lease.map(|token| lease::id_of(change, token)).transpose()?;
+            hold::refused(change, wanted.resources, own, &locks)
+        })
     }
 
     /// One change. Nobody else changes anything meanwhile; what fails leaves nothing.

@@ -161,12 +161,22 @@ pub fn analyze(path: &Path, request: &Request) -> Result<Analysis, LogError> {
         Commanded::Column(_) => (due(to_s) - due(from_s)) / (to_s - from_s) * 3600.0,
     };
     let (interval_s, windows, mut notes) = series::windows(request, rate_ul_per_h, to_s - from_s, &log)?;
-    log.check_gaps(mass.times_s(), request.max_gap_s, interval_s)?;
-    let readings = (mass.times_s().len(), log.spacing_s);
     let correction: Correction = made.correction;
-    let delivered = correction.volume_ul(mass).ok_or_else(|| LogError::asked("the volume is no number"))?;
     let period = measure::log::Period { from_s: at(from_s), to_s: at(to_s), interval_s, windows };
-    let figures = measure::log::figures(&delivered, &commanded, &period)
+    let times = mass.shared_times_s();
+    // Times and volumes are looked at side by side: a long log takes either as long.
+    let (spacing_s, delivered) = std::thread::scope(|scope| {
+        let volumes = scope.spawn(|| {
+            let delivered = correction.volume_ul(mass)?;
+            let pulses = measure::log::pulses(&delivered, (period.from_s, period.to_s));
+            Some((delivered, pulses))
+        });
+        let spacing_s = log.spacing_s(&times, request.max_gap_s, interval_s);
+        (spacing_s, volumes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let readings = (times.len(), spacing_s?);
+    let (delivered, pulses) = delivered.ok_or_else(|| LogError::asked("the volume is no number"))?;
+    let figures = measure::log::figures(&delivered, &commanded, &period, pulses)
         .ok_or_else(|| log.beyond("expected a dose to be commanded within the period, but found none"))?;
     if figures.delivered_ul < 0.0 {
         notes.push(

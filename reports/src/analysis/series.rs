@@ -17,6 +17,8 @@ use crate::number::plain;
 
 /// A window is a multiple of the interval but for rounding.
 const WHOLE: f64 = 1e-6;
+/// What is wrong with numbers whose sums are none.
+const TOO_LARGE: &str = "expected numbers that can be added up, but found some that are too large";
 /// More intervals than anybody looks at.
 const MOST_INTERVALS: f64 = 1e7;
 /// Years of seconds: a longer log has its times in another unit.
@@ -30,8 +32,6 @@ pub(super) struct Log {
     rows: usize,
     /// The names of the columns that were read.
     pub(super) names: Vec<String>,
-    /// The median of the times between two readings, in s.
-    pub(super) spacing_s: f64,
 }
 
 /// What a log says, as curves.
@@ -79,30 +79,36 @@ pub(super) fn read(path: &Path, request: &Request) -> Result<(Log, Curves), LogE
     let mut next = |spec: Option<&ColumnSpec>| scaled(values.next().unwrap_or_default(), spec);
     let times = next(Some(&request.time));
     let mass = next(Some(&request.mass).filter(|_| !in_g));
-    order(&file, &columns, &times, &mut problems);
+    lasts(&times, &mut problems);
+    let mass = Cumulative::checked(times, mass).map_err(|(times, _)| {
+        order(&file, &columns, &times, &mut problems);
+        if problems.is_empty() {
+            problems.push(TOO_LARGE);
+        }
+        wrong(&problems)
+    })?;
     if !problems.is_empty() {
         return Err(wrong(&problems));
     }
-    let spacing_s = median_spacing(&times);
     let commanded = match &request.commanded {
         Commanded::Rate(ul_per_h) => {
-            let (first, last) = (times[0], times[times.len() - 1]);
+            let (first, last) = mass.span_s();
             Cumulative::of(vec![first, last], vec![0.0, (last - first) / 3600.0 * ul_per_h])
         }
         Commanded::Column(spec) => {
-            let dose = commanded(&file, &columns, spec, (&times, next(None)), &mut problems);
-            dose.and_then(|dose| Cumulative::of(times.clone(), dose))
+            let dose = commanded(&file, &columns, spec, (mass.times_s(), next(None)), &mut problems);
+            dose.and_then(|dose| mass.with(dose))
         }
     };
-    let (Some(mass), Some(commanded)) = (Cumulative::of(times, mass), commanded) else {
+    let Some(commanded) = commanded else {
         if problems.is_empty() {
-            problems.push("expected numbers that can be added up, but found some that are too large");
+            problems.push(TOO_LARGE);
         }
         return Err(wrong(&problems));
     };
     let names = columns.names.clone();
     let rows = mass.values().len();
-    Ok((Log { file, path: path.to_owned(), columns, rows, names, spacing_s }, Curves { mass, commanded }))
+    Ok((Log { file, path: path.to_owned(), columns, rows, names }, Curves { mass, commanded }))
 }
 
 fn wanted(request: &Request) -> Vec<Wanted<'_>> {
@@ -126,9 +132,7 @@ fn scaled(mut values: Vec<f64>, spec: Option<&ColumnSpec>) -> Vec<f64> {
 
 /// Time runs forward, each once.
 fn order(file: &LogFile, columns: &Columns, times: &[f64], problems: &mut Problems) {
-    // Nearly every log is in order: that is known sooner than where it is not.
-    let rises = times.windows(2).fold(true, |all, pair| all & (pair[0] < pair[1]));
-    for (i, pair) in times.windows(2).enumerate().filter(|_| !rises) {
+    for (i, pair) in times.windows(2).enumerate() {
         let (before, at) = (pair[0], pair[1]);
         if at <= before {
             let what = if at < before { "a time behind the one before it" } else { "a new time" };
@@ -136,6 +140,10 @@ fn order(file: &LogFile, columns: &Columns, times: &[f64], problems: &mut Proble
             place(file, columns, i + 1, 0, &format!("expected {what}, but found {found}"), problems);
         }
     }
+}
+
+/// A log lasts no longer than any could.
+fn lasts(times: &[f64], problems: &mut Problems) {
     let lasts = times[times.len() - 1] - times[0];
     if lasts > LONGEST_S {
         problems.push(&format!(
@@ -203,17 +211,19 @@ fn commanded(
 }
 
 impl Log {
-    /// No two readings are farther apart than allowed: by default the larger of the interval and twice their usual spacing.
+    /// No two readings are farther apart than allowed: by default the larger of the interval and twice their usual spacing,
+    /// which is the median of the times between two, in s.
     ///
     /// # Errors
     /// The readings that are.
-    pub(super) fn check_gaps(&self, times: &[f64], max_gap_s: Option<f64>, interval_s: f64) -> Result<(), LogError> {
-        let allowed = max_gap_s.unwrap_or_else(|| interval_s.max(2.0 * self.spacing_s));
+    pub(super) fn spacing_s(&self, times: &[f64], max_gap_s: Option<f64>, interval_s: f64) -> Result<f64, LogError> {
+        let spacing_s = median_spacing(times);
+        let allowed = max_gap_s.unwrap_or_else(|| interval_s.max(2.0 * spacing_s));
         // Times that are written with few decimals differ by rounding.
         let longest = allowed * (1.0 + WHOLE);
         let gaps = || times.windows(2).map(|pair| pair[1] - pair[0]);
         if gaps().fold(true, |all, gap| all & (gap <= longest)) {
-            return Ok(());
+            return Ok(spacing_s);
         }
         let mut problems = Problems::of(&self.path);
         for (i, gap) in gaps().enumerate().filter(|(_, gap)| *gap > longest) {

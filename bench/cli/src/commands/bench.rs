@@ -118,6 +118,7 @@ fn request(folder: &Path, scenario: &str) -> Result<Request, Failure> {
         device: None,
         overdue_accepted: None,
         purpose: "engineering".to_owned(),
+        operator: None,
         runs: folder.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })

@@ -4,10 +4,8 @@
 
 use std::time::Duration;
 
-use domain::Dimension;
 use serde_json::json;
 use store::{Token, Wanted};
-use text::parse_quantity;
 
 use crate::output::{say, tell};
 use crate::station::{self, TOKEN};
@@ -30,7 +28,7 @@ enum Command {
         #[arg(long)]
         station: Option<String>,
         /// For how long, as in '2 h'; 31 days at most
-        #[arg(long = "for", value_name = "TIME", value_parser = time)]
+        #[arg(long = "for", value_name = "TIME", value_parser = load::time)]
         lasts: Duration,
         /// What for; others read it
         #[arg(long)]
@@ -39,7 +37,7 @@ enum Command {
     /// Let the lease whose token is in DOSEBENCH_LEASE end so long from now
     Renew {
         /// For how long, as in '2 h'; 31 days at most
-        #[arg(long = "for", value_name = "TIME", value_parser = time)]
+        #[arg(long = "for", value_name = "TIME", value_parser = load::time)]
         lasts: Duration,
     },
     /// Give the lease back whose token is in DOSEBENCH_LEASE, or end one whose token is lost or whose holder is away
@@ -57,12 +55,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let seconds = parse_quantity(text, Dimension::Time)?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| format!("expected a time that is not negative, but found '{text}'"))
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {

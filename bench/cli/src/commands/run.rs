@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daemon::{Finished, Handle, Outside, Request};
 use domain::RunVerdict;
@@ -15,11 +15,11 @@ use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
 
-use crate::output::{say, tell};
+use crate::output::{say, tell, tell_raw};
 use crate::served::ServedRig;
 use crate::signals::Signals;
 use crate::terminal::Display;
-use crate::{BENCH_ERROR, Failure, image, load, station};
+use crate::{BENCH_ERROR, Failure, image, job, load, station};
 
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
@@ -61,12 +61,53 @@ pub(crate) struct Args {
     /// Write the runs' JUnit results to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Stop a run after this time by the wall clock, as in '2 h'
+    #[arg(long, value_name = "TIME", value_parser = load::time)]
+    budget: Option<Duration>,
+    /// Who runs it; the user of this process unless given
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
     /// Print one JSON object a run
     #[arg(long)]
     json: bool,
+    /// The number of the daemon's job that this is
+    #[arg(long, hide = true)]
+    job: Option<i64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let mut job = args.job.map(job::Work::on).transpose()?;
+    let done = run_all(args, job.as_mut());
+    match job {
+        Some(job) => job.end(done),
+        None => done.map_err(Into::into),
+    }
+}
+
+/// Why nothing was run.
+pub(crate) enum Refused {
+    /// The station is somebody else's.
+    Taken(Failure),
+    /// Anything else.
+    For(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::For(failure)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Taken(failure) | Refused::For(failure) => failure,
+        }
+    }
+}
+
+fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> {
+    let began = Instant::now();
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     if let Some(junit) = &args.junit {
         // Yesterday's green must not stand where today's results are looked for.
@@ -84,7 +125,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     // Nobody else's process may use the station meanwhile.
     let reason = format!("run {}", args.scenarios.join(", "));
-    let _hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose()?;
+    let hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose();
+    let _hold = hold.map_err(Refused::Taken)?;
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
@@ -96,18 +138,27 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         if judges_nothing(&request.plan) {
             tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
         }
-        let handle = match daemon::spawn(request.clone()) {
+        let handle = match begin(request.clone(), planned, job.as_deref_mut()) {
             Ok(handle) => handle,
-            Err(error) => {
-                tell!("error: {error}");
+            Err(why) => {
+                tell!("error: {why}");
                 codes.push(BENCH_ERROR);
                 break;
             }
         };
         folders.push(handle.folder.clone());
-        let finished = follow(handle, &request.plan, &signals);
+        let run = handle.run.clone();
+        let left = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
+        let finished = follow(handle, &request.plan, &signals, left);
         safe &= finished.safe;
-        codes.push(conclude(args, &finished));
+        let (verdict, code) = conclude(args, &finished);
+        if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict)) {
+            tell_raw(&why.text);
+        }
+        codes.push(code);
+        if code == STOPPED {
+            break;
+        }
     }
     drop(served);
     let unfinished =
@@ -151,6 +202,7 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
                 device: args.device.clone(),
                 overdue_accepted: overdue_accepted.clone(),
                 purpose: args.purpose.clone(),
+                operator: args.operator.clone().or_else(|| std::env::var("USER").ok()),
                 runs: args.runs.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             })),
@@ -171,7 +223,7 @@ fn overdue_accepted(args: &Args) -> Result<Option<OverdueAccepted>, Failure> {
             "expected certificates that hold in a run for verification, but found --accept-overdue",
         ));
     }
-    Ok(Some(OverdueAccepted { by: crate::user(), reason: reason.to_owned() }))
+    Ok(Some(OverdueAccepted { by: args.operator.clone().unwrap_or_else(crate::user), reason: reason.to_owned() }))
 }
 
 /// Whether a plan holds no check of its own.
@@ -188,8 +240,19 @@ fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan
         .collect()
 }
 
-/// Follows a run to its end; a signal stops it.
-fn follow(handle: Handle, plan: &Plan, signals: &Signals) -> Finished {
+/// Sets a run up, has its job know of it, and starts it.
+fn begin(request: Request, planned: usize, job: Option<&mut job::Work>) -> Result<Handle, String> {
+    let ready = daemon::set_up(request).map_err(|e| e.to_string())?;
+    if let Some(job) = job {
+        job.runs(&ready.run, &ready.folder, planned).map_err(|failure| failure.text.trim().to_owned())?;
+    }
+    ready.start().map_err(|e| e.to_string())
+}
+
+/// Follows a run to its end; a signal stops it, and so does the end of its time.
+fn follow(handle: Handle, plan: &Plan, signals: &Signals, left: Option<Duration>) -> Finished {
+    let began = Instant::now();
+    let mut left = left;
     let mut display = Display::new(&handle.run, &plan.title, plan.duration());
     loop {
         let finished = handle.is_finished();
@@ -198,6 +261,10 @@ fn follow(handle: Handle, plan: &Plan, signals: &Signals) -> Finished {
         }
         if let Some(name) = signals.next() {
             drop(handle.outside.send(Outside::Stop { cause: format!("stopped by {name}") }));
+        }
+        if let Some(budget) = left.take_if(|left| began.elapsed() >= *left) {
+            let cause = format!("its time was over, the budget left it {}", domain::time::span(budget));
+            drop(handle.outside.send(Outside::Stop { cause }));
         }
         if let Ok(progress) = handle.progress.lock() {
             display.show(&progress);
@@ -210,8 +277,9 @@ fn follow(handle: Handle, plan: &Plan, signals: &Signals) -> Finished {
     }
 }
 
-/// Makes a run's files and prints its result; the exit code that it calls for.
-fn conclude(args: &Args, finished: &Finished) -> u8 {
+/// Makes a run's files and prints its result; the verdict and the exit code that it calls for.
+fn conclude(args: &Args, finished: &Finished) -> (String, u8) {
+    let mut told = finished.verdict.name().to_owned();
     let mut codes = vec![finished.verdict.exit_code()];
     if let Some(why) = &finished.record_trouble {
         tell!("error: {}: {why}", finished.folder.display());
@@ -220,8 +288,9 @@ fn conclude(args: &Args, finished: &Finished) -> u8 {
     match summary(&finished.folder) {
         Ok(summary) => {
             // The report recomputes every check; where it differs, it has said so.
-            let code = summary["verdict"].as_str().and_then(code_of).unwrap_or(BENCH_ERROR);
-            codes.push(code);
+            let verdict = summary["verdict"].as_str().unwrap_or("");
+            codes.push(code_of(verdict).unwrap_or(BENCH_ERROR));
+            verdict.clone_into(&mut told);
             if args.json {
                 say!("{summary}");
             } else {
@@ -235,15 +304,15 @@ fn conclude(args: &Args, finished: &Finished) -> u8 {
             codes.push(BENCH_ERROR);
         }
     }
-    exit_code_of(codes)
+    (told, exit_code_of(codes))
 }
 
-fn code_of(verdict: &str) -> Option<u8> {
+pub(crate) fn code_of(verdict: &str) -> Option<u8> {
     RunVerdict::ALL.into_iter().find(|v| v.name() == verdict).map(RunVerdict::exit_code)
 }
 
 /// Has the run's derived files made by a child process, and reads the summary.
-fn summary(folder: &Path) -> Result<Value, String> {
+pub(crate) fn summary(folder: &Path) -> Result<Value, String> {
     let program = rig::ourselves().map_err(|e| format!("this program cannot find itself: {e}"))?;
     let mut child = Command::new(program);
     child.arg("report").arg(folder).stdin(Stdio::null()).stdout(Stdio::null());
@@ -262,7 +331,7 @@ fn detach(child: &mut Command) {
     std::os::unix::process::CommandExt::process_group(child, 0);
 }
 
-fn print_result(summary: &Value) {
+pub(crate) fn print_result(summary: &Value) {
     let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
     say!("{}  {}  {}", text(&summary["verdict"]), text(&summary["scenario"]), text(&summary["folder"]));
     if let Some(reason) = summary["reason"].as_str() {

@@ -17,6 +17,9 @@ pub(crate) struct AnswerArgs {
     prompt: String,
     /// The value, or 'NAME=VALUE, NAME=VALUE' where several are asked for
     value: Option<String>,
+    /// Who answers; the user of this process unless given
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
     /// Where runs are
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -29,6 +32,9 @@ pub(crate) struct NoteArgs {
     run: String,
     /// The remark
     text: String,
+    /// Who remarks; the user of this process unless given
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
     /// Where runs are
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -36,14 +42,15 @@ pub(crate) struct NoteArgs {
 
 pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
-    let message =
-        Message::Answer { prompt: args.prompt.clone(), value: args.value.clone().unwrap_or_default(), by: user() };
+    let (value, by) = (args.value.clone().unwrap_or_default(), args.by.clone().unwrap_or_else(user));
+    let message = Message::Answer { prompt: args.prompt.clone(), value, by };
     say(&folder, &message).map_err(Failure::input)?;
     Ok(0)
 }
 
 pub(crate) fn note(args: &NoteArgs) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
-    say(&folder, &Message::Note { text: args.text.clone(), by: user() }).map_err(Failure::input)?;
+    say(&folder, &Message::Note { text: args.text.clone(), by: args.by.clone().unwrap_or_else(user) })
+        .map_err(Failure::input)?;
     Ok(0)
 }

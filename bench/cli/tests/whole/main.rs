@@ -4,6 +4,7 @@ mod analyze;
 mod command_line;
 mod common;
 mod coverage;
+mod daemon;
 mod damaged;
 mod emulated;
 mod faults;

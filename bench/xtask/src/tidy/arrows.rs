@@ -22,7 +22,8 @@ domain, wire <- drivers
 domain, wire, logic <- sim
 text, drivers, sim, vprobe <- rig
 scenario, engine, record, rig <- daemon
-daemon, reports, probe, store <- cli
+store, record <- server
+daemon, reports, probe, server <- cli
 ";
 
 /// Crates whose package is not called as in the list: (list, package).

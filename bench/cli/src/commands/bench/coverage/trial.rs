@@ -111,6 +111,7 @@ pub(super) fn run(scenario: &Source, plant: &Plant, seed: u64, folder: &Path) ->
         device: None,
         overdue_accepted: None,
         purpose: "engineering".to_owned(),
+        operator: None,
         runs: folder.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };

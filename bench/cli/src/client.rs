@@ -1,0 +1,154 @@
+//! The daemon's client: requests, and the stream of a run's events.
+//!
+//! What the daemon answers is not trusted to be what it should: it is looked at, and named when it is not.
+
+use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Body, config::Config};
+
+use crate::Failure;
+
+/// Which daemon, unless it is said on the command line.
+pub(crate) const DAEMON: &str = "DOSEBENCH_DAEMON";
+/// How long an answer may take: the scenario is checked meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any answer but files.
+const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+/// Statuses of requests whose sender is to blame.
+const INPUT: std::ops::Range<u16> = 400..500;
+
+/// Which daemon.
+#[derive(clap::Args)]
+pub(crate) struct Which {
+    /// The daemon's address; DOSEBENCH_DAEMON, or this host's usual one, unless given
+    #[arg(long, value_name = "URL")]
+    daemon: Option<String>,
+}
+
+/// A daemon.
+pub(crate) struct Client {
+    agent: Agent,
+    /// Streams take as long as the run does.
+    streams: Agent,
+    url: String,
+}
+
+/// An event of a run's stream.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// What it is: an event of the record if nothing is said.
+    pub(crate) kind: String,
+    /// Its number.
+    pub(crate) id: Option<u64>,
+    /// Its text.
+    pub(crate) data: String,
+}
+
+impl Client {
+    pub(crate) fn of(which: &Which) -> Self {
+        let from_environment = || std::env::var(DAEMON).ok().filter(|url| !url.is_empty());
+        let usual = || format!("http://127.0.0.1:{}", server::PORT);
+        let url = which.daemon.clone().or_else(from_environment).unwrap_or_else(usual);
+        let config = || {
+            Config::builder().http_status_as_error(false).user_agent(concat!("dosebench/", env!("CARGO_PKG_VERSION")))
+        };
+        Self {
+            agent: config().timeout_global(Some(PATIENCE)).build().into(),
+            streams: config().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE)).build().into(),
+            url: url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// What the daemon has at a path.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.json(path, self.agent.get(self.at(path)).call())
+    }
+
+    /// What the daemon makes of something.
+    pub(crate) fn post(&self, path: &str, what: &Value) -> Result<Value, Failure> {
+        let request = self.agent.post(self.at(path)).content_type("application/json");
+        self.json(path, request.send(&what.to_string()))
+    }
+
+    /// Copies a file to a place; how long it is.
+    pub(crate) fn fetch(&self, path: &str, to: &mut impl std::io::Write) -> Result<u64, Failure> {
+        let mut answer = self.taken(path, self.streams.get(self.at(path)).call())?;
+        let copied = std::io::copy(&mut answer.body_mut().as_reader(), to);
+        copied.map_err(|why| Failure::bench(format!("expected all of {path} from {}, but {why}", self.url)))
+    }
+
+    /// The events of a run from a number on, until `each` wants no more or the stream breaks off.
+    pub(crate) fn events(&self, run: &str, from: u64, mut each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
+        let path = format!("/api/v1/runs/{run}/events?from={from}&readings=false");
+        let answer = self.taken(&path, self.streams.get(self.at(&path)).call())?;
+        let mut lines = BufReader::new(answer.into_body().into_reader());
+        let (mut sent, mut line) = (Sent::default(), String::new());
+        loop {
+            line.clear();
+            // A stream that breaks off is gone on with by whoever asked.
+            match lines.by_ref().take(ANSWER_MAX).read_line(&mut line) {
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(_) => {}
+            }
+            let text = line.trim_end_matches(['\n', '\r']);
+            if text.is_empty() {
+                let sent = std::mem::take(&mut sent);
+                let is_nothing = sent.data.is_empty() && sent.kind.is_empty();
+                if !(is_nothing || each(sent)) {
+                    return Ok(());
+                }
+                continue;
+            }
+            match text.split_once(':').map(|(name, value)| (name, value.strip_prefix(' ').unwrap_or(value))) {
+                Some(("event", value)) => value.clone_into(&mut sent.kind),
+                Some(("id", value)) => sent.id = value.parse().ok(),
+                Some(("data", value)) => sent.data.push_str(value),
+                _ => {}
+            }
+        }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The answer, if it is a good one.
+    fn taken(&self, path: &str, answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
+        let mut answer = answer.map_err(|why| {
+            let url = &self.url;
+            Failure::bench(format!(
+                "expected a daemon at {url}, but {why}; start one with `dosebench serve`, or name another with --daemon"
+            ))
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let problem = read(&mut answer).unwrap_or(json!({}));
+        let detail = problem["detail"].as_str().map(str::to_owned);
+        let detail = detail.unwrap_or_else(|| format!("{path} was answered with {status}"));
+        if !INPUT.contains(&status.as_u16()) {
+            return Err(Failure::bench(detail));
+        }
+        // What the check has said is a report of its own.
+        Err(if detail.contains("error: ") { Failure::problems(format!("{detail}\n")) } else { Failure::input(detail) })
+    }
+
+    fn json(&self, path: &str, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure> {
+        let mut answer = self.taken(path, answer)?;
+        if answer.status() == 204 {
+            return Ok(Value::Null);
+        }
+        read(&mut answer)
+            .ok_or_else(|| Failure::bench(format!("expected JSON from {}, but {path} has something else", self.url)))
+    }
+}
+
+fn read(answer: &mut Response<Body>) -> Option<Value> {
+    let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string().ok()?;
+    serde_json::from_str(&text).ok()
+}

@@ -1,0 +1,270 @@
+//! `dosebench submit`, `status`, `watch` and `cancel`: the daemon's clients.
+//!
+//! `submit --wait` and `watch` behave like a local `run`: the same lines, the same exit codes, and the same files beside the caller.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, Which};
+use crate::commands::run;
+use crate::fetched::fetch;
+use crate::output::{say, tell};
+use crate::signals::Signals;
+use crate::watched::Watched;
+use crate::{BENCH_ERROR, Failure, load};
+
+/// How often a job is asked for that has no run yet.
+const LOOK: Duration = Duration::from_millis(250);
+/// The pause before a stream that broke off is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// So often a daemon that is away is asked again: it may be starting anew.
+const TRIES: u32 = 30;
+
+/// Arguments of `submit`.
+#[derive(clap::Args)]
+pub(crate) struct SubmitArgs {
+    /// The scenario: a file, or a name of the library
+    scenario: String,
+    /// The rig's station; its first unless given
+    #[arg(long)]
+    station: Option<String>,
+    /// The serial number that the device must have
+    #[arg(long, value_name = "SERIAL")]
+    device: Option<String>,
+    /// Run although a certificate falls due before the planned end, for this reason; it stands in the record and the report
+    #[arg(long, value_name = "REASON")]
+    accept_overdue: Option<String>,
+    /// What the run is for
+    #[arg(long, default_value = "engineering", value_parser = ["engineering", "nightly", "verification"])]
+    purpose: String,
+    /// Sets a parameter
+    #[arg(long, value_name = "NAME=VALUE", value_parser = load::assignment)]
+    set: Vec<(String, String)>,
+    /// The seed of everything random in simulators
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Higher goes first
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
+    /// Stop the job after this time, as in '2 h'
+    #[arg(long, value_name = "TIME", value_parser = load::time)]
+    budget: Option<Duration>,
+    /// A name of your own: what was submitted with it is not submitted again
+    #[arg(long)]
+    key: Option<String>,
+    /// Wait for its end, print its results, and fetch its files; a signal cancels it
+    #[arg(long)]
+    wait: bool,
+    /// Where the files of its runs go
+    #[arg(long, default_value = "runs", requires = "wait")]
+    runs: PathBuf,
+    /// Print JSON: the job, and with --wait one object a run
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    daemon: Which,
+}
+
+pub(crate) fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
+    let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    let client = Client::of(&args.daemon);
+    let text = if load::is_file(&args.scenario) { Some(load::file(&args.scenario)?.text().to_owned()) } else { None };
+    let new = json!({
+        "scenario": args.scenario, "text": text, "station": args.station, "device": args.device,
+        "accept_overdue": args.accept_overdue, "purpose": args.purpose, "set": args.set, "seed": args.seed,
+        "priority": args.priority, "budget_s": args.budget.map(|budget| budget.as_secs_f64()),
+        "submitter": crate::user(), "key": args.key,
+    });
+    let job = client.post("/api/v1/jobs", &new)?;
+    let id = number(&job)?;
+    if !args.wait {
+        if args.json {
+            say!("{job}");
+        } else {
+            say!("{id}");
+        }
+        return Ok(0);
+    }
+    tell!("job {id}: {}", args.scenario);
+    let waiting = Waiting { client: &client, id, runs: &args.runs, json: args.json };
+    waiting.to_the_end(&signals)
+}
+
+fn number(job: &Value) -> Result<i64, Failure> {
+    job["id"]
+        .as_i64()
+        .ok_or_else(|| Failure::bench(format!("expected a job's number from the daemon, but found {job}")))
+}
+
+/// A job that is waited for.
+struct Waiting<'a> {
+    client: &'a Client,
+    id: i64,
+    runs: &'a Path,
+    json: bool,
+}
+
+impl Waiting<'_> {
+    /// Follows a job to its end, fetches what came of it, and exits as `run` would have.
+    fn to_the_end(&self, signals: &Signals) -> Result<u8, Failure> {
+        let mut told = 0;
+        let mut waits = String::new();
+        loop {
+            if let Some(name) = signals.next() {
+                tell!("cancelling job {} for {name}", self.id);
+                let by = format!("{} ({name})", crate::user());
+                // It may have ended this moment.
+                drop(self.client.post(&format!("/api/v1/jobs/{}/cancel", self.id), &json!({"by": by})));
+            }
+            let job = patiently(|| self.client.get(&format!("/api/v1/jobs/{}", self.id)))?;
+            let runs: Vec<&str> =
+                job["runs"].as_array().into_iter().flatten().filter_map(|r| r["run"].as_str()).collect();
+            if let Some(run) = runs.get(told) {
+                Watched::new(run).follow(self.client, &|| Signals::stopped())?;
+                told += 1;
+                continue;
+            }
+            if job["state"] == "ended" {
+                return self.concluded(&job, &runs);
+            }
+            let reason = job["reason"].as_str().unwrap_or("");
+            if !reason.is_empty() && reason != waits {
+                tell!("job {} waits: {reason}", self.id);
+                reason.clone_into(&mut waits);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Fetches the files of every run and prints what they say.
+    fn concluded(&self, job: &Value, runs: &[&str]) -> Result<u8, Failure> {
+        for run in runs {
+            let folder = fetch(self.client, run, self.runs)?;
+            let summary = File::open(folder.join("summary.json")).ok();
+            let summary: Option<Value> = summary.and_then(|file| serde_json::from_reader(file).ok());
+            let Some(mut summary) = summary else {
+                tell!("error: run {run} has no summary; look at {}", folder.display());
+                continue;
+            };
+            // It is here now.
+            summary["folder"] = json!(folder.display().to_string());
+            if self.json {
+                say!("{summary}");
+            } else {
+                run::print_result(&summary);
+            }
+        }
+        if let Some(reason) = job["reason"].as_str() {
+            tell!("job {}: {reason}", self.id);
+        }
+        Ok(job["exit_code"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(BENCH_ERROR))
+    }
+}
+
+/// Asks again while the daemon is away, for a while.
+fn patiently<T>(ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut tries = 0;
+    loop {
+        match ask() {
+            Err(failure) if failure.is_bench() && tries < TRIES => {
+                tries += 1;
+                std::thread::sleep(AGAIN);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Arguments of `status`.
+#[derive(clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    daemon: Which,
+}
+
+pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
+    let client = Client::of(&args.daemon);
+    let status = client.get("/api/v1/status")?;
+    if args.json {
+        say!("{status}");
+        return Ok(0);
+    }
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    for station in status["stations"].as_array().into_iter().flatten() {
+        let does = match (station["job"].as_i64(), station["run"].as_str(), station["taken"].as_str()) {
+            (Some(job), Some(run), _) => format!("job {job}, run {run}"),
+            (Some(job), None, _) => format!("job {job} begins"),
+            (None, _, Some(taken)) => taken.to_owned(),
+            (None, _, None) => "free".to_owned(),
+        };
+        say!("station {}  {does}", text(&station["station"]));
+    }
+    for job in status["jobs"].as_array().into_iter().flatten() {
+        let reason = job["reason"].as_str().map(|reason| format!("  ({reason})")).unwrap_or_default();
+        let (id, state, scenario) = (&job["id"], text(&job["state"]), text(&job["scenario"]));
+        let (station, submitter) = (text(&job["station"]), text(&job["submitter"]));
+        say!("job {id}  {state:8}  {scenario}  station {station}  priority {}  {submitter}{reason}", job["priority"]);
+    }
+    Ok(0)
+}
+
+/// Arguments of `watch`.
+#[derive(clap::Args)]
+pub(crate) struct WatchArgs {
+    /// The run's id
+    run: String,
+    #[command(flatten)]
+    daemon: Which,
+}
+
+pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
+    let client = Client::of(&args.daemon);
+    client.get(&format!("/api/v1/runs/{}", args.run))?;
+    Watched::new(&args.run).follow(&client, &|| false)?;
+    loop {
+        let run = patiently(|| client.get(&format!("/api/v1/runs/{}", args.run)))?;
+        if run["finished"] == true {
+            run::print_result(&run["summary"]);
+            return Ok(run["summary"]["verdict"].as_str().and_then(run::code_of).unwrap_or(BENCH_ERROR));
+        }
+        let job = run["job"].as_i64().map(|job| client.get(&format!("/api/v1/jobs/{job}"))).transpose()?;
+        if job.is_some_and(|job| job["state"] == "ended") {
+            return Err(Failure::bench(format!("run {} has no whole files; see the log of its job", args.run)));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Arguments of `cancel`.
+#[derive(clap::Args)]
+pub(crate) struct CancelArgs {
+    /// The run's id, or the job's number
+    run: String,
+    #[command(flatten)]
+    daemon: Which,
+}
+
+pub(crate) fn cancel(args: &CancelArgs) -> Result<u8, Failure> {
+    let client = Client::of(&args.daemon);
+    let job = match args.run.parse::<i64>() {
+        Ok(job) => job,
+        Err(_) => {
+            let run = client.get(&format!("/api/v1/runs/{}", args.run))?;
+            run["job"].as_i64().ok_or_else(|| {
+                Failure::input(format!("expected a run of the daemon's, but nobody has submitted {}", args.run))
+            })?
+        }
+    };
+    let done = client.post(&format!("/api/v1/jobs/{job}/cancel"), &json!({"by": crate::user()}))?;
+    let does = if done["state"] == "ended" { "cancelled" } else { "is being stopped" };
+    say!("job {job}  {does}");
+    std::io::stdout().flush().unwrap_or_default();
+    Ok(0)
+}

@@ -1,0 +1,365 @@
+//! The daemon: what is submitted runs as it would locally, whoever is killed meanwhile.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Output, Stdio};
+use std::time::Duration;
+
+use crate::common::{Bench, events};
+use crate::replay::replayed;
+use crate::server::{Server, eventually, signal};
+use domain::EventKind;
+use serde_json::Value;
+
+/// A daemon, until it is dropped.
+struct Daemon {
+    child: Child,
+    url: String,
+}
+
+impl Daemon {
+    fn start(bench: &Bench, rig: &str) -> Self {
+        Self::listening(bench, rig, "127.0.0.1:0")
+    }
+
+    fn listening(bench: &Bench, rig: &str, listen: &str) -> Self {
+        let mut command = bench.command(&["serve", "--rig", rig, "--runs", "served", "--listen", listen]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+        assert!(line.starts_with("http://127.0.0.1:"), "{line}");
+        Self { child, url: line.trim().to_owned() }
+    }
+
+    fn address(&self) -> &str {
+        self.url.strip_prefix("http://").expect("an address")
+    }
+
+    /// One of the program's commands, for this daemon.
+    fn tell(&self, bench: &Bench, arguments: &[&str]) -> Output {
+        bench.command(arguments).env("DOSEBENCH_DAEMON", &self.url).output().expect("it starts")
+    }
+
+    fn json(&self, bench: &Bench, arguments: &[&str]) -> Value {
+        let output = self.tell(bench, arguments);
+        let said = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(said.trim()).unwrap_or_else(|e| panic!("{e}: {said}{}", said_by(&output)))
+    }
+
+    /// A request as somebody writes it who means no good; the answer.
+    fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).expect("it listens");
+        // It need not hear all of what it refuses.
+        drop(stream.write_all(request.as_bytes()));
+        let mut answer = String::new();
+        drop(stream.read_to_string(&mut answer));
+        answer
+    }
+
+    fn status_of(&self, request: &str) -> u16 {
+        let answer = self.raw(request);
+        let status = answer.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+        status.unwrap_or_else(|| panic!("no status in {answer}"))
+    }
+
+    /// A job, as the daemon tells of it.
+    fn job(&self, id: i64) -> Value {
+        let host = self.address();
+        let answer = self.raw(&format!("GET /api/v1/jobs/{id} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
+    }
+
+    fn wait(&self, id: i64) -> Value {
+        eventually("the job ends", Duration::from_secs(120), || self.job(id)["state"] == "ended");
+        self.job(id)
+    }
+
+    fn kill(mut self) {
+        signal(self.child.id(), "KILL");
+        self.child.wait().expect("ended");
+    }
+
+    fn stop(mut self) {
+        signal(self.child.id(), "TERM");
+        assert_eq!(self.child.wait().expect("ended").code(), Some(0));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What is really so at a station: its pump is stopped.
+fn delivers_nothing(server: &Server, station: &str) {
+    eventually("the pump is stopped", Duration::from_secs(5), || {
+        server.state()["stations"][station]["rate_nl_per_h"] == 0
+    });
+}
+
+fn said_by(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn id_of(output: &Output) -> i64 {
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.trim().parse().unwrap_or_else(|e| panic!("{e}: {said}{}", said_by(output)))
+}
+
+#[test]
+fn a_submitted_scenario_ends_as_a_local_run_does_with_its_files_beside_the_caller() {
+    let bench = Bench::new();
+    let daemon = Daemon::start(&bench, "virtual");
+    let local = bench.run("smoke/short-bolus", &["--seed", "7"]);
+    let output = daemon.tell(
+        &bench,
+        &["submit", "smoke/short-bolus", "--seed", "7", "--purpose", "nightly", "--wait", "--json", "--runs", "mine"],
+    );
+    assert_eq!(output.status.code(), Some(local.code), "{}", said_by(&output));
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    for key in ["verdict", "stream_sha256", "checks", "scenario"] {
+        assert_eq!(summary[key], local.summary[key], "{key}");
+    }
+    assert_eq!(summary["purpose"], "nightly");
+    let folder = PathBuf::from(summary["folder"].as_str().expect("a folder"));
+    assert!(folder.starts_with(bench.path("mine").canonicalize().expect("fetched")), "{}", folder.display());
+    let same = |name: &str| {
+        let theirs = std::fs::read(local.folder().join(name)).expect("a file");
+        assert_eq!(std::fs::read(folder.join(name)).expect("fetched"), theirs, "{name}");
+    };
+    same("samples.parquet");
+    assert!(folder.join("manifest.json").is_file() && folder.join("report.html").is_file());
+    for step in ["opening weighing", "step 1 bolus", "making the station safe"] {
+        assert!(said_by(&output).contains(step), "{step}: {}", said_by(&output));
+    }
+    // A file of one's own, with a parameter, that fails: the device's fault is its exit code.
+    let text = include_str!("../../../../scenarios/smoke/short-bolus.yaml");
+    let own = bench.write("my own.yaml", text);
+    let leaky = Daemon::start(&bench, "virtual-leaky");
+    let failed = leaky.tell(&bench, &["submit", &own, "--set", "volume=8 uL", "--wait", "--runs", "mine"]);
+    assert_eq!(failed.status.code(), Some(1), "{}", said_by(&failed));
+    leaky.stop();
+    daemon.stop();
+    assert!(bench.output(&["audit", "verify"]).status.success());
+}
+
+#[test]
+fn what_cannot_run_is_refused_before_it_waits() {
+    let bench = Bench::new();
+    let daemon = Daemon::start(&bench, "virtual");
+    let wrong = bench.write("wrong.yaml", "scenario: x\n");
+    let local = bench.output(&["check", &wrong]);
+    let output = daemon.tell(&bench, &["submit", &wrong, "--wait"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said_by(&output));
+    assert!(said_by(&output).contains("wrong.yaml:1:1: scenario: expected the key 'steps'"), "{}", said_by(&output));
+    assert_eq!(local.status.code(), Some(2));
+    for arguments in [
+        &["submit", "no/such"][..],
+        &["submit", "smoke/short-bolus", "--station", "9"],
+        &["submit", "smoke/short-bolus", "--set", "volume=8 kg"],
+        &["submit", "smoke/short-bolus", "--budget", "0 s"],
+        &["submit", "smoke/short-bolus", "--device", ""],
+        &["watch", "20260101T000000Z-nothing"],
+        &["cancel", "17"],
+    ] {
+        let output = daemon.tell(&bench, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said_by(&output));
+    }
+    assert_eq!(daemon.json(&bench, &["status", "--json"])["jobs"], serde_json::json!([]));
+    let nobody = bench.command(&["status", "--daemon", "http://127.0.0.1:9"]).output().expect("it starts");
+    assert_eq!(nobody.status.code(), Some(4), "{}", said_by(&nobody));
+    assert!(said_by(&nobody).contains("start one with `dosebench serve`"), "{}", said_by(&nobody));
+    let beyond = bench.output(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(beyond.status.code(), Some(2), "{}", said_by(&beyond));
+    daemon.stop();
+}
+
+#[test]
+fn requests_that_were_not_meant_for_it_or_mean_no_good_are_refused() {
+    let bench = Bench::new();
+    let daemon = Daemon::start(&bench, "virtual");
+    let run = daemon.json(&bench, &["submit", "smoke/short-bolus", "--wait", "--json", "--runs", "mine"]);
+    let run = run["run"].as_str().expect("a run").to_owned();
+    let host = daemon.address().to_owned();
+    let get = |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+    let ours = format!("Host: {host}\r\n");
+    assert_eq!(daemon.status_of(&get("/api/v1/status", &ours)), 200);
+    for (headers, status) in [
+        ("Host: evil.example\r\n".to_owned(), 403),
+        (format!("Host: {host}\r\nOrigin: http://evil.example\r\n"), 403),
+        (format!("Host: {host}\r\nOrigin: null\r\n"), 403),
+        (format!("Host: {host}\r\nOrigin: http://{host}\r\n"), 200),
+    ] {
+        assert_eq!(daemon.status_of(&get("/api/v1/status", &headers)), status, "{headers}");
+    }
+    for name in ["..%2f..%2fstate%2fbench.sqlite", "../../state/bench.sqlite", "%2fetc%2fpasswd", "plots", "", "a%00b"]
+    {
+        let status = daemon.status_of(&get(&format!("/api/v1/runs/{run}/files/{name}"), &ours));
+        assert!((400..500).contains(&status), "{name}: {status}");
+    }
+    assert_eq!(daemon.status_of(&get(&format!("/api/v1/runs/{run}/files/summary.json"), &ours)), 200);
+    for id in ["..", "%2e%2e", "x%2fy", "99999999999999999999", "-1", "%ff"] {
+        for path in [format!("/api/v1/runs/{id}"), format!("/api/v1/jobs/{id}"), format!("/api/v1/runs/{id}/events")] {
+            let status = daemon.status_of(&get(&path, &ours));
+            assert!((400..500).contains(&status), "{path}: {status}");
+        }
+    }
+    let post = |kind: &str, body: &str| {
+        let length = body.len();
+        let close = "Connection: close\r\n";
+        daemon.status_of(&format!(
+            "POST /api/v1/jobs HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{close}\r\n{body}"
+        ))
+    };
+    let job = r#"{"scenario": "smoke/short-bolus", "submitter": "a test"}"#;
+    // What a form of somebody's page could send without asking.
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        assert_eq!(post(kind, job), 415, "{kind}");
+    }
+    for (body, status) in [
+        ("{", 400),
+        ("[]", 422),
+        (r#"{"scenario": "smoke/short-bolus"}"#, 422),
+        (r#"{"scenario": "smoke/short-bolus", "submitter": "a", "unknown": 1}"#, 422),
+        (r#"{"scenario": "/etc/passwd.yaml", "submitter": "a"}"#, 422),
+        (r#"{"scenario": "--help", "submitter": "a"}"#, 422),
+        (r#"{"scenario": "smoke/short-bolus", "submitter": "a", "seed": -1}"#, 422),
+        (r#"{"scenario": "smoke/short-bolus", "submitter": "a", "budget_s": 1e300}"#, 422),
+        (r#"{"scenario": "smoke/short-bolus", "submitter": "a", "set": [["--runs", "/tmp"]]}"#, 422),
+    ] {
+        assert_eq!(post("application/json", body), status, "{body}");
+    }
+    let large = format!(r#"{{"scenario": "a.yaml", "submitter": "a", "text": "{}"}}"#, "x".repeat(4 * 1024 * 1024));
+    assert_eq!(post("application/json", &large), 413);
+    assert_eq!(post("application/json", job), 201, "it goes on");
+    daemon.stop();
+}
+
+#[test]
+fn jobs_go_by_priority_are_cancelled_and_run_no_longer_than_they_may() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let daemon = Daemon::start(&bench, &server.rig());
+    let submit = |more: &[&str]| id_of(&daemon.tell(&bench, &[&["submit", "smoke/short-bolus"], more].concat()));
+    let first = submit(&["--budget", "8 s"]);
+    eventually("the first runs", Duration::from_secs(20), || daemon.job(first)["state"] == "running");
+    let second = submit(&[]);
+    let third = submit(&["--priority", "5", "--key", "night 17"]);
+    assert_eq!(submit(&["--key", "night 17"]), third, "it is the same submission");
+    let other = submit(&["--station", "2"]);
+    let order: Vec<i64> = {
+        let status = daemon.json(&bench, &["status", "--json"]);
+        let jobs = status["jobs"].as_array().expect("jobs").clone();
+        jobs.iter().filter(|job| job["station"] == "1").filter_map(|job| job["id"].as_i64()).collect()
+    };
+    assert_eq!(order, [first, third, second]);
+    assert!(daemon.tell(&bench, &["cancel", &second.to_string()]).status.success());
+    let cancelled = daemon.job(second);
+    assert_eq!((&cancelled["state"], &cancelled["exit_code"]), (&"ended".into(), &5.into()));
+    let ended = daemon.wait(first);
+    assert_eq!((&ended["exit_code"], &ended["runs"][0]["verdict"]), (&5.into(), &"aborted".into()), "{ended}");
+    let folder = bench.path("served").join(ended["runs"][0]["run"].as_str().expect("a run"));
+    let stopped = events(&folder).0.into_iter().find_map(|event| match event.kind {
+        EventKind::StopAsked { cause } => Some(cause),
+        _ => None,
+    });
+    assert!(stopped.is_some_and(|cause| cause.contains("its time was over")), "the record says why");
+    eventually("the third runs", Duration::from_secs(20), || !daemon.job(third)["runs"][0].is_null());
+    let run = daemon.job(third)["runs"][0]["run"].as_str().expect("a run").to_owned();
+    assert!(daemon.tell(&bench, &["cancel", &run]).status.success());
+    assert_eq!(daemon.wait(third)["exit_code"], 5);
+    assert_eq!(daemon.tell(&bench, &["cancel", &run]).status.code(), Some(2), "it has ended");
+    // The daemon's end stops what runs, and leaves it safe.
+    assert_eq!(daemon.job(other)["state"], "running");
+    daemon.stop();
+    delivers_nothing(&server, "2");
+    server.stop();
+}
+
+#[test]
+fn a_run_outlives_a_daemon_that_is_killed_and_its_watcher_misses_no_event() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let daemon = Daemon::start(&bench, &rig);
+    let (url, address) = (daemon.url.clone(), daemon.address().to_owned());
+    let id = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
+    eventually("it has a run", Duration::from_secs(20), || !daemon.job(id)["runs"][0].is_null());
+    let run = daemon.job(id)["runs"][0]["run"].as_str().expect("a run").to_owned();
+    let mut watch = bench.command(&["watch", &run]);
+    let watch =
+        watch.env("DOSEBENCH_DAEMON", &url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    std::thread::sleep(Duration::from_secs(8));
+    daemon.kill();
+    std::thread::sleep(Duration::from_secs(3));
+    let daemon = Daemon::listening(&bench, &rig, &address);
+    let watched = watch.wait_with_output().expect("ended");
+    let said = said_by(&watched);
+    assert_eq!(watched.status.code(), Some(0), "{said}");
+    let told: Vec<&str> = said.lines().filter_map(|line| line.split_once("  ").map(|(_, line)| line)).collect();
+    let run_line = format!("run {run}: Short bolus");
+    let wanted = [run_line.as_str(), "opening weighing", "step 1 bolus", "step 2 check 1", "closing weighing"];
+    assert_eq!(told[..5], wanted, "each once and in order: {said}");
+    let job = daemon.wait(id);
+    assert_eq!((&job["exit_code"], &job["runs"][0]["verdict"]), (&0.into(), &"pass".into()), "{job}");
+    daemon.stop();
+    server.stop();
+}
+
+#[test]
+fn a_run_whose_process_is_killed_is_closed_with_all_it_had_and_its_pump_stopped() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let daemon = Daemon::start(&bench, &rig);
+    let id = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
+    let folder = |daemon: &Daemon| {
+        let run = daemon.job(id)["runs"][0]["run"].as_str().map(str::to_owned);
+        run.map(|run| bench.path("served").join(run))
+    };
+    let begun = |daemon: &Daemon| {
+        let stepping = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
+        folder(daemon).is_some_and(|f| f.join("record.mcap").exists() && events(&f).0.iter().any(|e| stepping(&e.kind)))
+    };
+    eventually("its bolus has begun", Duration::from_secs(60), || begun(&daemon));
+    let process = std::fs::read_dir("/proc").expect("processes").flatten().find_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let ours = line.contains(" run --rig") && line.contains(&rig);
+        if ours { entry.file_name().to_string_lossy().parse::<u32>().ok() } else { None }
+    });
+    // A power cut takes both.
+    daemon.kill();
+    signal(process.expect("the run's process"), "KILL");
+    let folder = {
+        let daemon = Daemon::start(&bench, &rig);
+        let job = daemon.wait(id);
+        assert_eq!((&job["exit_code"], &job["runs"][0]["verdict"]), (&4.into(), &"error".into()), "{job}");
+        let folder = folder(&daemon).expect("a run");
+        daemon.stop();
+        folder
+    };
+    delivers_nothing(&server, "1");
+    let (all, torn) = events(&folder);
+    assert_eq!(torn, None, "the record is whole");
+    assert!(replayed(&folder) > 3, "what was decided before and behind the gap is what the engine decides");
+    let safe = all.iter().find_map(|event| match &event.kind {
+        EventKind::SafeStopped(report) => Some(report.clone()),
+        _ => None,
+    });
+    assert!(safe.is_some_and(|report| report.confirmed), "the station was made safe");
+    let summary: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("summary.json")).expect("a summary")).expect("JSON");
+    let reason = summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("the run was interrupted behind 00:00:"), "{reason}");
+    assert!(folder.join("manifest.json").is_file());
+    // Once more is no harm: it has its end.
+    let again = bench.output(&["recover", &folder.display().to_string(), "--rig", &rig]);
+    assert_eq!(again.status.code(), Some(4), "{}", said_by(&again));
+    assert_eq!(events(&folder).0.len(), all.len());
+    server.stop();
+}

@@ -1,0 +1,292 @@
+//! Jobs: submitted, shown, cancelled.
+//!
+//! What they do is the queue's; here are their views and the wishes of those who submit them.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use store::{Actor, Cancelled, Job, JobRun, JobState, Submission};
+use utoipa::{IntoParams, ToSchema};
+
+use super::new_job::{NewJob, TEXT_MAX, check, sensible};
+use super::problem::Problem;
+use super::{Shared, blocking};
+use crate::queue;
+use crate::work::{self, Task};
+
+/// How many jobs that have ended are listed unless asked otherwise.
+const LISTED: u32 = 50;
+/// The same, at most.
+const LISTED_MAX: u32 = 1000;
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StateView {
+    /// It waits for its station.
+    Queued,
+    /// A process works on it.
+    Running,
+    /// It is over.
+    Ended,
+}
+
+impl From<JobState> for StateView {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Queued => Self::Queued,
+            JobState::Running => Self::Running,
+            JobState::Ended => Self::Ended,
+        }
+    }
+}
+
+/// A run that a job has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct JobRunView {
+    /// Its id.
+    pub(crate) run: String,
+    /// What it ended as, once it has: pass, fail, inconclusive, error, `not_run` or aborted.
+    pub(crate) verdict: Option<String>,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct JobView {
+    /// Its number.
+    pub(crate) id: i64,
+    /// The station.
+    pub(crate) station: String,
+    /// The scenario, as it was named.
+    pub(crate) scenario: String,
+    /// Higher goes first.
+    pub(crate) priority: i32,
+    /// How long it may run, in s.
+    pub(crate) budget_s: Option<f64>,
+    /// Who wants it.
+    pub(crate) submitter: String,
+    /// When it was submitted.
+    pub(crate) submitted: String,
+    /// Where it is.
+    pub(crate) state: StateView,
+    /// When it was begun.
+    pub(crate) started: Option<String>,
+    /// When it ended.
+    pub(crate) ended: Option<String>,
+    /// What `dosebench run` would have exited with, once it has ended.
+    pub(crate) exit_code: Option<u8>,
+    /// Why it waits, or why it ended as it did.
+    pub(crate) reason: Option<String>,
+    /// Who has cancelled it.
+    pub(crate) cancelled_by: Option<String>,
+    /// How many runs it is to make, once that is known.
+    pub(crate) planned: Option<u32>,
+    /// Its runs, in order.
+    pub(crate) runs: Vec<JobRunView>,
+}
+
+impl JobView {
+    pub(crate) fn of(job: Job) -> Self {
+        let run = |run: JobRun| JobRunView { run: run.run, verdict: run.verdict };
+        Self {
+            id: job.id,
+            station: job.station,
+            scenario: job.title,
+            priority: job.priority,
+            budget_s: job.budget_s,
+            submitter: job.submitter,
+            submitted: job.submitted,
+            state: job.state.into(),
+            started: job.started,
+            ended: job.ended,
+            exit_code: job.exit_code,
+            reason: job.reason,
+            cancelled_by: job.cancelled_by,
+            planned: job.planned,
+            runs: job.runs.into_iter().map(run).collect(),
+        }
+    }
+}
+
+/// Which jobs are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct Listed {
+    /// How many that have ended, at most; 50 unless given.
+    #[param(minimum = 0, maximum = 1000)]
+    ended: Option<u32>,
+}
+
+/// Jobs.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Jobs {
+    /// Those that have not ended, in the order in which they run.
+    open: Vec<JobView>,
+    /// Those that have, the last one first.
+    ended: Vec<JobView>,
+}
+
+/// The rig's jobs
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(Listed), responses(
+    (status = 200, description = "The jobs", body = Jobs),
+    (status = 400, description = "No such number", body = Problem),
+    (status = 403, description = "The request was not meant for this daemon", body = Problem)
+))]
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    listed: Result<Query<Listed>, QueryRejection>,
+) -> Result<Json<Jobs>, Problem> {
+    let most = listed?.ended.unwrap_or(LISTED).min(LISTED_MAX);
+    let rig = shared.config.rig.clone();
+    let jobs = shared.with(move |store| {
+        let view = |jobs: Vec<Job>| jobs.into_iter().map(JobView::of).collect();
+        Ok(Jobs { open: view(store.open_jobs(&rig)?), ended: view(store.ended_jobs(&rig, most)?) })
+    });
+    Ok(Json(jobs.await?))
+}
+
+/// Submits a job
+///
+/// The scenario is checked against the rig before it is queued.
+#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", request_body = NewJob, responses(
+    (status = 201, description = "The job", body = JobView),
+    (status = 400, description = "No JSON", body = Problem),
+    (status = 403, description = "The request was not meant for this daemon", body = Problem),
+    (status = 413, description = "Too much", body = Problem),
+    (status = 415, description = "Not said to be JSON", body = Problem),
+    (status = 422, description = "The scenario cannot run on this rig, or a field is wrong", body = Problem)
+))]
+pub(crate) async fn submit(
+    State(shared): State<Shared>,
+    new: Result<Json<NewJob>, JsonRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Json(new) = new?;
+    sensible(&new)?;
+    let first = shared.config.stations.keys().next().cloned().unwrap_or_default();
+    let station = new.station.clone().unwrap_or(first);
+    if !shared.config.stations.contains_key(&station) {
+        let known: Vec<&str> = shared.config.stations.keys().map(String::as_str).collect();
+        return Err(Problem::input(format!(
+            "expected a station of the rig ({}), but found '{station}'",
+            known.join(", ")
+        )));
+    }
+    let task = Task {
+        scenario: new.scenario.clone(),
+        text: new.text,
+        device: new.device,
+        accept_overdue: new.accept_overdue,
+        purpose: new.purpose.name().to_owned(),
+        set: new.set,
+        seed: new.seed,
+        operator: new.submitter.clone(),
+    };
+    let (config, of_station) = (std::sync::Arc::clone(&shared.config), station.clone());
+    let task = blocking(move || check(&config, &of_station, &task).map(|()| task)).await?;
+    let rig = shared.config.rig.clone();
+    let actor = shared.config.actor.clone();
+    let job = shared.with(move |store| {
+        let text = serde_json::to_string(&task).map_err(Problem::ours)?;
+        store.acts_for(Actor(format!("{} over {}", new.submitter, actor.0)));
+        let submission = Submission {
+            rig: &rig,
+            station: &station,
+            title: &task.scenario,
+            task: &text,
+            priority: new.priority,
+            budget: new.budget_s.map(Duration::from_secs_f64),
+            submitter: &new.submitter,
+            key: new.key.as_deref(),
+        };
+        Ok(JobView::of(store.submit(&submission)?))
+    });
+    let job = job.await?;
+    shared.waker.wake();
+    let place = format!("/api/v1/jobs/{}", job.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(job)))
+}
+
+/// A job
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = i64, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "The job", body = JobView),
+        (status = 400, description = "No number", body = Problem),
+        (status = 403, description = "The request was not meant for this daemon", body = Problem),
+        (status = 404, description = "No such job", body = Problem)
+    )
+)]
+pub(crate) async fn show(
+    State(shared): State<Shared>,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<Json<JobView>, Problem> {
+    let Path(id) = id?;
+    Ok(Json(JobView::of(shared.with(move |store| Ok(store.job(id)?)).await?)))
+}
+
+/// Who does not want a job any more.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cancel {
+    /// Who; nobody has verified that.
+    #[schema(min_length = 1, max_length = 1000)]
+    by: String,
+}
+
+/// Cancels a job
+///
+/// One that waits ends at once. One that runs is stopped and its station left safe; it has ended when its state says so.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", request_body = Cancel,
+    params(("id" = i64, Path, description = "Its number")), responses(
+        (status = 202, description = "It ends", body = JobView),
+        (status = 400, description = "No number or no JSON", body = Problem),
+        (status = 403, description = "The request was not meant for this daemon", body = Problem),
+        (status = 404, description = "No such job", body = Problem),
+        (status = 409, description = "It has ended already", body = Problem),
+        (status = 413, description = "Too much", body = Problem),
+        (status = 415, description = "Not said to be JSON", body = Problem),
+        (status = 422, description = "A field is wrong", body = Problem)
+    )
+)]
+pub(crate) async fn cancel(
+    State(shared): State<Shared>,
+    id: Result<Path<i64>, PathRejection>,
+    cancel: Result<Json<Cancel>, JsonRejection>,
+) -> Result<(StatusCode, Json<JobView>), Problem> {
+    let (Path(id), Json(Cancel { by })) = (id?, cancel?);
+    if by.trim().is_empty() || by.chars().count() > TEXT_MAX {
+        return Err(Problem::input(format!("by: expected a name of 1 to {TEXT_MAX} characters")));
+    }
+    let actor = shared.config.actor.clone();
+    let job = shared.with(move |store| {
+        store.acts_for(Actor(format!("{by} over {}", actor.0)));
+        match store.cancel_job(id, &by)? {
+            Cancelled::Over => return Err(Problem::conflict(format!("job {id} has ended already"))),
+            Cancelled::Asked(process) if store.job_is_alive(id)? => queue::terminate(process),
+            Cancelled::Asked(_) | Cancelled::Ended => {}
+        }
+        Ok(JobView::of(store.job(id)?))
+    });
+    let job = job.await?;
+    shared.waker.wake();
+    Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+/// What a job's processes said
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/log", tag = "jobs", params(("id" = i64, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "Their lines", body = String, content_type = "text/plain"),
+        (status = 400, description = "No number", body = Problem),
+        (status = 403, description = "The request was not meant for this daemon", body = Problem),
+        (status = 404, description = "No such job", body = Problem)
+    )
+)]
+pub(crate) async fn log(State(shared): State<Shared>, id: Result<Path<i64>, PathRejection>) -> Result<String, Problem> {
+    let Path(id) = id?;
+    shared.with(move |store| Ok(store.job(id)?)).await?;
+    let config = std::sync::Arc::clone(&shared.config);
+    blocking(move || Ok(work::said(&config, id))).await
+}

@@ -1,0 +1,172 @@
+//! The API: routes, and what they share.
+//!
+//! Handlers look into the store and into runs' folders, on threads that may wait; none of them drives anything.
+
+#![expect(unused_qualifications, reason = "what utoipa makes of a parameter's type has them")]
+
+mod files;
+mod jobs;
+mod live;
+mod new_job;
+pub(crate) mod problem;
+mod runs;
+mod status;
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use store::Store;
+use tokio::sync::{Semaphore, watch};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Config;
+use crate::guard::guard;
+use crate::queue::Waker;
+use problem::Problem;
+
+/// A scenario of 1 MiB in JSON, with what JSON makes of its line feeds.
+const BODY_MAX: usize = 3 * 1024 * 1024;
+/// So many follow runs at once, at most: each has a thread.
+const WATCHERS_MAX: usize = 400;
+/// How long requests may take to end when the daemon does.
+const ENDED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    store: Arc<Mutex<Store>>,
+    pub(crate) waker: Waker,
+    pub(crate) watchers: Arc<Semaphore>,
+    /// Becomes true when the daemon ends.
+    pub(crate) over: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Does something with the store, on a thread that may wait.
+    pub(crate) async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let store = Arc::clone(&self.store);
+        // Nothing is half done in a store: each change is a transaction.
+        blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner))).await
+    }
+}
+
+/// Does something on a thread that may wait.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|why| Err(Problem::ours(why)))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "dosebench",
+        description = "Jobs at the stations of a rig, and the runs that come of them. Moments are RFC 3339; an event's time is \
+                       in ns since its run began."
+    ),
+    tags(
+        (name = "jobs", description = "What is to be done, and what became of it"),
+        (name = "runs", description = "Runs: their events, their files, and a word to those under way"),
+        (name = "rig", description = "The rig and its stations")
+    )
+)]
+struct Description;
+
+/// Routes with their description.
+fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(status::status))
+        .routes(routes!(jobs::list, jobs::submit))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::log))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(live::events))
+        .routes(routes!(runs::answer))
+        .routes(routes!(runs::note))
+        .routes(routes!(files::list))
+        .routes(routes!(files::fetch))
+        .routes(routes!(status::openapi))
+}
+
+/// The API's description as OpenAPI, in JSON.
+#[must_use]
+pub fn description() -> String {
+    let (_, mut description) = routes().split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    // What the router writes for the rest of a path is a plain parameter there.
+    let paths = std::mem::take(&mut description.paths.paths);
+    description.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    description.to_pretty_json().unwrap_or_default()
+}
+
+/// The API's threads.
+pub(crate) struct Api {
+    over: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Api {
+    pub(crate) fn start(
+        config: Arc<Config>,
+        listener: TcpListener,
+        store: Store,
+        waker: Waker,
+    ) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        listener.set_nonblocking(true)?;
+        let (over, is_over) = watch::channel(false);
+        let shared = Shared {
+            config,
+            store: Arc::new(Mutex::new(store)),
+            waker,
+            watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            over: is_over.clone(),
+        };
+        let (router, _) = routes().split_for_parts();
+        let router: Router = router
+            .fallback(async || Problem::missing("expected a path of the API, see /api/v1/openapi.json"))
+            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .layer(from_fn(guard))
+            .with_state(shared);
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        let thread = thread::spawn(move || {
+            let mut until = is_over;
+            let ended = async move {
+                // An end that nobody announces any more is one as well.
+                drop(until.wait_for(|over| *over).await);
+            };
+            let serve = async { axum::serve(listener, router).with_graceful_shutdown(ended).await };
+            if let Err(why) = runtime.block_on(serve) {
+                crate::tell(&format!("error: the API has ended: {why}"));
+            }
+            runtime.shutdown_timeout(ENDED_WITHIN);
+        });
+        Ok(Self { over, thread })
+    }
+
+    /// Takes no more requests, and lets those under way end.
+    pub(crate) fn stop(self) {
+        // Nobody may listen any more.
+        let _ = self.over.send(true);
+        let until = std::time::Instant::now() + ENDED_WITHIN;
+        while !self.thread.is_finished() && std::time::Instant::now() < until {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

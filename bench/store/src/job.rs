@@ -1,0 +1,145 @@
+//! A job as it is told of: what was wanted, where it is, what came of it.
+//!
+//! How it gets from one state to the next is `queue`'s; what its task says is not known here.
+
+use std::time::Duration;
+
+use rusqlite::Row;
+use serde::Serialize;
+
+use crate::store::shown;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission<'a> {
+    /// The rig whose daemon is to do it.
+    pub rig: &'a str,
+    /// The station.
+    pub station: &'a str,
+    /// What people call it.
+    pub title: &'a str,
+    /// What is to be done, for whoever does it.
+    pub task: &'a str,
+    /// Higher goes first; of equals the one that was submitted first.
+    pub priority: i32,
+    /// How long it may run.
+    pub budget: Option<Duration>,
+    /// Who wants it.
+    pub submitter: &'a str,
+    /// A name of the submitter's own: what was submitted with it is not submitted again.
+    pub key: Option<&'a str>,
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// It waits for its station.
+    Queued,
+    /// A process works on it.
+    Running,
+    /// It is over.
+    Ended,
+}
+
+/// A run that a job has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobRun {
+    /// Its id.
+    pub run: String,
+    /// Its folder.
+    pub folder: String,
+    /// What it ended as, once it has.
+    pub verdict: Option<String>,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Job {
+    /// Its number.
+    pub id: i64,
+    /// The rig.
+    pub rig: String,
+    /// The station.
+    pub station: String,
+    /// What people call it.
+    pub title: String,
+    /// What is to be done.
+    #[serde(skip)]
+    pub task: String,
+    /// Higher goes first.
+    pub priority: i32,
+    /// How long it may run, in s.
+    pub budget_s: Option<f64>,
+    /// Who wants it.
+    pub submitter: String,
+    /// When it was submitted.
+    pub submitted: String,
+    /// Where it is.
+    pub state: JobState,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// When it was begun last.
+    pub started: Option<String>,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// The process that works on it.
+    pub process: Option<u32>,
+    /// What `run` would have exited with, once it has ended.
+    pub exit_code: Option<u8>,
+    /// Why it waits, or why it ended as it did, if there is more to say than the verdicts.
+    pub reason: Option<String>,
+    /// Who has cancelled it.
+    pub cancelled_by: Option<String>,
+    /// How many runs it is to make, once that is known.
+    pub planned: Option<u32>,
+    /// Its runs, in order.
+    pub runs: Vec<JobRun>,
+}
+
+/// What became of a wish to cancel a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It had not begun, and never will.
+    Ended,
+    /// It runs; this process is to be stopped, if it is known yet.
+    Asked(Option<u32>),
+    /// It had ended before.
+    Over,
+}
+
+/// What [`Job::of`] takes, in its order.
+pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget_ms, submitter, submitted_ms, state, attempts, started_ms, \
+                      ended_ms, process, exit_code, reason, cancelled_by, planned";
+
+impl Job {
+    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let state: String = row.get(9)?;
+        let moment = |at: Option<i64>| at.map(shown);
+        Ok(Self {
+            id: row.get(0)?,
+            rig: row.get(1)?,
+            station: row.get(2)?,
+            title: row.get(3)?,
+            task: row.get(4)?,
+            priority: row.get(5)?,
+            budget_s: row.get::<_, Option<i64>>(6)?.map(|ms| ms as f64 * 1e-3),
+            submitter: row.get(7)?,
+            submitted: shown(row.get(8)?),
+            state: match state.as_str() {
+                "queued" => JobState::Queued,
+                "running" => JobState::Running,
+                _ => JobState::Ended,
+            },
+            attempts: row.get(10)?,
+            started: moment(row.get(11)?),
+            ended: moment(row.get(12)?),
+            process: row.get(13)?,
+            exit_code: row.get(14)?,
+            reason: row.get(15)?,
+            cancelled_by: row.get(16)?,
+            planned: row.get(17)?,
+            runs: Vec::new(),
+        })
+    }
+}

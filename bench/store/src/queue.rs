@@ -1,0 +1,280 @@
+//! The queue of jobs: what is to be done at a station, one after the other.
+//!
+//! A job is queued, runs, and has ended. It runs as long as its process has the job's lock, which the kernel takes from it however
+//! it ends; a job that runs without its lock was interrupted, and whoever finds that out brings it to an end.
+
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Row, params};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde_json::json;
+
+use crate::error::StoreError;
+use crate::job::{Cancelled, FIELDS, Job, JobRun, Submission};
+use crate::store::{Change, FILE_MODE, Store, share};
+
+/// So often a job is begun again whose process ended before it had done anything.
+const ATTEMPTS_MAX: u32 = 3;
+/// Exit code of a job that was cancelled before it began.
+const STOPPED: u8 = 5;
+/// Exit code of a job that could not be begun.
+const NOT_RUN: u8 = 4;
+
+impl Store {
+    /// Queues a job. One that has the key of an earlier one is that one.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn submit(&mut self, submission: &Submission<'_>) -> Result<Job, StoreError> {
+        let id = self.change(|change| {
+            let known = "SELECT id FROM jobs WHERE key = ?1";
+            let known: Option<i64> =
+                change.transaction.query_row(known, [submission.key], |row| row.get(0)).optional()?;
+            if let Some(id) = known {
+                return Ok(id);
+            }
+            let Submission { rig, station, title, task, priority, budget, submitter, key } = submission;
+            let budget_ms = budget.map(|budget| i64::try_from(budget.as_millis()).unwrap_or(i64::MAX));
+            change.transaction.execute(
+                "INSERT INTO jobs (rig, station, title, task, priority, budget_ms, submitter, key, submitted_ms) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![rig, station, title, task, priority, budget_ms, submitter, key, change.now_ms()],
+            )?;
+            let id = change.transaction.last_insert_rowid();
+            let detail = json!({"rig": rig, "station": station, "title": title, "priority": priority,
+                "budget_ms": budget_ms, "submitter": submitter});
+            change.note("job.submitted", id, &detail)?;
+            Ok(id)
+        })?;
+        self.job(id)
+    }
+
+    /// A job.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`] if there is none of that number.
+    pub fn job(&self, id: i64) -> Result<Job, StoreError> {
+        self.jobs_where("id = ?1", &[&id])?.pop().ok_or(StoreError::NoJob(id))
+    }
+
+    /// The jobs of a rig that have not ended: those that run, then those that wait in their order.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn open_jobs(&self, rig: &str) -> Result<Vec<Job>, StoreError> {
+        self.jobs_where("rig = ?1 AND state <> 'ended' ORDER BY state DESC, priority DESC, id", &[&rig])
+    }
+
+    /// The last jobs of a rig that have ended, the last one first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn ended_jobs(&self, rig: &str, most: u32) -> Result<Vec<Job>, StoreError> {
+        self.jobs_where("rig = ?1 AND state = 'ended' ORDER BY ended_ms DESC, id DESC LIMIT ?2", &[&rig, &most])
+    }
+
+    /// The job that has made a run.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn job_of_run(&self, run: &str) -> Result<Option<Job>, StoreError> {
+        Ok(self.jobs_where("id = (SELECT job FROM job_runs WHERE run = ?1)", &[&run])?.pop())
+    }
+
+    fn jobs_where(&self, what: &str, with: &[&dyn rusqlite::ToSql]) -> Result<Vec<Job>, StoreError> {
+        let mut found = self.connection.prepare(&format!("SELECT {FIELDS} FROM jobs WHERE {what}"))?;
+        let mut jobs: Vec<Job> = found.query_map(with, Job::of)?.collect::<Result<_, _>>()?;
+        let mut of =
+            self.connection.prepare("SELECT run, folder, verdict FROM job_runs WHERE job = ?1 ORDER BY number")?;
+        let run = |row: &Row<'_>| Ok(JobRun { run: row.get(0)?, folder: row.get(1)?, verdict: row.get(2)? });
+        for job in &mut jobs {
+            job.runs = of.query_map([job.id], run)?.collect::<Result<_, _>>()?;
+        }
+        Ok(jobs)
+    }
+
+    /// Lets the job begin that is next at a station, if none runs there. The file is the job's lock: the job runs as long as
+    /// somebody has it open.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn begin_next(&mut self, rig: &str, station: &str) -> Result<Option<(Job, File)>, StoreError> {
+        let folder = self.jobs_folder();
+        let begun = self.change(|change| {
+            let next = "SELECT id FROM jobs WHERE rig = ?1 AND station = ?2 AND state = 'queued' AND NOT EXISTS \
+                        (SELECT 1 FROM jobs WHERE rig = ?1 AND station = ?2 AND state = 'running') \
+                        ORDER BY priority DESC, id LIMIT 1";
+            let next: Option<i64> =
+                change.transaction.query_row(next, params![rig, station], |row| row.get(0)).optional()?;
+            let Some(id) = next else { return Ok(None) };
+            // Whoever looks whether it is alive has the lock for a moment; then the next look begins it.
+            let Some(lock) = lock(&folder, id)? else { return Ok(None) };
+            change.transaction.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_ms = ?2, process = NULL, reason = NULL \
+                 WHERE id = ?1",
+                params![id, change.now_ms()],
+            )?;
+            change.note("job.begun", id, &json!({}))?;
+            Ok(Some((id, lock)))
+        })?;
+        begun.map(|(id, lock)| Ok((self.job(id)?, lock))).transpose()
+    }
+
+    /// Notes which process works on a job.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn job_process(&mut self, id: i64, process: u32) -> Result<(), StoreError> {
+        self.change(|change| {
+            change.transaction.execute("UPDATE jobs SET process = ?2 WHERE id = ?1", params![id, process])?;
+            Ok(())
+        })
+    }
+
+    /// The lock of a job that runs, for whoever brings it to its end; `None` if somebody has it.
+    ///
+    /// # Errors
+    /// If there can be no lock.
+    pub fn lock_job(&self, id: i64) -> Result<Option<File>, StoreError> {
+        lock(&self.jobs_folder(), id)
+    }
+
+    /// Whether a process works on a job: whether it has the job's lock.
+    ///
+    /// # Errors
+    /// If the lock cannot be looked at.
+    pub fn job_is_alive(&self, id: i64) -> Result<bool, StoreError> {
+        let path = self.jobs_folder().join(id.to_string());
+        match File::open(&path) {
+            Ok(lock) => Ok(flock(&lock, FlockOperation::NonBlockingLockShared).is_err()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io(&path, error)),
+        }
+    }
+
+    /// Notes that a job has begun a run, before anything moves, and how many it is to make.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn job_runs(&mut self, id: i64, run: &str, folder: &str, planned: u32) -> Result<(), StoreError> {
+        self.change(|change| {
+            change.transaction.execute("UPDATE jobs SET planned = ?2 WHERE id = ?1", params![id, planned])?;
+            change.transaction.execute(
+                "INSERT INTO job_runs (job, number, run, folder) \
+                 SELECT ?1, count(*) + 1, ?2, ?3 FROM job_runs WHERE job = ?1",
+                params![id, run, folder],
+            )?;
+            change.note("job.run", id, &json!({"run": run, "folder": folder}))
+        })
+    }
+
+    /// Notes what a run ended as.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn job_run_ended(&mut self, id: i64, run: &str, verdict: &str) -> Result<(), StoreError> {
+        self.change(|change| {
+            let set = "UPDATE job_runs SET verdict = ?3 WHERE job = ?1 AND run = ?2";
+            change.transaction.execute(set, params![id, run, verdict])?;
+            change.note("job.run.ended", id, &json!({"run": run, "verdict": verdict}))
+        })
+    }
+
+    /// Ends a job that runs; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn end_job(&mut self, id: i64, exit_code: u8, reason: Option<&str>) -> Result<(), StoreError> {
+        self.change(|change| end(change, id, "running", exit_code, reason))
+    }
+
+    /// Puts a job back that has done nothing: it waits again, unless somebody has cancelled it. `because_taken` is why, if its
+    /// station is somebody else's; otherwise its process has ended before its time, and that is not tried for ever.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn put_back_job(&mut self, id: i64, because_taken: Option<&str>) -> Result<(), StoreError> {
+        self.change(|change| {
+            let state = "SELECT attempts, cancelled_by FROM jobs WHERE id = ?1";
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let (attempts, cancelled): (u32, Option<String>) = change.transaction.query_row(state, [id], read)?;
+            if let Some(by) = cancelled {
+                return end(change, id, "running", STOPPED, Some(&format!("cancelled by {by} before it began")));
+            }
+            if because_taken.is_none() && attempts >= ATTEMPTS_MAX {
+                let why = format!("its process ended {attempts} times before it had begun a run; see its log");
+                return end(change, id, "running", NOT_RUN, Some(&why));
+            }
+            let set =
+                "UPDATE jobs SET state = 'queued', process = NULL, reason = ?2, attempts = attempts - ?3 WHERE id = ?1";
+            change.transaction.execute(set, params![id, because_taken, because_taken.is_some()])?;
+            change.note("job.put_back", id, &json!({"because": because_taken}))
+        })
+    }
+
+    /// Why a job waits, for people; nothing is changed by it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn job_waits(&mut self, id: i64, reason: Option<&str>) -> Result<(), StoreError> {
+        self.change(|change| {
+            let set = "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state = 'queued' AND reason IS NOT ?2";
+            change.transaction.execute(set, params![id, reason])?;
+            Ok(())
+        })
+    }
+
+    /// Somebody does not want a job any more.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`] if there is none of that number.
+    pub fn cancel_job(&mut self, id: i64, by: &str) -> Result<Cancelled, StoreError> {
+        self.change(|change| {
+            let find = "SELECT state, process FROM jobs WHERE id = ?1";
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let found: Option<(String, Option<u32>)> = change.transaction.query_row(find, [id], read).optional()?;
+            let (state, process) = found.ok_or(StoreError::NoJob(id))?;
+            if state == "ended" {
+                return Ok(Cancelled::Over);
+            }
+            let set = "UPDATE jobs SET cancelled_by = ?2 WHERE id = ?1";
+            change.transaction.execute(set, params![id, by])?;
+            change.note("job.cancelled", id, &json!({"by": by}))?;
+            if state == "queued" {
+                end(change, id, "queued", STOPPED, Some(&format!("cancelled by {by} before it began")))?;
+                return Ok(Cancelled::Ended);
+            }
+            Ok(Cancelled::Asked(process))
+        })
+    }
+}
+
+/// Takes the lock of a job; `None` if somebody has it.
+fn lock(folder: &Path, id: i64) -> Result<Option<File>, StoreError> {
+    let path = folder.join(id.to_string());
+    let io = |e: std::io::Error| StoreError::io(&path, e);
+    let lock = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let lock = File::create_new(&path).map_err(io)?;
+            share(&path, FILE_MODE)?;
+            lock
+        }
+        opened => opened.map_err(io)?,
+    };
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(StoreError::io(&path, error)),
+    }
+}
+
+fn end(change: &Change<'_>, id: i64, from: &str, exit_code: u8, reason: Option<&str>) -> Result<(), StoreError> {
+    let set = "UPDATE jobs SET state = 'ended', ended_ms = ?3, exit_code = ?4, reason = ?5, process = NULL \
+               WHERE id = ?1 AND state = ?2";
+    if change.transaction.execute(set, params![id, from, change.now_ms(), exit_code, reason])? > 0 {
+        change.note("job.ended", id, &json!({"exit_code": exit_code, "reason": reason}))?;
+    }
+    Ok(())
+}
