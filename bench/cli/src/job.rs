@@ -6,21 +6,44 @@ use std::path::Path;
 
 use store::Store;
 
-use crate::commands::run::Refused;
 use crate::{Failure, station};
+
+/// Why nothing was run.
+pub(crate) enum Refused {
+    /// The station is somebody else's.
+    Taken(Failure),
+    /// Anything else.
+    For(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::For(failure)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Taken(failure) | Refused::For(failure) => failure,
+        }
+    }
+}
 
 /// A job under work.
 pub(crate) struct Work {
     store: Store,
     id: i64,
+    /// Why its station is in quarantine, if it is.
+    left_unsafe: Option<String>,
 }
 
 impl Work {
-    /// Works on the job of that number from now on.
-    pub(crate) fn on(id: i64) -> Result<Self, Failure> {
+    /// Works on the job of that number from now on; who has cancelled it, if somebody has.
+    pub(crate) fn on(id: i64) -> Result<(Self, Option<String>), Failure> {
         let mut store = station::store()?;
-        store.job_process(id, std::process::id()).map_err(station::failure)?;
-        Ok(Self { store, id })
+        let cancelled_by = store.job_process(id, std::process::id()).map_err(station::failure)?;
+        Ok((Self { store, id, left_unsafe: None }, cancelled_by))
     }
 
     /// It has set up a run, of which nothing has moved.
@@ -30,14 +53,30 @@ impl Work {
     }
 
     /// That run is over.
-    pub(crate) fn run_ended(&mut self, run: &str, verdict: &str) -> Result<(), Failure> {
-        self.store.job_run_ended(self.id, run, verdict).map_err(station::failure)
+    pub(crate) fn run_ended(&mut self, run: &str, verdict: &str, exit_code: u8) -> Result<(), Failure> {
+        self.store.job_run_ended(self.id, run, verdict, exit_code).map_err(station::failure)
+    }
+
+    /// Its station could not be confirmed safe: nothing begins there until somebody has looked.
+    pub(crate) fn left_unsafe(&mut self, why: &str) -> Result<(), Failure> {
+        let job = self.store.job(self.id).map_err(station::failure)?;
+        let reason = format!("job {} has left it, and it could not be confirmed safe: {why}", self.id);
+        self.store.quarantine(&job.rig, &job.station, &reason).map_err(station::failure)?;
+        self.left_unsafe = Some(reason);
+        Ok(())
+    }
+
+    /// It was cancelled before it began.
+    pub(crate) fn cancelled(mut self, by: &str, code: u8) -> Result<u8, Failure> {
+        let reason = format!("cancelled by {by} before it began");
+        self.store.end_job(self.id, code, Some(&reason)).map_err(station::failure)?;
+        Ok(code)
     }
 
     /// It is over, or waits again if the station is somebody else's.
     pub(crate) fn end(mut self, done: Result<u8, Refused>) -> Result<u8, Failure> {
         let noted = match &done {
-            Ok(code) => self.store.end_job(self.id, *code, None),
+            Ok(code) => self.store.end_job(self.id, *code, self.left_unsafe.as_deref()),
             Err(Refused::Taken(why)) => self.store.put_back_job(self.id, Some(why.sentence())),
             Err(Refused::For(why)) => self.store.end_job(self.id, why.code, Some(why.sentence())),
         };

@@ -70,6 +70,8 @@ enum Command {
     Watch(commands::submit::WatchArgs),
     /// Stop a run of the daemon's, or take a job out of its queue
     Cancel(commands::submit::CancelArgs),
+    /// Let jobs begin again at a station of the daemon's that is in quarantine
+    Release(commands::submit::ReleaseArgs),
     /// Keep a station for yourself for a time, give it back, or see who has what
     Lease(commands::lease::Args),
     /// The log of who took which station of this host: print it, or verify that it is as it was written
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::submit::status(&args),
         Command::Watch(args) => commands::submit::watch(&args),
         Command::Cancel(args) => commands::submit::cancel(&args),
+        Command::Release(args) => commands::submit::release(&args),
         Command::Lease(args) => commands::lease::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Schema(args) => commands::schema::run(&args),

@@ -17,6 +17,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// So often in a row without an event: a daemon that starts anew takes seconds.
 const TRIES: u32 = 60;
 
+/// What a stream ends with.
+const ENDS: [&str; 3] = ["end", "interrupted", PROBLEM];
+const PROBLEM: &str = "problem";
+
 /// A run under watch.
 pub(crate) struct Watched {
     run: String,
@@ -35,7 +39,10 @@ impl Watched {
             let (before, mut over) = (self.next, false);
             let run = self.run.clone();
             let asked = client.events(&run, before, |sent| {
-                over = sent.kind == "end";
+                over = ENDS.contains(&sent.kind.as_str());
+                if sent.kind == PROBLEM {
+                    tell!("error: {}", sent.data);
+                }
                 self.take(&sent);
                 !over && !enough()
             });

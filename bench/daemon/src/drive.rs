@@ -121,9 +121,13 @@ impl Loop {
     pub(crate) async fn drive(mut self, began: Instant) -> Finished {
         let opened = self.job.opened.clone();
         self.input(opened).await;
+        let real = self.job.request.station.profile.clock.is_real();
+        if real {
+            // Whoever finds the run interrupted must know what it was, before anything moves.
+            self.stream.sync_intent().await;
+        }
         let mut wake = Box::pin(tokio::time::sleep_until(self.stream.clock.at(RunTime::ZERO)));
         let mut wake_at = RunTime::ZERO;
-        let real = self.job.request.station.profile.clock.is_real();
         let mut events = 0_u64;
         while self.ended.is_none() {
             let due = self.stream.engine.due();

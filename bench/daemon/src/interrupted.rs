@@ -6,15 +6,18 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use domain::event::SafeStopReport;
 use domain::fault::Fault;
 use domain::profile::{Clock, Role};
 use domain::pump::PumpLogEntry;
 use domain::time::{clock, span};
-use domain::{Event, EventKind, RunTime, RunVerdict};
+use domain::{EventKind, RunTime, RunVerdict};
 use drivers::RunClock;
-use engine::Replay;
+use engine::{Engine, Replay};
 use jiff::Timestamp;
 use record::{Pace, Reader, Recorder};
 use rig::Station;
@@ -24,42 +27,114 @@ use crate::runtime;
 use crate::safe_stop::{self, SafeStop};
 use crate::stream::Stream;
 
+/// How long the record may take to tell how far the pump's log was read; then the station is made safe without that.
+const LOG_KNOWN_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why nothing could be done about an interrupted run.
 #[derive(Debug, thiserror::Error)]
 pub enum InterruptedError {
     /// There is no runtime to work in.
-    #[error("expected room for a runtime, but {0}; the station was NOT made safe: go and look at the pump")]
+    #[error(
+        "expected this host to give what a connection takes, but {0}; the station was NOT made safe: go and look at the pump"
+    )]
     Runtime(#[from] io::Error),
     /// The station has no pump.
     #[error("expected a station with a pump, but found none; give the rig file of the run with --rig")]
     NoPump,
 }
 
-/// A run that was interrupted, as far as its record tells.
-#[derive(Default)]
+/// A run that was interrupted, as far as its record tells, and the record that goes on behind that.
 struct Past {
-    replay: Replay,
-    /// Where record and engine differ, if they do.
-    differs: Option<String>,
+    recorder: Recorder,
+    engine: Engine,
+    /// Decisions that the record lacks.
+    missing: Vec<EventKind>,
     next_seq: u64,
     last: RunTime,
-    /// From which entry on the pump's log was not read yet.
-    log_from: Option<u32>,
+    started: Option<Timestamp>,
     /// What it ended as: only the record's end is missing then.
     ended: Option<(RunVerdict, Option<String>)>,
 }
 
 impl Past {
-    fn take(&mut self, event: &Event) {
-        (self.next_seq, self.last) = (event.seq + 1, event.t_ns);
-        match &event.kind {
-            EventKind::PumpLogged(entry) => self.log_from = Some(entry.index + 1),
-            EventKind::Ended { verdict, reason, .. } => self.ended = Some((*verdict, reason.clone())),
-            _ => {}
+    /// Feeds the record through the engine and opens it behind its last event.
+    ///
+    /// # Errors
+    /// A sentence, if it cannot be read or gone on with.
+    fn read(folder: &Path) -> Result<Self, String> {
+        let started = Reader::open(folder).map_err(|e| e.to_string())?.metadata().started.parse::<Timestamp>().ok();
+        let (mut replay, mut differs) = (Replay::new(), None);
+        let (mut next_seq, mut last, mut ended) = (0, RunTime::ZERO, None);
+        let recorder = Recorder::resume(folder, Pace::Real, |event| {
+            (next_seq, last) = (event.seq + 1, event.t_ns);
+            if let EventKind::Ended { verdict, reason, .. } = &event.kind {
+                ended = Some((*verdict, reason.clone()));
+            }
+            if differs.is_none() {
+                differs = replay.apply(&event).err();
+            }
+        });
+        let recorder = recorder.map_err(|e| e.to_string())?;
+        if let Some(why) = differs {
+            return Err(why.to_string());
         }
-        if self.differs.is_none() {
-            self.differs = self.replay.apply(event).err().map(|why| why.to_string());
+        let (engine, missing) =
+            replay.into_engine().ok_or("expected how the run was set up, but the record lacks it")?;
+        for kind in &missing {
+            if let EventKind::Ended { verdict, reason, .. } = kind {
+                ended = Some((*verdict, reason.clone()));
+            }
         }
+        Ok(Self { recorder, engine, missing, next_seq, last, started, ended })
+    }
+
+    /// Has the engine decide what the interruption and the safe stop mean, and ends the record.
+    fn end(
+        self,
+        cause: &str,
+        station: &Station,
+        (report, evidence): (SafeStopReport, Vec<PumpLogEntry>),
+        stop_clock: RunClock,
+        finished: &mut Finished,
+    ) {
+        let since = self.started.map(|started| Timestamp::now().duration_since(started).as_nanos());
+        let since = since.and_then(|ns| u64::try_from(ns).ok()).map_or(RunTime::ZERO, RunTime::from_ns);
+        // The wall clock alone counts on while a machine is off. It may have been set back.
+        let now = since.max(self.last + stop_clock.now().since(RunTime::ZERO));
+        let found_after = now.since(self.last);
+        let what = format!(
+            "the run was interrupted behind {} of run time: {cause}; that was found {} later",
+            clock(self.last.since(RunTime::ZERO)),
+            span(found_after)
+        );
+        let past = ((self.engine, self.missing), (self.next_seq, self.last));
+        let run_clock = RunClock::that_reads(now);
+        let mut stream = Stream::resume(past.0, run_clock, &station.profile.station, self.recorder, past.1);
+        let mut done: VecDeque<EventKind> = evidence.into_iter().map(EventKind::PumpLogged).collect();
+        done.push_back(EventKind::SafeStopped(report));
+        let mut pending = VecDeque::new();
+        if let Some(ended) = self.ended {
+            // Nothing is decided any more.
+            (finished.verdict, finished.reason) = ended;
+        } else if stream.engine.is_stopping() {
+            // It was interrupted while it made the station safe.
+            pending.append(&mut done);
+        } else {
+            pending.push_back(EventKind::Broke(Fault::Program { what }));
+        }
+        while let Some(kind) = pending.pop_front() {
+            for decision in stream.input(kind) {
+                match decision {
+                    EventKind::SafeStopBegan { .. } => pending.append(&mut done),
+                    EventKind::Ended { verdict, reason, .. } => {
+                        (finished.verdict, finished.reason) = (verdict, reason);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let lasted = stream.now().seconds();
+        finished.record_trouble = stream.finish(lasted).err();
     }
 }
 
@@ -77,113 +152,56 @@ pub fn lacks_its_end(folder: &Path) -> Result<bool, record::ReadError> {
 /// If not even the safe stop could be tried.
 pub fn close(folder: &Path, station: &Station, cause: &str) -> Result<Finished, InterruptedError> {
     let runtime = runtime::build(&Clock::Real)?;
-    runtime.block_on(async {
-        let mut past = Past::default();
-        let started = Reader::open(folder).ok().and_then(|reader| reader.metadata().started.parse::<Timestamp>().ok());
-        let recorder = Recorder::resume(folder, Pace::Real, |event| past.take(&event)).map_err(|e| e.to_string());
-        let since = started.and_then(|started| u64::try_from(Timestamp::now().duration_since(started).as_nanos()).ok());
-        // The wall clock alone counts on while a machine is off.
-        let now = RunTime::from_ns(since.unwrap_or(0)).max(past.last);
-        let run_clock = RunClock::that_reads(now);
+    let (tell, told) = channel();
+    let read_folder = folder.to_owned();
+    // A disk that hangs, or a record that the engine panics at, does not hold up the safe stop.
+    let reading = thread::spawn(move || {
+        // Who waits no longer asks for the whole later.
+        let _ = tell.send(read_log_from(&read_folder));
+        Past::read(&read_folder)
+    });
+    let log_from = told.recv_timeout(LOG_KNOWN_WITHIN).ok().flatten();
+    let ended = runtime.block_on(async {
         let bound = station.bind(0);
-        let order = SafeStop::of(station, &bound.connectors, past.log_from, folder).ok_or(InterruptedError::NoPump)?;
-        let order = order.after_panic();
-        let what = format!(
-            "the run was interrupted behind {} of run time: {cause}; that was found {} later",
-            clock(past.last.since(RunTime::ZERO)),
-            span(now.since(past.last))
-        );
-        let (next, differs, mut ended) = ((past.next_seq, past.last), past.differs.take(), past.ended.take());
-        let engine = past.replay.into_engine().ok_or_else(|| "nothing says how it was set up".to_owned());
-        for missing in engine.iter().flat_map(|(_, missing)| missing) {
-            if let EventKind::Ended { verdict, reason, .. } = missing {
-                ended = Some((*verdict, reason.clone()));
-            }
+        let order = SafeStop::of(station, &bound.connectors, log_from, folder).ok_or(InterruptedError::NoPump)?;
+        let stop_clock = RunClock::new();
+        let made = safe_stop::execute(&order.pump_may_be_there(), stop_clock).await;
+        let past =
+            reading.join().unwrap_or_else(|_| Err("reading it has panicked; please report it with the record".into()));
+        Ok::<_, InterruptedError>((made, past, stop_clock))
+    });
+    let ((report, evidence), past, stop_clock) = ended?;
+    let mut finished = Finished {
+        folder: folder.to_owned(),
+        verdict: RunVerdict::Error,
+        reason: Some(format!("the run was interrupted: {cause}; {}", told_of(&report))),
+        safe: report.confirmed,
+        record_trouble: None,
+    };
+    match past {
+        Err(why) => finished.record_trouble = Some(why),
+        Ok(past) => past.end(cause, station, (report, evidence), stop_clock, &mut finished),
+    }
+    Ok(finished)
+}
+
+/// From which entry on the pump's log was not read, as far as the record tells.
+fn read_log_from(folder: &Path) -> Option<u32> {
+    let mut log_from = None;
+    let read = Reader::open(folder).ok()?.for_each(|event| {
+        if let EventKind::PumpLogged(entry) = &event.kind {
+            log_from = Some(entry.index + 1);
         }
-        let resumed = match differs {
-            Some(why) => Err(why),
-            None => recorder.and_then(|recorder| Ok((recorder, engine?))),
-        };
-        Ok(match resumed {
-            Ok((recorder, engine)) => {
-                let stream = Stream::resume(engine, run_clock, &station.profile.station, recorder, next);
-                Ending { order, what, ended }.of(stream, folder).await
-            }
-            Err(why) => {
-                let (report, _) = safe_stop::execute(&order, run_clock).await;
-                let reason = Some(format!("{what}; {}", told(&report)));
-                let record_trouble = Some(why);
-                let (folder, safe) = (folder.to_owned(), report.confirmed);
-                Finished { folder, verdict: RunVerdict::Error, reason, safe, record_trouble }
-            }
-        })
-    })
+    });
+    read.ok().and(log_from)
 }
 
 /// What was done, for people.
-fn told(report: &SafeStopReport) -> String {
+fn told_of(report: &SafeStopReport) -> String {
     if report.confirmed {
         "the station was made safe".to_owned()
     } else {
         format!("THE STATION COULD NOT BE CONFIRMED SAFE: {}; go and look at it", report.unconfirmed.join("; "))
-    }
-}
-
-/// How an interrupted run is ended.
-struct Ending {
-    order: SafeStop,
-    what: String,
-    /// What the run had ended as before its record could be ended.
-    ended: Option<(RunVerdict, Option<String>)>,
-}
-
-impl Ending {
-    async fn of(self, mut stream: Stream, folder: &Path) -> Finished {
-        let run_clock = stream.clock;
-        let mut finished = Finished {
-            folder: folder.to_owned(),
-            verdict: RunVerdict::Error,
-            reason: Some(self.what.clone()),
-            safe: false,
-            record_trouble: None,
-        };
-        // Whatever the record says of a safe stop before: nobody has looked at the pump since.
-        let (report, evidence) = safe_stop::execute(&self.order, run_clock).await;
-        finished.safe = report.confirmed;
-        let mut pending = VecDeque::new();
-        let done = |report: SafeStopReport, evidence: Vec<PumpLogEntry>, pending: &mut VecDeque<EventKind>| {
-            pending.extend(evidence.into_iter().map(EventKind::PumpLogged));
-            pending.push_back(EventKind::SafeStopped(report));
-        };
-        let mut made = Some((report, evidence));
-        if let Some(ended) = self.ended {
-            (finished.verdict, finished.reason) = ended;
-        } else if stream.engine.is_stopping() {
-            // It was interrupted while it made the station safe.
-            if let Some((report, evidence)) = made.take() {
-                done(report, evidence, &mut pending);
-            }
-        } else {
-            pending.push_back(EventKind::Broke(Fault::Program { what: self.what }));
-        }
-        while let Some(kind) = pending.pop_front() {
-            for decision in stream.input(kind) {
-                match decision {
-                    EventKind::SafeStopBegan { .. } => {
-                        if let Some((report, evidence)) = made.take() {
-                            done(report, evidence, &mut pending);
-                        }
-                    }
-                    EventKind::Ended { verdict, reason, .. } => {
-                        (finished.verdict, finished.reason) = (verdict, reason);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let lasted = stream.now().seconds();
-        finished.record_trouble = stream.finish(lasted).err();
-        finished
     }
 }
 

@@ -204,7 +204,7 @@ fn after_panic(station: &rig::Station, seed: u64, folder: &Path) -> String {
     let done = runtime.block_on(async {
         let bound = station.bind(seed);
         let order = SafeStop::of(station, &bound.connectors, None, folder)?;
-        Some(safe_stop::execute(&order.after_panic(), RunClock::new()).await)
+        Some(safe_stop::execute(&order.pump_may_be_there(), RunClock::new()).await)
     });
     let Some((report, _)) = done else { return "the station has no pump to be made safe".to_owned() };
     let last = report.actions.last().map_or("nothing was done", String::as_str);

@@ -84,7 +84,7 @@ impl SafeStop {
     }
 
     /// The same for a run of which nothing is known any more: the pump may well be there.
-    pub(crate) fn after_panic(self) -> Self {
+    pub(crate) fn pump_may_be_there(self) -> Self {
         Self { attached: true, ..self }
     }
 }

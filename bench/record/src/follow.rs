@@ -1,7 +1,7 @@
 //! Follows a record while it is written: the texts of its events as they get to the disk.
 //!
 //! Whoever watches a run reads its record and costs the run nothing. What is looked at is closed chunks; an open one is read only
-//! once another segment has begun behind it, because then nobody will close it any more.
+//! once another segment has events behind it, because then nobody will close it any more.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -54,9 +54,8 @@ impl Follow {
     pub fn more(&mut self, mut give: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
         while !self.ended {
             let path = self.folder.join(segment::file_name(self.segment));
-            let next = self.folder.join(segment::file_name(self.segment + 1));
-            // Whether there is a next one is asked first: what is read then is all that there will be.
-            let is_over = next.exists();
+            // Whether another one has begun is asked first: what is read then is all that there will be.
+            let is_over = self.has_gone_on().map_err(|cause| ReadError::file("look beside", &path, cause))?;
             let refused = |cause| ReadError::file("read", &path, cause);
             let mut file = match File::open(&path) {
                 Ok(file) => file,
@@ -80,6 +79,26 @@ impl Follow {
             (self.segment, self.at) = (self.segment + 1, MAGIC.len() as u64);
         }
         Ok(())
+    }
+
+    /// Whether events stand in a later segment, so that nothing is added to this one. A file alone does not say that: the next
+    /// one is made before the last chunk of this is closed.
+    fn has_gone_on(&self) -> io::Result<bool> {
+        let next = self.folder.join(segment::file_name(self.segment + 1));
+        let mut file = match File::open(next) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let (size, mut at) = (file.metadata()?.len(), MAGIC.len() as u64);
+        while let Some(record) = whole_record(&mut file, at, size)? {
+            if matches!(record[0], op::CHUNK | op::DATA_END) {
+                return Ok(true);
+            }
+            at += record.len() as u64;
+        }
+        // Whoever went on with it may have been killed as well before it had a chunk.
+        Ok(self.folder.join(segment::file_name(self.segment + 2)).exists())
     }
 
     /// A record of the file, header included.

@@ -597,3 +597,38 @@ proptest! {
         prop_assert_eq!(fast, serde_json::from_slice::<Event>(&line).ok());
     }
 }
+
+#[test]
+fn who_follows_sees_each_event_once_while_segments_change() {
+    let folder = folder();
+    let sizes = Sizes { segment_flushes: 3, ..SMALL };
+    let mut recorder = recorder(folder.path(), Pace::Real, sizes);
+    let mut follow = crate::Follow::new(folder.path());
+    let mut seen = 0;
+    let mut look = |seen: &mut u64| {
+        follow
+            .more(|seq, text| {
+                assert_eq!(seq, *seen);
+                assert!(text.starts_with(format!("{{\"seq\":{seq},").as_bytes()), "{}", String::from_utf8_lossy(text));
+                *seen += 1;
+            })
+            .expect("readable");
+        follow.has_ended()
+    };
+    for from in (0..600).step_by(20) {
+        append(&mut recorder, &(from..from + 20).map(event).collect::<Vec<_>>());
+        assert!(!look(&mut seen));
+        recorder.sync().expect("on disk");
+        assert!(!look(&mut seen));
+        assert_eq!(seen, from + 20);
+    }
+    // A next file that has nothing yet does not end this one.
+    append(&mut recorder, &[event(600)]);
+    let next = (1..).map(|number| folder.path().join(file_name(number))).find(|path| !path.exists()).expect("a name");
+    File::create_new(&next).expect("made");
+    assert!(!look(&mut seen));
+    fs::remove_file(&next).expect("removed");
+    recorder.finish(1.0).expect("on disk");
+    assert!(look(&mut seen));
+    assert_eq!(seen, 601);
+}

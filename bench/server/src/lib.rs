@@ -65,6 +65,9 @@ pub enum ServeError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It has ended, and something may not be safe.
+    #[error("expected every job to end with its station safe, but {0} did not in time; go and look at the pump")]
+    Left(String),
     /// A folder or a thread cannot be made.
     #[error("expected to use {path}, but {error}; ask for write access to it")]
     Io {
@@ -97,13 +100,14 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     let runs = config.runs.canonicalize().map_err(|error| io(&config.runs, error))?;
     let config = Arc::new(Config { listen, runs, ..config });
     // Each has a store of its own: whoever asks does not wait for the queue.
-    let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
     let store = Store::open(&config.state, config.actor.clone())?;
+    let _alone = store.serve_rig(&config.rig)?;
+    let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
     let api = api::Api::start(Arc::clone(&config), listener, store, queue.waker()).map_err(refused)?;
     ready(listen);
     stop();
     // Nobody submits any more; then what runs is stopped.
     api.stop();
-    queue.stop();
-    Ok(())
+    let left = queue.stop();
+    if left.is_empty() { Ok(()) } else { Err(ServeError::Left(left.join(", "))) }
 }

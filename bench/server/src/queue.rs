@@ -3,17 +3,16 @@
 //! One thread, which looks once a second and whenever it is woken. All it knows is in the store: a daemon that was killed is
 //! followed by one that goes on with the same jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use domain::RunVerdict;
 use domain::verdict::exit_code_of;
 use rustix::process::{Pid, Signal, kill_process};
-use store::{Job, JobState, Store, StoreError, Wanted};
+use store::{Job, JobState, Store, StoreError, Use, Wanted};
 
 use crate::Config;
 use crate::work::{self, Task};
@@ -24,8 +23,12 @@ const LOOK: Duration = Duration::from_secs(1);
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
 /// How often the end of that is looked for.
 const STOPPING: Duration = Duration::from_millis(50);
-/// So often an interrupted run is tried to be brought to its end.
+/// After so many tries, an interrupted run is left to people.
 const RECOVERIES_MAX: u32 = 3;
+/// The pause before the next one.
+const RECOVER_AGAIN: Duration = Duration::from_secs(5);
+/// Exit code of a stop that was asked for.
+const STOPPED: u8 = 5;
 /// Exit code of what the bench is to blame for.
 const BENCH_ERROR: u8 = 4;
 
@@ -38,7 +41,7 @@ enum Told {
 /// The queue's thread.
 pub(crate) struct Queue {
     tell: Sender<Told>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Vec<String>>,
 }
 
 /// Has the queue look now.
@@ -56,7 +59,8 @@ impl Queue {
     pub(crate) fn start(config: Arc<Config>, store: Store) -> Self {
         let (tell, told) = channel();
         let thread = thread::spawn(move || {
-            Work { config, store, children: BTreeMap::new(), recoveries: BTreeMap::new() }.go_on(&told);
+            let (children, recoveries) = (BTreeMap::new(), BTreeMap::new());
+            Work { config, store, children, recoveries, asked: BTreeSet::new() }.go_on(&told)
         });
         Self { tell, thread }
     }
@@ -65,11 +69,18 @@ impl Queue {
         Waker(self.tell.clone())
     }
 
-    /// Stops all work and waits for its end.
-    pub(crate) fn stop(self) {
+    /// Stops all work and waits for its end; what may not be safe by then, a phrase each.
+    pub(crate) fn stop(self) -> Vec<String> {
         drop(self.tell.send(Told::Stop));
-        drop(self.thread.join());
+        self.thread.join().unwrap_or_else(|_| vec!["the queue, which has panicked".to_owned()])
     }
+}
+
+/// An interrupted run that is to be brought to its end.
+struct Recovery {
+    tries: u32,
+    /// Not again before.
+    next: Instant,
 }
 
 struct Work {
@@ -77,16 +88,16 @@ struct Work {
     store: Store,
     /// What this daemon has started: they are to be waited for.
     children: BTreeMap<i64, Child>,
-    /// How often bringing a job's run to its end has been tried.
-    recoveries: BTreeMap<i64, u32>,
+    recoveries: BTreeMap<i64, Recovery>,
+    /// The processes of cancelled jobs that were asked to stop: once each.
+    asked: BTreeSet<(i64, u32)>,
 }
 
 impl Work {
-    fn go_on(mut self, told: &Receiver<Told>) {
+    /// Goes on until it is told to stop; the jobs whose stations may not be safe then.
+    fn go_on(mut self, told: &Receiver<Told>) -> Vec<String> {
         loop {
-            if let Err(why) = self.look() {
-                crate::tell(&format!("error: {why}"));
-            }
+            self.look(true);
             match told.recv_timeout(LOOK) {
                 Ok(Told::Look) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
@@ -94,104 +105,168 @@ impl Work {
         }
     }
 
-    fn look(&mut self) -> Result<(), StoreError> {
+    /// Looks at every station; one that fails does not keep others waiting.
+    fn look(&mut self, begins: bool) {
         self.children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
-        let config = Arc::clone(&self.config);
-        let open = self.store.open_jobs(&config.rig)?;
-        for (station, ports) in &config.stations {
-            let mut of_station = open.iter().filter(|job| job.station == *station);
-            let Some(first) = of_station.next() else { continue };
-            if first.state == JobState::Running {
-                if !self.children.contains_key(&first.id) && !self.store.job_is_alive(first.id)? {
-                    self.settle(first)?;
-                }
-                continue;
+        let open = match self.store.open_jobs(&self.config.rig) {
+            Ok(open) => open,
+            Err(why) => return crate::tell(&format!("error: {why}")),
+        };
+        let mut seen = BTreeSet::new();
+        // The first of each station is the one that runs, or the one that is next.
+        for job in open.iter().filter(|job| seen.insert(job.station.as_str())) {
+            let done = match job.state {
+                JobState::Running => self.running(job),
+                _ if begins => self.next(job),
+                _ => Ok(()),
+            };
+            if let Err(why) = done {
+                crate::tell(&format!("error: station {}: {why}", job.station));
             }
-            let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
-            let refusal = if ports.is_empty() { None } else { self.store.refusal(&wanted)? };
-            if let Some(why) = refusal {
-                self.store.job_waits(first.id, Some(&why.to_string()))?;
-            } else if let Some((job, lock)) = self.store.begin_next(&config.rig, station)? {
-                let started = serde_json::from_str::<Task>(&job.task)
-                    .map_err(|why| why.to_string())
-                    .and_then(|task| work::run(&config, &job, &task, lock).map_err(|why| why.to_string()));
-                self.keep(job.id, started)?;
-            }
+        }
+    }
+
+    /// A job that is said to run.
+    fn running(&mut self, job: &Job) -> Result<(), StoreError> {
+        if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
+            return self.settle(job);
+        }
+        if let (Some(_), Some(process)) = (&job.cancelled_by, job.process)
+            && self.asked.insert((job.id, process))
+        {
+            terminate(process);
         }
         Ok(())
     }
 
-    /// Keeps what was started; what could not be started is over.
-    fn keep(&mut self, id: i64, started: Result<Child, String>) -> Result<(), StoreError> {
-        match started {
-            Ok(child) => {
-                self.store.job_process(id, child.id())?;
-                self.children.insert(id, child);
-                Ok(())
-            }
-            Err(why) => {
-                self.store.end_job(id, BENCH_ERROR, Some(&format!("expected to start a process for it, but {why}")))
-            }
+    /// The next job of a station where none runs.
+    fn next(&mut self, job: &Job) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.config);
+        let Some(ports) = config.stations.get(&job.station) else {
+            let known: Vec<&str> = config.stations.keys().map(String::as_str).collect();
+            let why = format!(
+                "expected its station in the rig file ({}), but found none called '{}' any more; cancel it",
+                known.join(", "),
+                job.station
+            );
+            return self.store.job_waits(job.id, Some(&why));
+        };
+        if let Some((why, since)) = self.store.quarantined(&config.rig, &job.station)? {
+            let why = format!("the station is in quarantine since {since}: {why}");
+            return self.store.job_waits(job.id, Some(&why));
         }
+        if let Some(why) = self.taken(ports)? {
+            return self.store.job_waits(job.id, Some(&why));
+        }
+        let Some((job, lock)) = self.store.begin_next(&config.rig, &job.station)? else { return Ok(()) };
+        let folder = self.store.work_folder(&job.id.to_string())?;
+        let started = serde_json::from_str::<Task>(&job.task)
+            .map_err(|why| why.to_string())
+            .and_then(|task| work::run(&config, &job, &task, &folder, lock).map_err(|why| why.to_string()));
+        match started {
+            Ok(child) => drop(self.children.insert(job.id, child)),
+            // Nothing was begun: there may be room for it later.
+            Err(why) => self.store.put_back_job(job.id, Some(&format!("its process could not be started: {why}")))?,
+        }
+        Ok(())
+    }
+
+    /// Why ports cannot be had now, if they cannot.
+    fn taken(&mut self, ports: &BTreeMap<String, Use>) -> Result<Option<String>, StoreError> {
+        if ports.is_empty() {
+            return Ok(None);
+        }
+        let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
+        Ok(self.store.refusal(&wanted)?.map(|why| why.to_string()))
     }
 
     /// A job that runs, but nobody works on it: its process has ended before its time, or everything is done but to say so.
     fn settle(&mut self, job: &Job) -> Result<(), StoreError> {
         let Some(last) = job.runs.last() else { return self.store.put_back_job(job.id, None) };
         if last.verdict.is_none() {
-            let tried = self.recoveries.entry(job.id).or_default();
-            *tried += 1;
-            if *tried > RECOVERIES_MAX {
-                let why = format!(
-                    "its process was interrupted, and run {} could not be brought to an end; go and look at the pump, then \
-                     try `dosebench recover {}`",
-                    last.run, last.folder
-                );
-                return self.store.end_job(job.id, BENCH_ERROR, Some(&why));
-            }
-            let Some(lock) = self.store.lock_job(job.id)? else { return Ok(()) };
-            let started = work::recover(&self.config, job, &last.folder, lock).map_err(|why| why.to_string());
-            return self.keep(job.id, started);
+            return self.recover(job, &last.run, &last.folder);
         }
-        let verdicts = job.runs.iter().filter_map(|run| run.verdict.as_deref());
-        let mut codes: Vec<u8> = verdicts.map(code_of).collect();
+        let mut codes: Vec<u8> = job.runs.iter().filter_map(|run| run.exit_code).collect();
         let done = job.runs.len();
         let missing = job.planned.filter(|planned| *planned as usize > done);
-        if missing.is_some() {
+        // A stop takes the rest with it; anything else leaves runs undone.
+        if missing.is_some() && !codes.contains(&STOPPED) {
             codes.push(BENCH_ERROR);
         }
-        let reason = missing.map(|planned| format!("its process was interrupted after {done} of {planned} runs"));
+        let quarantined = self.store.quarantined(&self.config.rig, &job.station)?.map(|(why, _)| why);
+        let missing = missing.map(|planned| format!("its process was interrupted after {done} of {planned} runs"));
         self.recoveries.remove(&job.id);
-        self.store.end_job(job.id, exit_code_of(codes), reason.as_deref())
+        self.store.end_job(job.id, exit_code_of(codes), quarantined.or(missing).as_deref())
     }
 
-    /// Stops all work of this rig, and waits until the stations are safe and the records whole.
-    fn stop(mut self) {
-        let until = Instant::now() + STOPPED_WITHIN;
-        let open = self.store.open_jobs(&self.config.rig).unwrap_or_default();
-        for job in open.iter().filter(|job| job.state == JobState::Running) {
-            if self.store.job_is_alive(job.id).unwrap_or(false) {
-                terminate(job.process);
-            }
+    /// Brings an interrupted run to its end, as soon as its station can be had.
+    fn recover(&mut self, job: &Job, run: &str, run_folder: &str) -> Result<(), StoreError> {
+        let recovery = self.recoveries.entry(job.id).or_insert(Recovery { tries: 0, next: Instant::now() });
+        if Instant::now() < recovery.next {
+            return Ok(());
         }
-        let alive = |work: &mut Self| {
-            work.children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
-            open.iter().any(|job| work.store.job_is_alive(job.id).unwrap_or(false))
-        };
-        while alive(&mut self) && Instant::now() < until {
+        if recovery.tries >= RECOVERIES_MAX {
+            let why = format!(
+                "run {run} was interrupted and could not be brought to an end; go and look at the pump, then try `dosebench \
+                 recover {run_folder}`"
+            );
+            self.store.quarantine(&self.config.rig, &job.station, &why)?;
+            return self.store.end_job(job.id, BENCH_ERROR, Some(&why));
+        }
+        let ports = self.config.stations.get(&job.station).cloned();
+        if let Some(why) = ports.as_ref().map(|ports| self.taken(ports)).transpose()?.flatten() {
+            // Whoever has it may do with it what he likes; afterwards the run is closed.
+            crate::tell(&format!("job {}: its interrupted run waits: {why}", job.id));
+            self.later(job.id, 0);
+            return Ok(());
+        }
+        let Some(lock) = self.store.lock_job(job.id)? else { return Ok(()) };
+        self.later(job.id, 1);
+        let folder = self.store.work_folder(&job.id.to_string())?;
+        match work::recover(&self.config, job, run_folder, &folder, lock) {
+            Ok(child) => drop(self.children.insert(job.id, child)),
+            Err(why) => crate::tell(&format!("error: job {}: its run cannot be brought to an end: {why}", job.id)),
+        }
+        Ok(())
+    }
+
+    fn later(&mut self, id: i64, tries: u32) {
+        if let Some(recovery) = self.recoveries.get_mut(&id) {
+            recovery.tries += tries;
+            recovery.next = Instant::now() + RECOVER_AGAIN;
+        }
+    }
+
+    /// Stops all work of this rig, and waits until the stations are safe and the records whole. What is not by then is named.
+    fn stop(mut self) -> Vec<String> {
+        let until = Instant::now() + STOPPED_WITHIN;
+        loop {
+            let running = |job: &Job| job.state == JobState::Running;
+            let open: Vec<Job> = match self.store.open_jobs(&self.config.rig) {
+                Ok(open) => open.into_iter().filter(running).collect(),
+                Err(why) => return vec![why.to_string()],
+            };
+            if open.is_empty() || Instant::now() > until {
+                return open.iter().map(|job| format!("job {} at station {}", job.id, job.station)).collect();
+            }
+            for job in &open {
+                // Bringing a run to its end does not hear it.
+                if let Some(process) = job.process
+                    && self.asked.insert((job.id, process))
+                    && self.store.job_is_alive(job.id).unwrap_or(false)
+                {
+                    terminate(process);
+                }
+            }
+            self.look(false);
             thread::sleep(STOPPING);
         }
     }
 }
 
-/// The exit code of a verdict; what is none is the bench's fault.
-fn code_of(verdict: &str) -> u8 {
-    RunVerdict::ALL.into_iter().find(|v| v.name() == verdict).map_or(BENCH_ERROR, RunVerdict::exit_code)
-}
-
 /// Asks a process to stop.
-pub(crate) fn terminate(process: Option<u32>) {
-    let process = process.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+fn terminate(process: u32) {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
     if let Some(process) = process {
         // It may just have ended.
         let _ = kill_process(process, Signal::TERM);

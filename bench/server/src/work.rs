@@ -3,22 +3,30 @@
 //! A process has the job's lock as its standard input: it lets go of it when it ends, however that happens, and whether or not a
 //! daemon is there to see it.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use store::Job;
 
 use crate::{Config, place};
 
-/// Where jobs have their files, in the state folder.
-const WORK: &str = "work";
 /// What a job's processes say.
 const LOG: &str = "log";
+/// How much of the end of that is shown, in bytes.
+const LOG_SHOWN: u64 = 256 * 1024;
+/// The most that is taken of what a process says, in bytes.
+const SAID_MAX: u64 = 256 * 1024;
+/// The group of the state folder works on it together.
+const LOG_MODE: u32 = 0o664;
+/// How often the end of a process is looked for.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What a job asks for, as it is kept in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,18 +54,22 @@ impl Task {
 
     /// The parameters, as arguments.
     pub(crate) fn sets(&self) -> impl Iterator<Item = String> + '_ {
-        self.set.iter().flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")])
+        self.set.iter().map(|(name, value)| format!("--set={name}={value}"))
     }
 }
 
-/// The folder of a job's files.
-pub(crate) fn folder(config: &Config, id: i64) -> PathBuf {
-    config.state.join(WORK).join(id.to_string())
-}
-
-/// The last words of a job's processes, for people.
-pub(crate) fn said(config: &Config, id: i64) -> String {
-    std::fs::read_to_string(folder(config, id).join(LOG)).unwrap_or_default()
+/// What a job's processes have said, for people: the end of it.
+pub(crate) fn said(folder: &Path) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut log = File::open(folder.join(LOG))?;
+        let from = log.metadata()?.len().saturating_sub(LOG_SHOWN);
+        log.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        log.take(LOG_SHOWN).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    // A job that has not begun has said nothing.
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
 /// A folder that goes away again.
@@ -72,14 +84,34 @@ impl Drop for Scratch {
     }
 }
 
-/// A new folder of one's own.
-pub(crate) fn scratch(config: &Config) -> io::Result<Scratch> {
+/// The name of a new folder of one's own.
+pub(crate) fn scratch() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let path = config.state.join(WORK).join(format!("check-{}-{number}", std::process::id()));
-    drop(std::fs::remove_dir_all(&path));
-    std::fs::create_dir_all(&path)?;
-    Ok(Scratch { path })
+    format!("check-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Lets a process work for so long, and tells how it ended and what it said on stderr; `None` if it took longer.
+pub(crate) fn bounded(mut command: Command, within: Duration) -> io::Result<Option<(ExitStatus, String)>> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let stderr = child.stderr.take();
+    let said = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = stderr.map(|stderr| stderr.take(SAID_MAX).read_to_end(&mut text));
+        read.map(|_| String::from_utf8_lossy(&text).trim().to_owned()).unwrap_or_default()
+    });
+    let until = Instant::now() + within;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some((status, said.join().unwrap_or_default())));
+        }
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// This program, in a folder, with nobody's terminal.
@@ -90,18 +122,17 @@ pub(crate) fn program(config: &Config, folder: &Path) -> Command {
 }
 
 /// Starts what a job asks for.
-pub(crate) fn run(config: &Config, job: &Job, task: &Task, lock: File) -> io::Result<Child> {
-    let folder = folder(config, job.id);
-    std::fs::create_dir_all(&folder)?;
-    let scenario = task.scenario_in(&folder)?;
-    let mut command = program(config, &folder);
+pub(crate) fn run(config: &Config, job: &Job, task: &Task, folder: &Path, lock: File) -> io::Result<Child> {
+    let scenario = task.scenario_in(folder)?;
+    let mut command = program(config, folder);
     command.args(["run", "--rig", &config.rig, "--station", &job.station, "--purpose", &task.purpose]);
-    command.args(["--seed", &task.seed.to_string(), "--operator", &task.operator, "--job", &job.id.to_string()]);
+    command.args(["--seed", &task.seed.to_string(), "--job", &job.id.to_string()]);
+    // Whatever a text of others begins with, it is no option.
+    command.arg(format!("--operator={}", task.operator));
     command.arg("--runs").arg(&config.runs).args(task.sets());
     let optional = [("--device", &task.device), ("--accept-overdue", &task.accept_overdue)];
     for (name, value) in optional {
         if let Some(value) = value {
-            // Whatever the value begins with, it is no option.
             command.arg(format!("{name}={value}"));
         }
     }
@@ -109,19 +140,27 @@ pub(crate) fn run(config: &Config, job: &Job, task: &Task, lock: File) -> io::Re
         command.arg(format!("--budget={budget_s} s"));
     }
     command.arg("--").arg(scenario);
-    start(command, &folder, lock)
+    start(command, folder, lock)
 }
 
 /// Starts bringing a job's interrupted run to its end.
-pub(crate) fn recover(config: &Config, job: &Job, run_folder: &str, lock: File) -> io::Result<Child> {
-    let folder = folder(config, job.id);
-    std::fs::create_dir_all(&folder)?;
-    let mut command = program(config, &folder);
-    command.args(["recover", "--rig", &config.rig, "--job", &job.id.to_string(), "--", run_folder]);
-    start(command, &folder, lock)
+pub(crate) fn recover(config: &Config, job: &Job, run_folder: &str, folder: &Path, lock: File) -> io::Result<Child> {
+    let mut command = program(config, folder);
+    command.args(["recover", "--job", &job.id.to_string(), "--station", &job.station]);
+    if config.stations.contains_key(&job.station) {
+        // Its ports may have changed since; of a station that the rig has no more, the run's own file tells.
+        command.args(["--rig", &config.rig]);
+    }
+    command.arg("--").arg(run_folder);
+    start(command, folder, lock)
 }
 
 fn start(mut command: Command, folder: &Path, lock: File) -> io::Result<Child> {
-    let log = File::options().create(true).append(true).open(folder.join(LOG))?;
+    let path = folder.join(LOG);
+    let is_new = !path.exists();
+    let log = File::options().create(true).append(true).open(&path)?;
+    if is_new {
+        log.set_permissions(Permissions::from_mode(LOG_MODE))?;
+    }
     command.stdin(Stdio::from(lock)).stdout(Stdio::null()).stderr(Stdio::from(log)).process_group(0).spawn()
 }

@@ -45,6 +45,20 @@ pub enum StoreError {
     /// No such job.
     #[error("expected the number of a job, but found none of number {0}; see `dosebench status`")]
     NoJob(i64),
+    /// A key that was used for something else.
+    #[error("expected the job that key '{key}' was used for before, job {job}, but found another; choose another key")]
+    Key {
+        /// The key.
+        key: String,
+        /// The job that has it.
+        job: i64,
+    },
+    /// Another daemon serves the rig.
+    #[error("expected to be the only daemon of {0} on this host, but another one serves it; use that one, or stop it")]
+    Served(String),
+    /// A station that nobody has put into quarantine.
+    #[error("expected a station in quarantine, but found that station {0} is in none; see `dosebench status`")]
+    NoQuarantine(String),
     /// Nothing to lease.
     #[error("expected something to lease, but found nothing that anybody has alone")]
     Nothing,

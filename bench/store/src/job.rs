@@ -26,7 +26,7 @@ pub struct Submission<'a> {
     pub budget: Option<Duration>,
     /// Who wants it.
     pub submitter: &'a str,
-    /// A name of the submitter's own: what was submitted with it is not submitted again.
+    /// A name of the submitter's own, for this rig: what was submitted with it is not submitted again.
     pub key: Option<&'a str>,
 }
 
@@ -51,6 +51,8 @@ pub struct JobRun {
     pub folder: String,
     /// What it ended as, once it has.
     pub verdict: Option<String>,
+    /// What a process whose only run it was would have exited with: it knows more than the verdict's name.
+    pub exit_code: Option<u8>,
 }
 
 /// A job.
@@ -102,8 +104,8 @@ pub struct Job {
 pub enum Cancelled {
     /// It had not begun, and never will.
     Ended,
-    /// It runs; this process is to be stopped, if it is known yet.
-    Asked(Option<u32>),
+    /// It runs, and is to be stopped.
+    Asked,
     /// It had ended before.
     Over,
 }

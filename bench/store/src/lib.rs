@@ -12,6 +12,7 @@ mod job;
 mod lease;
 mod queue;
 mod schema;
+mod station;
 mod store;
 
 pub use audit::{Entry, Verified};

@@ -26,17 +26,19 @@ impl Store {
     /// Queues a job. One that has the key of an earlier one is that one.
     ///
     /// # Errors
-    /// If the store fails.
+    /// [`StoreError::Key`] if the earlier one was something else.
     pub fn submit(&mut self, submission: &Submission<'_>) -> Result<Job, StoreError> {
         let id = self.change(|change| {
-            let known = "SELECT id FROM jobs WHERE key = ?1";
-            let known: Option<i64> =
-                change.transaction.query_row(known, [submission.key], |row| row.get(0)).optional()?;
-            if let Some(id) = known {
-                return Ok(id);
-            }
             let Submission { rig, station, title, task, priority, budget, submitter, key } = submission;
             let budget_ms = budget.map(|budget| i64::try_from(budget.as_millis()).unwrap_or(i64::MAX));
+            let known = "SELECT id, station = ?4 AND task = ?5 AND priority = ?6 AND budget_ms IS ?7 FROM jobs \
+                         WHERE rig = ?1 AND submitter = ?2 AND key = ?3";
+            let of = params![rig, submitter, key, station, task, priority, budget_ms];
+            let known = change.transaction.query_row(known, of, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            if let Some((job, is_same)) = known {
+                let key = key.unwrap_or_default().to_owned();
+                return if is_same { Ok(job) } else { Err(StoreError::Key { key, job }) };
+            }
             change.transaction.execute(
                 "INSERT INTO jobs (rig, station, title, task, priority, budget_ms, submitter, key, submitted_ms) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -49,6 +51,14 @@ impl Store {
             Ok(id)
         })?;
         self.job(id)
+    }
+
+    /// A job of a rig.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`] if it has none of that number.
+    pub fn job_of(&self, rig: &str, id: i64) -> Result<Job, StoreError> {
+        self.jobs_where("id = ?1 AND rig = ?2", &[&id, &rig])?.pop().ok_or(StoreError::NoJob(id))
     }
 
     /// A job.
@@ -86,17 +96,20 @@ impl Store {
     fn jobs_where(&self, what: &str, with: &[&dyn rusqlite::ToSql]) -> Result<Vec<Job>, StoreError> {
         let mut found = self.connection.prepare(&format!("SELECT {FIELDS} FROM jobs WHERE {what}"))?;
         let mut jobs: Vec<Job> = found.query_map(with, Job::of)?.collect::<Result<_, _>>()?;
-        let mut of =
-            self.connection.prepare("SELECT run, folder, verdict FROM job_runs WHERE job = ?1 ORDER BY number")?;
-        let run = |row: &Row<'_>| Ok(JobRun { run: row.get(0)?, folder: row.get(1)?, verdict: row.get(2)? });
+        let mut of = self
+            .connection
+            .prepare("SELECT run, folder, verdict, exit_code FROM job_runs WHERE job = ?1 ORDER BY number")?;
+        let run = |row: &Row<'_>| {
+            Ok(JobRun { run: row.get(0)?, folder: row.get(1)?, verdict: row.get(2)?, exit_code: row.get(3)? })
+        };
         for job in &mut jobs {
             job.runs = of.query_map([job.id], run)?.collect::<Result<_, _>>()?;
         }
         Ok(jobs)
     }
 
-    /// Lets the job begin that is next at a station, if none runs there. The file is the job's lock: the job runs as long as
-    /// somebody has it open.
+    /// Lets the job begin that is next at a station, if none runs there and the station is in no quarantine. The file is the
+    /// job's lock: the job runs as long as somebody has it open.
     ///
     /// # Errors
     /// If the store fails.
@@ -104,13 +117,14 @@ impl Store {
         let folder = self.jobs_folder();
         let begun = self.change(|change| {
             let next = "SELECT id FROM jobs WHERE rig = ?1 AND station = ?2 AND state = 'queued' AND NOT EXISTS \
-                        (SELECT 1 FROM jobs WHERE rig = ?1 AND station = ?2 AND state = 'running') \
+                        (SELECT 1 FROM jobs WHERE rig = ?1 AND station = ?2 AND state = 'running') AND NOT EXISTS \
+                        (SELECT 1 FROM quarantines WHERE rig = ?1 AND station = ?2) \
                         ORDER BY priority DESC, id LIMIT 1";
             let next: Option<i64> =
                 change.transaction.query_row(next, params![rig, station], |row| row.get(0)).optional()?;
             let Some(id) = next else { return Ok(None) };
             // Whoever looks whether it is alive has the lock for a moment; then the next look begins it.
-            let Some(lock) = lock(&folder, id)? else { return Ok(None) };
+            let Some(lock) = lock(&folder, &id.to_string())? else { return Ok(None) };
             change.transaction.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_ms = ?2, process = NULL, reason = NULL \
                  WHERE id = ?1",
@@ -122,23 +136,31 @@ impl Store {
         begun.map(|(id, lock)| Ok((self.job(id)?, lock))).transpose()
     }
 
-    /// Notes which process works on a job.
+    /// Notes which process works on a job; who has cancelled it meanwhile, if somebody has.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn job_process(&mut self, id: i64, process: u32) -> Result<(), StoreError> {
+    pub fn job_process(&mut self, id: i64, process: u32) -> Result<Option<String>, StoreError> {
         self.change(|change| {
-            change.transaction.execute("UPDATE jobs SET process = ?2 WHERE id = ?1", params![id, process])?;
-            Ok(())
+            let set = "UPDATE jobs SET process = ?2 WHERE id = ?1 RETURNING cancelled_by";
+            Ok(change.transaction.query_row(set, params![id, process], |row| row.get(0))?)
         })
     }
 
-    /// The lock of a job that runs, for whoever brings it to its end; `None` if somebody has it.
+    /// The lock of a job that runs, for whoever brings it to its end; `None` if somebody has it. The process that had it is
+    /// forgotten: another one may have its number by now.
     ///
     /// # Errors
     /// If there can be no lock.
-    pub fn lock_job(&self, id: i64) -> Result<Option<File>, StoreError> {
-        lock(&self.jobs_folder(), id)
+    pub fn lock_job(&mut self, id: i64) -> Result<Option<File>, StoreError> {
+        let folder = self.jobs_folder();
+        self.change(|change| {
+            let lock = lock(&folder, &id.to_string())?;
+            if lock.is_some() {
+                change.transaction.execute("UPDATE jobs SET process = NULL WHERE id = ?1", [id])?;
+            }
+            Ok(lock)
+        })
     }
 
     /// Whether a process works on a job: whether it has the job's lock.
@@ -174,11 +196,11 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn job_run_ended(&mut self, id: i64, run: &str, verdict: &str) -> Result<(), StoreError> {
+    pub fn job_run_ended(&mut self, id: i64, run: &str, verdict: &str, exit_code: u8) -> Result<(), StoreError> {
         self.change(|change| {
-            let set = "UPDATE job_runs SET verdict = ?3 WHERE job = ?1 AND run = ?2";
-            change.transaction.execute(set, params![id, run, verdict])?;
-            change.note("job.run.ended", id, &json!({"run": run, "verdict": verdict}))
+            let set = "UPDATE job_runs SET verdict = ?3, exit_code = ?4 WHERE job = ?1 AND run = ?2";
+            change.transaction.execute(set, params![id, run, verdict, exit_code])?;
+            change.note("job.run.ended", id, &json!({"run": run, "verdict": verdict, "exit_code": exit_code}))
         })
     }
 
@@ -230,12 +252,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NoJob`] if there is none of that number.
-    pub fn cancel_job(&mut self, id: i64, by: &str) -> Result<Cancelled, StoreError> {
+    pub fn cancel_job(&mut self, rig: &str, id: i64, by: &str) -> Result<Cancelled, StoreError> {
         self.change(|change| {
-            let find = "SELECT state, process FROM jobs WHERE id = ?1";
-            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            let found: Option<(String, Option<u32>)> = change.transaction.query_row(find, [id], read).optional()?;
-            let (state, process) = found.ok_or(StoreError::NoJob(id))?;
+            let find = "SELECT state FROM jobs WHERE id = ?1 AND rig = ?2";
+            let found = change.transaction.query_row(find, params![id, rig], |row| row.get(0)).optional()?;
+            let state: String = found.ok_or(StoreError::NoJob(id))?;
             if state == "ended" {
                 return Ok(Cancelled::Over);
             }
@@ -246,14 +267,14 @@ impl Store {
                 end(change, id, "queued", STOPPED, Some(&format!("cancelled by {by} before it began")))?;
                 return Ok(Cancelled::Ended);
             }
-            Ok(Cancelled::Asked(process))
+            Ok(Cancelled::Asked)
         })
     }
 }
 
-/// Takes the lock of a job; `None` if somebody has it.
-fn lock(folder: &Path, id: i64) -> Result<Option<File>, StoreError> {
-    let path = folder.join(id.to_string());
+/// Takes a lock by its name; `None` if somebody has it.
+pub(crate) fn lock(folder: &Path, name: &str) -> Result<Option<File>, StoreError> {
+    let path = folder.join(name);
     let io = |e: std::io::Error| StoreError::io(&path, e);
     let lock = match File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -66,7 +66,7 @@ CREATE TABLE jobs (
     priority INTEGER NOT NULL,
     budget_ms INTEGER,
     submitter TEXT NOT NULL,
-    key TEXT UNIQUE,
+    key TEXT,
     submitted_ms INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'ended')),
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -78,6 +78,7 @@ CREATE TABLE jobs (
     reason TEXT,
     cancelled_by TEXT
 ) STRICT;
+CREATE UNIQUE INDEX job_key ON jobs (rig, submitter, key);
 -- Whatever the program believes, one job runs at a station.
 CREATE UNIQUE INDEX job_running ON jobs (rig, station) WHERE state = 'running';
 CREATE INDEX job_open ON jobs (rig, station, priority DESC, id) WHERE state = 'queued';
@@ -88,9 +89,18 @@ CREATE TABLE job_runs (
     run TEXT NOT NULL,
     folder TEXT NOT NULL UNIQUE,
     verdict TEXT,
+    exit_code INTEGER CHECK ((exit_code IS NOT NULL) = (verdict IS NOT NULL)),
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_of_run ON job_runs (run);
+-- Stations where nothing begins until a person has looked.
+CREATE TABLE quarantines (
+    rig TEXT NOT NULL,
+    station TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (rig, station)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Brings a file to this version.

@@ -22,6 +22,8 @@ const FILE: &str = "bench.sqlite";
 const LOCKS: &str = "holds";
 /// Where the locks of the jobs that run are.
 const JOBS: &str = "jobs";
+/// Where jobs have their files.
+const WORK: &str = "work";
 /// How long a transaction waits for another process's: each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After so long a new file is tried again.
@@ -66,14 +68,12 @@ impl Store {
     /// If the folder or its files cannot be used, or are those of a later version.
     pub fn open(folder: &Path, actor: Actor) -> Result<Self, StoreError> {
         let (locks, jobs, path) = (folder.join(LOCKS), folder.join(JOBS), folder.join(FILE));
-        let is_new = !jobs.is_dir();
-        for made in [&locks, &jobs] {
-            std::fs::create_dir_all(made).map_err(|e| StoreError::io(made, e))?;
+        let is_new = !path.is_file();
+        for made in [&locks, &jobs, &folder.join(WORK)] {
+            make(made)?;
         }
         let mut connection = Connection::open(&path)?;
         if is_new {
-            share(&locks, FOLDER_MODE)?;
-            share(&jobs, FOLDER_MODE)?;
             share(&path, FILE_MODE)?;
         }
         connection.busy_timeout(PATIENCE)?;
@@ -102,6 +102,15 @@ impl Store {
     /// Where the locks of jobs are.
     pub(crate) fn jobs_folder(&self) -> PathBuf {
         self.folder.join(JOBS)
+    }
+
+    /// The folder of a job's files, or of others' by their name; it is made if need be.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn work_folder(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let folder = self.folder.join(WORK).join(name);
+        make(&folder).map(|()| folder)
     }
 
     /// Says who changes things from now on.
@@ -148,6 +157,19 @@ fn ahead(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
+/// Makes a folder in which the group works together; one that is there is its owner's to share.
+fn make(folder: &Path) -> Result<(), StoreError> {
+    let io = |e: std::io::Error| StoreError::io(folder, e);
+    if let Some(above) = folder.parent() {
+        std::fs::create_dir_all(above).map_err(io)?;
+    }
+    match std::fs::create_dir(folder) {
+        Ok(()) => share(folder, FOLDER_MODE),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(io(error)),
+    }
+}
+
 /// Lets the group work on it, whatever the mask of whoever made it.
 pub(crate) fn share(path: &Path, mode: u32) -> Result<(), StoreError> {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| StoreError::io(path, e))
@@ -173,6 +195,11 @@ impl Change<'_> {
 
     /// Writes it into the audit log.
     pub(crate) fn note(&self, action: &str, subject: i64, detail: &serde_json::Value) -> Result<(), StoreError> {
-        audit::append(self.transaction, self.now, &self.actor.0, action, &subject.to_string(), detail)
+        self.note_of(action, &subject.to_string(), detail)
+    }
+
+    /// The same of what has a name.
+    pub(crate) fn note_of(&self, action: &str, subject: &str, detail: &serde_json::Value) -> Result<(), StoreError> {
+        audit::append(self.transaction, self.now, &self.actor.0, action, subject, detail)
     }
 }

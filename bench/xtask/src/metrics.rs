@@ -110,6 +110,12 @@ fn figures(product: &Product) -> Result<(), Failure> {
     let wrong = format!("{:.0} / {:.0} / {:.0}", two?, orphans?, untold?);
     line("1000 holds of a port, 8 processes: two / orphans / untold", "0 / 0 / 0", wrong);
     line("  of them killed at random", "many", format!("{:.0}", number(&holds.json, "kills")?));
+    let kills = product.start(&["bench", "kills", "--count", "20", "--folder", "kills"])?;
+    let wrong = ["unreadable", "without_a_state", "unsafe", "orphans"].map(|key| number(&kills.json, key));
+    let [unreadable, stateless, left_unsafe, orphans] = wrong;
+    let wrong = format!("{:.0} / {:.0} / {:.0} / {:.0}", unreadable?, stateless?, left_unsafe?, orphans?);
+    line("20 jobs, kill -9: unreadable / no state / unsafe / orphans", "0 / 0 / 0 / 0", wrong);
+    line("  what was lost of a record, at most", "<= 1 s", format!("{:.2} s", number(&kills.json, "lost_s")?));
     for (figure, asked, found) in probe(&product.root)? {
         line(&figure, asked, found);
     }

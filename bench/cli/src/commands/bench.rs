@@ -5,9 +5,11 @@
 mod coverage;
 mod faults;
 mod holds;
+mod kills;
 mod link;
 mod log;
 mod recorded;
+mod served;
 mod stamps;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +60,8 @@ enum Of {
     Log,
     /// No measurement: a record for `report`, which stays
     Record,
+    /// Jobs of a daemon on a served rig, whose processes are killed at random
+    Kills,
     /// One port that many processes want, while they are killed at random
     Holds,
     /// One of those processes
@@ -91,6 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
         Of::Link => link::measure(args.count).map(|figures| print(&figures)),
         Of::Holds => holds::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
+        Of::Kills => kills::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
         Of::HoldClient => Err(Failure::input("bench: expected --folder for what others share")),
         Of::Log | Of::Record => unreachable!("they are written above"),
     };

@@ -4,14 +4,16 @@
 
 use std::path::{Path, PathBuf};
 
-use ::rig::Station;
+use ::rig::{RigFile, Station};
+use daemon::Finished;
 use daemon::interrupted::{close, lacks_its_end, outlives_its_run};
-use domain::EventKind;
 use domain::verdict::exit_code_of;
+use domain::{EventKind, RunVerdict};
 use record::Reader;
 
 use crate::commands::run;
 use crate::output::{say, tell};
+use crate::signals::Signals;
 use crate::{BENCH_ERROR, Failure, job, load, runs, station};
 
 /// Arguments of `recover`.
@@ -22,6 +24,9 @@ pub(crate) struct Args {
     /// The rig, if its ports have changed since: a file, or a name of the library
     #[arg(long)]
     rig: Option<String>,
+    /// The rig's station, if the record does not tell it any more
+    #[arg(long)]
+    station: Option<String>,
     /// Where runs are
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -37,16 +42,33 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let mut job = args.job.map(job::Work::on).transpose()?;
+    // A safe stop is bounded; nothing stops it half-way.
+    let _unheard = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    let mut job = args.job.map(|id| job::Work::on(id).map(|(work, _)| work)).transpose()?;
     let folder = runs::find(&args.run, &args.runs)?;
     let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
     let rig = load::whole_rig(&load::rig_source(&rig)?)?;
-    let station = rig.station(station_of(&folder).as_deref()).map_err(Failure::input)?;
+    let station = station_of(args, &folder, &rig)?;
     let mut codes = Vec::new();
-    if outlives_its_run(station) {
-        codes.extend(recovered(&folder, station, args)?);
+    // The code of a stop says that the station was left safe.
+    let mut is_safe = true;
+    if outlives_its_run(station)
+        && let Some(finished) = recovered(&folder, station, args, job.as_mut())?
+    {
+        is_safe = finished.safe;
+        codes.extend(finished.record_trouble.is_some().then_some(BENCH_ERROR));
     }
-    let summary = run::summary(&folder).map_err(Failure::bench)?;
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let summary = match run::summary(&folder) {
+        Ok(summary) => summary,
+        Err(why) => {
+            // Nothing of it can be read: that is what became of it.
+            if let Some(job) = &mut job {
+                job.run_ended(&name, RunVerdict::Error.name(), BENCH_ERROR)?;
+            }
+            return Err(Failure::bench(why));
+        }
+    };
     if args.json {
         say!("{summary}");
     } else {
@@ -54,25 +76,43 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     let verdict = summary["verdict"].as_str().unwrap_or("");
     codes.push(run::code_of(verdict).unwrap_or(BENCH_ERROR));
-    if let (Some(job), Some(run)) = (&mut job, summary["run"].as_str()) {
-        job.run_ended(run, verdict)?;
+    let code = if is_safe { exit_code_of(codes) } else { BENCH_ERROR };
+    if let Some(job) = &mut job {
+        job.run_ended(&name, verdict, code)?;
     }
-    Ok(exit_code_of(codes))
+    Ok(code)
 }
 
-/// The station of a run, as its record tells.
-fn station_of(folder: &Path) -> Option<String> {
-    let mut station = None;
-    let found = Reader::open(folder).ok()?.for_each(|event| {
-        if let (None, EventKind::Opened(opened)) = (&station, &event.kind) {
-            station = Some(opened.profile.station.clone());
-        }
+/// The station of a run: as it is named, or as its record tells.
+fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a Station, Failure> {
+    let named = args.station.clone().or_else(|| {
+        let mut station = None;
+        let found = Reader::open(folder).ok()?.for_each(|event| {
+            if let (None, EventKind::Opened(opened)) = (&station, &event.kind) {
+                station = Some(opened.profile.station.clone());
+            }
+        });
+        found.ok().and(station)
     });
-    found.ok().and(station)
+    let known: Vec<&str> = rig.stations().iter().map(|station| station.profile.station.as_str()).collect();
+    if named.is_none() && known.len() > 1 {
+        // Another station's pump is not to be stopped for it.
+        return Err(Failure::input(format!(
+            "expected the record of {} to tell its station, but it cannot be read; name it with --station ({})",
+            folder.display(),
+            known.join(", ")
+        )));
+    }
+    rig.station(named.as_deref()).map_err(Failure::input)
 }
 
-/// Closes the run, if it is not closed yet and nobody works on it; what went wrong, as an exit code.
-fn recovered(folder: &Path, station: &Station, args: &Args) -> Result<Option<u8>, Failure> {
+/// Closes the run, if it is not closed yet and nobody works on it.
+fn recovered(
+    folder: &Path,
+    station: &Station,
+    args: &Args,
+    job: Option<&mut job::Work>,
+) -> Result<Option<Finished>, Failure> {
     // A run that still goes on has its ports.
     let _hold = station::hold(station, &format!("recover {}", folder.display()))?;
     if !lacks_its_end(folder).unwrap_or(true) {
@@ -84,6 +124,9 @@ fn recovered(folder: &Path, station: &Station, args: &Args) -> Result<Option<u8>
     }
     if !finished.safe {
         tell!("error: the station of {} could not be confirmed safe; go and look at it", folder.display());
+        if let Some(job) = job {
+            job.left_unsafe(finished.reason.as_deref().unwrap_or(""))?;
+        }
     }
-    Ok((finished.record_trouble.is_some() || !finished.safe).then_some(BENCH_ERROR))
+    Ok(Some(finished))
 }

@@ -15,11 +15,12 @@ use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
 
+use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
 use crate::served::ServedRig;
 use crate::signals::Signals;
 use crate::terminal::Display;
-use crate::{BENCH_ERROR, Failure, image, job, load, station};
+use crate::{BENCH_ERROR, Failure, image, load, station};
 
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
@@ -76,34 +77,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let mut job = args.job.map(job::Work::on).transpose()?;
-    let done = run_all(args, job.as_mut());
-    match job {
-        Some(job) => job.end(done),
-        None => done.map_err(Into::into),
+    let Some(id) = args.job else { return run_all(args, None).map_err(Into::into) };
+    let (mut work, cancelled_by) = job::Work::on(id)?;
+    if let Some(by) = cancelled_by {
+        return work.cancelled(&by, STOPPED);
     }
-}
-
-/// Why nothing was run.
-pub(crate) enum Refused {
-    /// The station is somebody else's.
-    Taken(Failure),
-    /// Anything else.
-    For(Failure),
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::For(failure)
-    }
-}
-
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Taken(failure) | Refused::For(failure) => failure,
-        }
-    }
+    let done = run_all(args, Some(&mut work));
+    work.end(done)
 }
 
 fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> {
@@ -151,8 +131,11 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         let left = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
         let finished = follow(handle, &request.plan, &signals, left);
         safe &= finished.safe;
+        if let (false, Some(job)) = (finished.safe, job.as_deref_mut()) {
+            job.left_unsafe(finished.reason.as_deref().unwrap_or("it did not confirm"))?;
+        }
         let (verdict, code) = conclude(args, &finished);
-        if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict)) {
+        if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict, code)) {
             tell_raw(&why.text);
         }
         codes.push(code);

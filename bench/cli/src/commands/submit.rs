@@ -3,7 +3,6 @@
 //! `submit --wait` and `watch` behave like a local `run`: the same lines, the same exit codes, and the same files beside the caller.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,21 +110,27 @@ struct Waiting<'a> {
 impl Waiting<'_> {
     /// Follows a job to its end, fetches what came of it, and exits as `run` would have.
     fn to_the_end(&self, signals: &Signals) -> Result<u8, Failure> {
-        let mut told = 0;
+        let (mut told, mut stopping) = (0, false);
         let mut waits = String::new();
         loop {
             if let Some(name) = signals.next() {
                 tell!("cancelling job {} for {name}", self.id);
+                stopping = true;
                 let by = format!("{} ({name})", crate::user());
-                // It may have ended this moment.
-                drop(self.client.post(&format!("/api/v1/jobs/{}/cancel", self.id), &json!({"by": by})));
+                let cancelled =
+                    patiently(|| self.client.post(&format!("/api/v1/jobs/{}/cancel", self.id), &json!({"by": by})));
+                if let Err(why) = cancelled {
+                    // It may have ended this moment; then its end is told below.
+                    tell!("{}", why.sentence());
+                }
             }
             let job = patiently(|| self.client.get(&format!("/api/v1/jobs/{}", self.id)))?;
             let runs: Vec<&str> =
                 job["runs"].as_array().into_iter().flatten().filter_map(|r| r["run"].as_str()).collect();
             if let Some(run) = runs.get(told) {
-                Watched::new(run).follow(self.client, &|| Signals::stopped())?;
-                told += 1;
+                Watched::new(run).follow(self.client, &|| Signals::stopped() && !stopping)?;
+                // Whoever was called away from it by a signal comes back.
+                told += usize::from(stopping || !Signals::stopped());
                 continue;
             }
             if job["state"] == "ended" {
@@ -198,10 +203,12 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     }
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
     for station in status["stations"].as_array().into_iter().flatten() {
-        let does = match (station["job"].as_i64(), station["run"].as_str(), station["taken"].as_str()) {
+        let taken = station["quarantined"].as_str().map(|why| format!("in quarantine {why}"));
+        let taken = taken.or_else(|| station["taken"].as_str().map(str::to_owned));
+        let does = match (station["job"].as_i64(), station["run"].as_str(), taken) {
             (Some(job), Some(run), _) => format!("job {job}, run {run}"),
             (Some(job), None, _) => format!("job {job} begins"),
-            (None, _, Some(taken)) => taken.to_owned(),
+            (None, _, Some(taken)) => taken,
             (None, _, None) => "free".to_owned(),
         };
         say!("station {}  {does}", text(&station["station"]));
@@ -242,6 +249,25 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
     }
 }
 
+/// Arguments of `release`.
+#[derive(clap::Args)]
+pub(crate) struct ReleaseArgs {
+    /// The station
+    station: String,
+    /// What was found there; it stands in the audit log
+    #[arg(long)]
+    because: String,
+    #[command(flatten)]
+    daemon: Which,
+}
+
+pub(crate) fn release(args: &ReleaseArgs) -> Result<u8, Failure> {
+    let client = Client::of(&args.daemon);
+    let body = json!({"by": crate::user(), "because": args.because});
+    client.post(&format!("/api/v1/stations/{}/release", args.station), &body)?;
+    Ok(0)
+}
+
 /// Arguments of `cancel`.
 #[derive(clap::Args)]
 pub(crate) struct CancelArgs {
@@ -265,6 +291,5 @@ pub(crate) fn cancel(args: &CancelArgs) -> Result<u8, Failure> {
     let done = client.post(&format!("/api/v1/jobs/{job}/cancel"), &json!({"by": crate::user()}))?;
     let does = if done["state"] == "ended" { "cancelled" } else { "is being stopped" };
     say!("job {job}  {does}");
-    std::io::stdout().flush().unwrap_or_default();
     Ok(0)
 }

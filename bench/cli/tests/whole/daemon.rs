@@ -12,6 +12,14 @@ use crate::server::{Server, eventually, signal};
 use domain::EventKind;
 use serde_json::Value;
 
+/// It delivers for as long as anybody looks.
+const LONG: &str = "scenario: Long
+weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
+steps:
+  - start: {continuous: 20 mL/day}
+  - hold: {name: delivered, for: 10 min}
+";
+
 /// A daemon, until it is dropped.
 struct Daemon {
     child: Child,
@@ -92,6 +100,38 @@ impl Drop for Daemon {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// What is really so at a station: its pump delivers.
+fn delivers(server: &Server, station: &str) {
+    eventually("the pump delivers", Duration::from_secs(40), || {
+        server.state()["stations"][station]["rate_nl_per_h"].as_u64() > Some(0)
+    });
+}
+
+/// The folder of a job's run, once it has one.
+fn folder_of(bench: &Bench, daemon: &Daemon, id: i64) -> Option<PathBuf> {
+    let run = daemon.job(id)["runs"][0]["run"].as_str()?.to_owned();
+    Some(bench.path("served").join(run))
+}
+
+/// Waits until a job's run is at its steps, as its record tells.
+fn stepping(bench: &Bench, daemon: &Daemon, id: i64) {
+    let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
+    eventually("its steps have begun", Duration::from_secs(60), || {
+        let folder = folder_of(bench, daemon, id).filter(|folder| folder.join("record.mcap").exists());
+        folder.is_some_and(|folder| events(&folder).0.iter().any(|event| is_step(&event.kind)))
+    });
+}
+
+/// The process of this rig that has those words on its command line.
+fn process_with(words: &str, rig: &str) -> Option<u32> {
+    std::fs::read_dir("/proc").expect("processes").flatten().find_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let ours = line.contains(words) && line.contains(rig);
+        if ours { entry.file_name().to_string_lossy().parse::<u32>().ok() } else { None }
+    })
 }
 
 /// What is really so at a station: its pump is stopped.
@@ -249,8 +289,9 @@ fn jobs_go_by_priority_are_cancelled_and_run_no_longer_than_they_may() {
     eventually("the first runs", Duration::from_secs(20), || daemon.job(first)["state"] == "running");
     let second = submit(&[]);
     let third = submit(&["--priority", "5", "--key", "night 17"]);
-    assert_eq!(submit(&["--key", "night 17"]), third, "it is the same submission");
-    let other = submit(&["--station", "2"]);
+    assert_eq!(submit(&["--priority", "5", "--key", "night 17"]), third, "it is the same submission");
+    let long = bench.write("long.yaml", LONG);
+    let other = id_of(&daemon.tell(&bench, &["submit", &long, "--station", "2"]));
     let order: Vec<i64> = {
         let status = daemon.json(&bench, &["status", "--json"]);
         let jobs = status["jobs"].as_array().expect("jobs").clone();
@@ -275,6 +316,7 @@ fn jobs_go_by_priority_are_cancelled_and_run_no_longer_than_they_may() {
     assert_eq!(daemon.tell(&bench, &["cancel", &run]).status.code(), Some(2), "it has ended");
     // The daemon's end stops what runs, and leaves it safe.
     assert_eq!(daemon.job(other)["state"], "running");
+    delivers(&server, "2");
     daemon.stop();
     delivers_nothing(&server, "2");
     server.stop();
@@ -317,21 +359,8 @@ fn a_run_whose_process_is_killed_is_closed_with_all_it_had_and_its_pump_stopped(
     let rig = server.rig();
     let daemon = Daemon::start(&bench, &rig);
     let id = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
-    let folder = |daemon: &Daemon| {
-        let run = daemon.job(id)["runs"][0]["run"].as_str().map(str::to_owned);
-        run.map(|run| bench.path("served").join(run))
-    };
-    let begun = |daemon: &Daemon| {
-        let stepping = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
-        folder(daemon).is_some_and(|f| f.join("record.mcap").exists() && events(&f).0.iter().any(|e| stepping(&e.kind)))
-    };
-    eventually("its bolus has begun", Duration::from_secs(60), || begun(&daemon));
-    let process = std::fs::read_dir("/proc").expect("processes").flatten().find_map(|entry| {
-        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let ours = line.contains(" run --rig") && line.contains(&rig);
-        if ours { entry.file_name().to_string_lossy().parse::<u32>().ok() } else { None }
-    });
+    stepping(&bench, &daemon, id);
+    let process = process_with(" run --rig", &rig);
     // A power cut takes both.
     daemon.kill();
     signal(process.expect("the run's process"), "KILL");
@@ -339,7 +368,7 @@ fn a_run_whose_process_is_killed_is_closed_with_all_it_had_and_its_pump_stopped(
         let daemon = Daemon::start(&bench, &rig);
         let job = daemon.wait(id);
         assert_eq!((&job["exit_code"], &job["runs"][0]["verdict"]), (&4.into(), &"error".into()), "{job}");
-        let folder = folder(&daemon).expect("a run");
+        let folder = folder_of(&bench, &daemon, id).expect("a run");
         daemon.stop();
         folder
     };
@@ -362,4 +391,72 @@ fn a_run_whose_process_is_killed_is_closed_with_all_it_had_and_its_pump_stopped(
     assert_eq!(again.status.code(), Some(4), "{}", said_by(&again));
     assert_eq!(events(&folder).0.len(), all.len());
     server.stop();
+}
+
+#[test]
+fn a_safe_stop_is_not_stopped_and_what_is_not_safe_is_told_and_kept_apart() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let daemon = Daemon::start(&bench, &rig);
+    let long = bench.write("long.yaml", LONG);
+    let id = id_of(&daemon.tell(&bench, &["submit", &long, "--station", "2"]));
+    delivers(&server, "2");
+    // Its pump does not hear any more, nor does the supply that could be switched off, and its run is killed.
+    let mute = |devices: &[&str], on: bool| {
+        for device in devices {
+            let line = format!("{{\"fault\":{{\"device\":\"{device}\",\"fault\":\"silent\",\"on\":{on}}}}}");
+            assert_eq!(server.plant("2", &line)["done"], true, "{line}");
+        }
+    };
+    mute(&["pump", "supply"], true);
+    signal(process_with(" run --rig", &rig).expect("the run's process"), "KILL");
+    let ended = daemon.wait(id);
+    assert_eq!(ended["exit_code"], 4, "{ended}");
+    let reason = ended["reason"].as_str().unwrap_or_else(|| panic!("expected a reason, but found {ended}"));
+    assert!(reason.contains("could not be confirmed safe"), "{reason}");
+    let next = id_of(&daemon.tell(&bench, &["submit", &long, "--station", "2"]));
+    eventually("the next one waits", Duration::from_secs(5), || {
+        daemon.job(next)["reason"].as_str().is_some_and(|why| why.contains("the station is in quarantine since"))
+    });
+    let status = String::from_utf8_lossy(&daemon.tell(&bench, &["status"]).stdout).into_owned();
+    assert!(status.contains("station 1  free") && status.contains("station 2  in quarantine since"), "{status}");
+    // Somebody looks, and the pump hears again.
+    mute(&["pump", "supply"], false);
+    assert!(daemon.tell(&bench, &["release", "2", "--because", "the link was pulled"]).status.success());
+    assert_eq!(daemon.tell(&bench, &["release", "2", "--because", "again"]).status.code(), Some(2));
+    stepping(&bench, &daemon, next);
+    delivers(&server, "2");
+    // The daemon is stopped while it brings a killed run to its end: the pump does not hear, its supply is switched off.
+    mute(&["pump"], true);
+    signal(process_with(" run --rig", &rig).expect("the run's process"), "KILL");
+    eventually("it is brought to its end", Duration::from_secs(10), || process_with(" recover ", &rig).is_some());
+    if let Some(process) = process_with(" recover ", &rig) {
+        signal(process, "TERM");
+    }
+    daemon.stop();
+    delivers_nothing(&server, "2");
+    let shown = String::from_utf8_lossy(&bench.output(&["audit", "show"]).stdout).into_owned();
+    for action in ["station.quarantined", "station.released", "job.run.ended"] {
+        assert!(shown.contains(action), "{action}");
+    }
+    server.stop();
+}
+
+#[test]
+fn one_daemon_serves_a_rig_and_a_key_is_one_submission() {
+    let bench = Bench::new();
+    let daemon = Daemon::start(&bench, "virtual");
+    let second = bench.output(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(4), "{}", said_by(&second));
+    assert!(said_by(&second).contains("another one serves it"), "{}", said_by(&second));
+    let submit =
+        |more: &[&str]| daemon.tell(&bench, &[&["submit", "smoke/short-bolus", "--key", "night"], more].concat());
+    let first = id_of(&submit(&[]));
+    assert_eq!(id_of(&submit(&[])), first);
+    let other = submit(&["--set", "volume=8 uL"]);
+    assert_eq!(other.status.code(), Some(2), "{}", said_by(&other));
+    assert!(said_by(&other).contains("choose another key"), "{}", said_by(&other));
+    assert_eq!(daemon.wait(first)["exit_code"], 0);
+    daemon.stop();
 }

@@ -10,13 +10,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use store::{Actor, Cancelled, Job, JobRun, JobState, Submission};
+use store::{Cancelled, Job, JobRun, JobState, Submission};
 use utoipa::{IntoParams, ToSchema};
 
-use super::new_job::{NewJob, TEXT_MAX, check, sensible};
+use super::new_job::{NewJob, check, sensible, visible};
 use super::problem::Problem;
 use super::{Shared, blocking};
-use crate::queue;
 use crate::work::{self, Task};
 
 /// How many jobs that have ended are listed unless asked otherwise.
@@ -156,6 +155,7 @@ pub(crate) async fn list(
     (status = 201, description = "The job", body = JobView),
     (status = 400, description = "No JSON", body = Problem),
     (status = 403, description = "The request was not meant for this daemon", body = Problem),
+    (status = 409, description = "The key was used for something else", body = Problem),
     (status = 413, description = "Too much", body = Problem),
     (status = 415, description = "Not said to be JSON", body = Problem),
     (status = 422, description = "The scenario cannot run on this rig, or a field is wrong", body = Problem)
@@ -186,12 +186,14 @@ pub(crate) async fn submit(
         operator: new.submitter.clone(),
     };
     let (config, of_station) = (std::sync::Arc::clone(&shared.config), station.clone());
-    let task = blocking(move || check(&config, &of_station, &task).map(|()| task)).await?;
+    let folder = shared.with(|store| Ok(store.work_folder(&work::scratch())?)).await?;
+    let helper = shared.helper().await;
+    let task = blocking(move || check(&config, &of_station, &task, folder).map(|()| task)).await?;
+    drop(helper);
     let rig = shared.config.rig.clone();
-    let actor = shared.config.actor.clone();
-    let job = shared.with(move |store| {
+    let name = new.submitter.clone();
+    let job = shared.with_as(&name, move |store| {
         let text = serde_json::to_string(&task).map_err(Problem::ours)?;
-        store.acts_for(Actor(format!("{} over {}", new.submitter, actor.0)));
         let submission = Submission {
             rig: &rig,
             station: &station,
@@ -224,7 +226,8 @@ pub(crate) async fn show(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<JobView>, Problem> {
     let Path(id) = id?;
-    Ok(Json(JobView::of(shared.with(move |store| Ok(store.job(id)?)).await?)))
+    let rig = shared.config.rig.clone();
+    Ok(Json(JobView::of(shared.with(move |store| Ok(store.job_of(&rig, id)?)).await?)))
 }
 
 /// Who does not want a job any more.
@@ -257,16 +260,14 @@ pub(crate) async fn cancel(
     cancel: Result<Json<Cancel>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JobView>), Problem> {
     let (Path(id), Json(Cancel { by })) = (id?, cancel?);
-    if by.trim().is_empty() || by.chars().count() > TEXT_MAX {
-        return Err(Problem::input(format!("by: expected a name of 1 to {TEXT_MAX} characters")));
-    }
-    let actor = shared.config.actor.clone();
-    let job = shared.with(move |store| {
-        store.acts_for(Actor(format!("{by} over {}", actor.0)));
-        match store.cancel_job(id, &by)? {
-            Cancelled::Over => return Err(Problem::conflict(format!("job {id} has ended already"))),
-            Cancelled::Asked(process) if store.job_is_alive(id)? => queue::terminate(process),
-            Cancelled::Asked(_) | Cancelled::Ended => {}
+    visible("by", &by)?;
+    let (name, rig) = (by.clone(), shared.config.rig.clone());
+    let job = shared.with_as(&name, move |store| {
+        // What runs is stopped by the queue.
+        if store.cancel_job(&rig, id, &by)? == Cancelled::Over {
+            return Err(Problem::conflict(format!(
+                "expected a job that has not ended, but job {id} has; see its exit code"
+            )));
         }
         Ok(JobView::of(store.job(id)?))
     });
@@ -286,7 +287,11 @@ pub(crate) async fn cancel(
 )]
 pub(crate) async fn log(State(shared): State<Shared>, id: Result<Path<i64>, PathRejection>) -> Result<String, Problem> {
     let Path(id) = id?;
-    shared.with(move |store| Ok(store.job(id)?)).await?;
-    let config = std::sync::Arc::clone(&shared.config);
-    blocking(move || Ok(work::said(&config, id))).await
+    let rig = shared.config.rig.clone();
+    let folder = shared.with(move |store| {
+        let job = store.job_of(&rig, id)?;
+        Ok(store.work_folder(&job.id.to_string())?)
+    });
+    let folder = folder.await?;
+    blocking(move || Ok(work::said(&folder))).await
 }

@@ -31,7 +31,7 @@ const WAITING: usize = 256;
 /// A client that takes nothing for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A sign of life where nothing happens.
-const ALIVE: Duration = Duration::from_secs(10);
+const ALIVE: Duration = Duration::from_secs(2);
 /// How often it is asked whether a run without an end is over all the same.
 const ASK: Duration = Duration::from_secs(2);
 /// Who comes back says here what he has seen.
@@ -50,7 +50,8 @@ pub(crate) struct Wanted {
 /// A run's events as they happen
 ///
 /// Server-sent events: each has the event's number as its id and its text in the record, JSON, as data. `Last-Event-ID` goes on
-/// behind an event. The last one is of the type `end`: the run is over, and its record has its end.
+/// behind an event. The last one has a type of its own: `end`, the record has its end, with the number of events as data;
+/// `interrupted`, the job is over and the record lacks its end; `problem`, the record cannot be read, with why as data.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/events", tag = "runs",
     params(("run" = String, Path, description = "Its id"), Wanted), responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -105,6 +106,8 @@ impl Feed {
         let mut asked = std::time::Instant::now();
         loop {
             let mut there = true;
+            // Asked first: what is read then is all that there will be.
+            let is_over = asked.elapsed() >= ASK && self.is_over(&mut asked);
             let read = follow.more(|seq, text| {
                 if there && seq >= self.from && (self.readings || !is_reading(text)) {
                     let text = String::from_utf8_lossy(text);
@@ -112,11 +115,15 @@ impl Feed {
                 }
             });
             if let Err(why) = read {
-                self.send(Event::default().event("end").data(why.to_string()));
+                self.send(Event::default().event("problem").data(why.to_string()));
                 return;
             }
-            if follow.has_ended() || (asked.elapsed() >= ASK && self.is_over(&mut asked)) {
+            if there && follow.has_ended() {
                 self.send(Event::default().event("end").data(follow.events().to_string()));
+                return;
+            }
+            if there && is_over {
+                self.send(Event::default().event("interrupted").data(follow.events().to_string()));
                 return;
             }
             if !there || self.give.is_closed() || *self.over.borrow() {

@@ -20,8 +20,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use store::Store;
-use tokio::sync::{Semaphore, watch};
+use store::{Actor, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,6 +35,10 @@ use problem::Problem;
 const BODY_MAX: usize = 3 * 1024 * 1024;
 /// So many follow runs at once, at most: each has a thread.
 const WATCHERS_MAX: usize = 400;
+/// So many requests have a process of their own at once, at most: others wait.
+const HELPERS_MAX: usize = 4;
+/// How long such a process may take.
+pub(crate) const HELPER_WITHIN: Duration = Duration::from_secs(15);
 /// How long requests may take to end when the daemon does.
 const ENDED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -45,19 +49,49 @@ pub(crate) struct Shared {
     store: Arc<Mutex<Store>>,
     pub(crate) waker: Waker,
     pub(crate) watchers: Arc<Semaphore>,
+    /// Who starts a process of this program for a request.
+    pub(crate) helpers: Arc<Semaphore>,
     /// Becomes true when the daemon ends.
     pub(crate) over: watch::Receiver<bool>,
 }
 
 impl Shared {
-    /// Does something with the store, on a thread that may wait.
+    /// Does something with the store, on a thread that may wait; what is changed by it, the daemon changes.
     pub(crate) async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        self.as_actor(self.config.actor.clone(), work).await
+    }
+
+    /// The same for somebody who calls himself so.
+    pub(crate) async fn with_as<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&mut Store) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.as_actor(Actor(format!("{name} (as he says) over {}", self.config.actor.0)), work).await
+    }
+
+    /// Leave to start a process; others wait meanwhile.
+    pub(crate) async fn helper(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.helpers).acquire_owned().await.ok()
+    }
+
+    async fn as_actor<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        work: impl FnOnce(&mut Store) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let store = Arc::clone(&self.store);
-        // Nothing is half done in a store: each change is a transaction.
-        blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner))).await
+        blocking(move || {
+            // Nothing is half done in a store: each change is a transaction.
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            store.acts_for(actor);
+            work(&mut store)
+        })
+        .await
     }
 }
 
@@ -98,6 +132,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(runs::note))
         .routes(routes!(files::list))
         .routes(routes!(files::fetch))
+        .routes(routes!(status::release))
         .routes(routes!(status::openapi))
 }
 
@@ -133,6 +168,7 @@ impl Api {
             store: Arc::new(Mutex::new(store)),
             waker,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            helpers: Arc::new(Semaphore::new(HELPERS_MAX)),
             over: is_over.clone(),
         };
         let (router, _) = routes().split_for_parts();

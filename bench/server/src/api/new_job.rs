@@ -2,15 +2,18 @@
 //!
 //! What is wrong is told before the job waits, in the words of `dosebench check`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::HELPER_WITHIN;
 use super::problem::Problem;
 use crate::Config;
 use crate::work::{self, Task};
 
 /// The longest text of a field but the scenario's.
-pub(super) const TEXT_MAX: usize = 1000;
+const TEXT_MAX: usize = 1000;
 /// A job may have no more time than this, and no less than a second.
 const BUDGET_MAX_S: f64 = 31.0 * 86_400.0;
 
@@ -86,6 +89,21 @@ impl Purpose {
     }
 }
 
+/// Whether a text is one that people can read: it goes into terminals, logs and command lines.
+pub(super) fn visible(name: &str, text: &str) -> Result<(), Problem> {
+    let length = text.chars().count();
+    let found = if text.trim().is_empty() {
+        "none".to_owned()
+    } else if length > TEXT_MAX {
+        format!("{length}")
+    } else if text.chars().any(char::is_control) {
+        "one that cannot be seen".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Problem::input(format!("{name}: expected 1 to {TEXT_MAX} characters that can be seen, but found {found}")))
+}
+
 /// Whether the fields can be meant.
 pub(super) fn sensible(new: &NewJob) -> Result<(), Problem> {
     let texts = [
@@ -98,12 +116,7 @@ pub(super) fn sensible(new: &NewJob) -> Result<(), Problem> {
     let all = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
     let sets = new.set.iter().flat_map(|(name, value)| [("set", name), ("set", value)]);
     for (name, text) in all.chain(sets) {
-        if text.trim().is_empty() || text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
-            return Err(Problem::input(format!(
-                "{name}: expected 1 to {TEXT_MAX} characters that can be seen, but found {} with others",
-                text.chars().count()
-            )));
-        }
+        visible(name, text)?;
     }
     if new.set.iter().any(|(name, _)| name.contains('=')) {
         return Err(Problem::input("set: expected a parameter's name, but found one with '='"));
@@ -116,28 +129,29 @@ pub(super) fn sensible(new: &NewJob) -> Result<(), Problem> {
     }
 }
 
-/// Whether a task can run on the rig, as `dosebench check` says.
-pub(super) fn check(config: &Config, station: &str, task: &Task) -> Result<(), Problem> {
+/// Whether a task can run on the rig, as `dosebench check` says; in a folder that goes away again.
+pub(super) fn check(config: &Config, station: &str, task: &Task, folder: PathBuf) -> Result<(), Problem> {
     // A name that ends as a file's would be one of ours.
     let is_file = |name: &str| {
         let name = name.to_ascii_lowercase();
         name.ends_with(".yaml") || name.ends_with(".yml")
     };
+    let folder = work::Scratch { path: folder };
     if task.text.is_none() && is_file(&task.scenario) {
         return Err(Problem::input("expected the text of the scenario's file beside its name, but found none"));
     }
-    let folder = work::scratch(config).map_err(Problem::ours)?;
-    let checked = (|| {
-        let scenario = task.scenario_in(&folder.path)?;
+    let checked = task.scenario_in(&folder.path).and_then(|scenario| {
         let mut command = work::program(config, &folder.path);
         command.args(["check", "--rig", &config.rig, "--station", station]).args(task.sets()).arg("--").arg(scenario);
-        command.stdin(std::process::Stdio::null()).output()
-    })();
-    let output = checked.map_err(|why| Problem::ours(format!("the scenario cannot be checked: {why}")))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    match output.status.code() {
+        work::bounded(command, HELPER_WITHIN)
+    });
+    let checked = checked.map_err(|why| Problem::ours(format!("the scenario cannot be checked: {why}")))?;
+    let Some((status, said)) = checked else {
+        return Err(Problem::busy("expected the scenario to be checked in time, but it was not; try again later"));
+    };
+    match status.code() {
         Some(0) => Ok(()),
         Some(2) => Err(Problem::input(said)),
-        _ => Err(Problem::ours(format!("the check ended with {}: {said}", output.status))),
+        _ => Err(Problem::ours(format!("the check ended with {status}: {said}"))),
     }
 }

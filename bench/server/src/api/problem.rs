@@ -72,7 +72,8 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoJob(_) => Self::missing(error.to_string()),
+            StoreError::NoJob(_) | StoreError::NoQuarantine(_) => Self::missing(error.to_string()),
+            StoreError::Key { .. } => Self::conflict(error.to_string()),
             other => Self::ours(other),
         }
     }

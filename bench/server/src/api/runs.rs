@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::new_job::visible;
 use super::problem::Problem;
-use super::{Shared, blocking};
+use super::{HELPER_WITHIN, Shared, blocking};
 use crate::{place, work};
 
 /// A run.
@@ -41,7 +42,9 @@ pub(crate) struct Runs {
 pub(crate) async fn folder(shared: &Shared, run: &str) -> Result<PathBuf, Problem> {
     let (runs, id) = (shared.config.runs.clone(), run.to_owned());
     blocking(move || {
-        place::run(&runs, &id).ok_or_else(|| Problem::missing("expected the id of a run, see /api/v1/runs"))
+        place::run(&runs, &id).ok_or_else(|| {
+            Problem::missing("expected the id of a run of this daemon's, but found none of that name; see /api/v1/runs")
+        })
     })
     .await
 }
@@ -123,6 +126,7 @@ pub(crate) struct Note {
         (status = 400, description = "No JSON", body = Problem),
         (status = 403, description = "The request was not meant for this daemon", body = Problem),
         (status = 404, description = "No such run", body = Problem),
+        (status = 503, description = "The run does not listen", body = Problem),
         (status = 409, description = "The run does not take it: nobody asks that now, or the value does not fit", body = Problem),
         (status = 413, description = "Too much", body = Problem),
         (status = 415, description = "Not said to be JSON", body = Problem),
@@ -135,6 +139,11 @@ pub(crate) async fn answer(
     answer: Result<Json<Answer>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let (Path(run), Json(Answer { prompt, value, by })) = (run?, answer?);
+    visible("prompt", &prompt)?;
+    visible("by", &by)?;
+    if !value.is_empty() {
+        visible("value", &value)?;
+    }
     // As options, so that nothing that is said begins one.
     say(&shared, &run, vec!["answer".into(), format!("--by={by}"), "--".into()], vec![prompt, value]).await
 }
@@ -147,6 +156,7 @@ pub(crate) async fn answer(
         (status = 403, description = "The request was not meant for this daemon", body = Problem),
         (status = 404, description = "No such run", body = Problem),
         (status = 409, description = "The run has ended", body = Problem),
+        (status = 503, description = "The run does not listen", body = Problem),
         (status = 413, description = "Too much", body = Problem),
         (status = 415, description = "Not said to be JSON", body = Problem),
         (status = 422, description = "A field is wrong", body = Problem)
@@ -158,23 +168,23 @@ pub(crate) async fn note(
     note: Result<Json<Note>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let (Path(run), Json(Note { text, by })) = (run?, note?);
+    visible("text", &text)?;
+    visible("by", &by)?;
     say(&shared, &run, vec!["note".into(), format!("--by={by}"), "--".into()], vec![text]).await
 }
 
 /// Has this program say something to a run, as people do.
 async fn say(shared: &Shared, run: &str, before: Vec<String>, behind: Vec<String>) -> Result<StatusCode, Problem> {
-    if before.iter().chain(&behind).any(|text| text.contains('\0')) {
-        return Err(Problem::input("expected a text, but found a zero byte in it"));
-    }
     let folder = folder(shared, run).await?;
     let config = std::sync::Arc::clone(&shared.config);
+    let _helper = shared.helper().await;
     blocking(move || {
         let mut command = work::program(&config, &config.runs);
-        command.args(before).arg(folder).args(behind).stdin(std::process::Stdio::null());
-        let output = command.output().map_err(Problem::ours)?;
-        match output.status.code() {
-            Some(0) => Ok(StatusCode::NO_CONTENT),
-            _ => Err(Problem::conflict(String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("error: "))),
+        command.args(before).arg(folder).args(behind);
+        match work::bounded(command, HELPER_WITHIN).map_err(Problem::ours)? {
+            Some((status, _)) if status.success() => Ok(StatusCode::NO_CONTENT),
+            Some((_, said)) => Err(Problem::conflict(said.trim_start_matches("error: "))),
+            None => Err(Problem::busy("expected the run to listen, but it does not; try again later")),
         }
     })
     .await

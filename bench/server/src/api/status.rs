@@ -3,14 +3,16 @@
 //! It is what the store says, and holds nothing of its own.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::header;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use store::{JobState, Wanted};
 use utoipa::ToSchema;
 
 use super::jobs::JobView;
+use super::new_job::visible;
 use super::problem::Problem;
 use super::{Shared, description};
 
@@ -38,6 +40,8 @@ pub(crate) struct StationView {
     run: Option<String>,
     /// Who else has it, if somebody has: a sentence.
     taken: Option<String>,
+    /// Why nothing begins there until a person has looked, if that is so.
+    quarantined: Option<String>,
 }
 
 /// How the rig stands
@@ -62,11 +66,52 @@ pub(crate) async fn status(State(shared): State<Shared>) -> Result<Json<Status>,
                 job: running.map(|job| job.id),
                 run: running.and_then(|job| job.runs.last()).map(|run| run.run.clone()),
                 taken,
+                quarantined: store
+                    .quarantined(&config.rig, station)?
+                    .map(|(why, since)| format!("since {since}: {why}")),
             });
         }
         Ok(Status { version: config.version.clone(), rig: config.rig_name.clone(), stations, jobs })
     });
     Ok(Json(status.await?))
+}
+
+/// Who has looked at a station.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Release {
+    /// Who; nobody has verified that.
+    #[schema(min_length = 1, max_length = 1000)]
+    by: String,
+    /// What was found.
+    #[schema(min_length = 1, max_length = 1000)]
+    because: String,
+}
+
+/// Lets jobs begin again at a station that is in quarantine
+#[utoipa::path(post, path = "/api/v1/stations/{station}/release", tag = "rig", request_body = Release,
+    params(("station" = String, Path, description = "Its name")), responses(
+        (status = 204, description = "Jobs begin there again"),
+        (status = 400, description = "No JSON", body = Problem),
+        (status = 403, description = "The request was not meant for this daemon", body = Problem),
+        (status = 404, description = "It is in no quarantine", body = Problem),
+        (status = 413, description = "Too much", body = Problem),
+        (status = 415, description = "Not said to be JSON", body = Problem),
+        (status = 422, description = "A field is wrong", body = Problem)
+    )
+)]
+pub(crate) async fn release(
+    State(shared): State<Shared>,
+    station: Result<Path<String>, PathRejection>,
+    release: Result<Json<Release>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let (Path(station), Json(Release { by, because })) = (station?, release?);
+    visible("by", &by)?;
+    visible("because", &because)?;
+    let (name, rig) = (by.clone(), shared.config.rig.clone());
+    shared.with_as(&name, move |store| Ok(store.release(&rig, &station, &by, &because)?)).await?;
+    shared.waker.wake();
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// This description

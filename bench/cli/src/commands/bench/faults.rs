@@ -6,7 +6,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ::rig::{Binding, Port};
@@ -16,6 +15,7 @@ use drivers::pump_link::PumpLink;
 use drivers::{AskError, Connect, Instrument, RunClock};
 use serde_json::{Value, json};
 
+use super::served::Server;
 use crate::{Failure, load};
 
 /// How long an instrument may take to be attached again.
@@ -130,33 +130,5 @@ impl Bench<'_> {
         let answer = say().map_err(|e| Failure::bench(format!("{}: {e}", self.plant)))?;
         let done = serde_json::from_str::<Value>(&answer).is_ok_and(|answer| answer["done"] == true);
         if done { Ok(()) } else { Err(Failure::bench(format!("the plant was told {line}, but answered {answer}"))) }
-    }
-}
-
-/// A rig that this program serves, until it is dropped.
-struct Server {
-    child: Child,
-    rig: String,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Result<Self, Failure> {
-        let program = std::env::current_exe().map_err(Failure::bench)?;
-        let mut command = Command::new(program);
-        command.args(["rig", "serve", "virtual", "--out"]).arg(folder.join("served.yaml"));
-        let mut child = command.stdout(Stdio::piped()).spawn().map_err(Failure::bench)?;
-        let mut rig = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut rig).map_err(Failure::bench)?;
-        }
-        Ok(Self { child, rig: rig.trim_end().to_owned() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It is ours alone and holds nothing but the folder, which goes too.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

@@ -1,0 +1,52 @@
+//! Processes of this program that a measurement needs, each ready when it has told a line; they end with it.
+//!
+//! What the line says is their caller's to know.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::Failure;
+
+/// A process, until it is dropped.
+pub(super) struct Process {
+    child: Child,
+    /// What it told when it was ready.
+    pub(super) line: String,
+}
+
+impl Process {
+    /// Starts it and waits for its line.
+    pub(super) fn start(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(Failure::bench)?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line).map_err(Failure::bench)?;
+        }
+        Ok(Self { child, line: line.trim_end().to_owned() })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It is ours alone and holds nothing but the folder, which goes too.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The virtual rig, served.
+pub(super) struct Server {
+    _process: Process,
+    /// The rig file to run against.
+    pub(super) rig: String,
+}
+
+impl Server {
+    pub(super) fn start(folder: &Path) -> Result<Self, Failure> {
+        let mut command = Command::new(rig::ourselves().map_err(Failure::bench)?);
+        command.args(["rig", "serve", "virtual", "--out"]).arg(folder.join("served.yaml"));
+        let process = Process::start(&mut command)?;
+        Ok(Self { rig: process.line.clone(), _process: process })
+    }
+}

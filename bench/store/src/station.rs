@@ -1,0 +1,64 @@
+//! Stations of a rig: who serves them, and where nothing begins until a person has looked.
+//!
+//! Which ports a station has is not known here; those are held and leased by their own names.
+
+use std::fs::File;
+
+use data_encoding::HEXLOWER;
+use rusqlite::{OptionalExtension, Row, params};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+use crate::queue::lock;
+use crate::store::{Store, shown};
+
+impl Store {
+    /// Lets nothing begin at a station until somebody has looked at it. One that is in quarantine stays there for its first
+    /// reason.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn quarantine(&mut self, rig: &str, station: &str, reason: &str) -> Result<(), StoreError> {
+        self.change(|change| {
+            let insert = "INSERT OR IGNORE INTO quarantines VALUES (?1, ?2, ?3, ?4)";
+            if change.transaction.execute(insert, params![rig, station, reason, change.now_ms()])? > 0 {
+                change.note_of("station.quarantined", station, &json!({"rig": rig, "reason": reason}))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Why nothing begins at a station, and since when, if it is in quarantine.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn quarantined(&self, rig: &str, station: &str) -> Result<Option<(String, String)>, StoreError> {
+        let find = "SELECT reason, since_ms FROM quarantines WHERE rig = ?1 AND station = ?2";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, shown(row.get(1)?)));
+        Ok(self.connection.query_row(find, params![rig, station], read).optional()?)
+    }
+
+    /// Somebody has looked at a station, and lets jobs begin there again.
+    ///
+    /// # Errors
+    /// [`StoreError::NoQuarantine`] if it is in none.
+    pub fn release(&mut self, rig: &str, station: &str, by: &str, because: &str) -> Result<(), StoreError> {
+        self.change(|change| {
+            let delete = "DELETE FROM quarantines WHERE rig = ?1 AND station = ?2";
+            if change.transaction.execute(delete, params![rig, station])? == 0 {
+                return Err(StoreError::NoQuarantine(station.to_owned()));
+            }
+            change.note_of("station.released", station, &json!({"rig": rig, "by": by, "because": because}))
+        })
+    }
+
+    /// Makes the caller the one daemon of a rig on this host, as long as he has the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Served`] if there is another one.
+    pub fn serve_rig(&self, rig: &str) -> Result<File, StoreError> {
+        let name = format!("rig-{}", HEXLOWER.encode(&Sha256::digest(rig.as_bytes())));
+        lock(&self.jobs_folder(), &name)?.ok_or_else(|| StoreError::Served(rig.to_owned()))
+    }
+}

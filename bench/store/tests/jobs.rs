@@ -1,0 +1,163 @@
+//! Jobs from one state to the next, over stores that are opened anew: what one has written the next one knows.
+
+use std::path::Path;
+use std::time::Duration;
+
+use store::{Actor, Cancelled, Job, JobState, Store, StoreError, Submission};
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, Actor("a test".to_owned())).expect("a store")
+}
+
+fn wanted<'a>(station: &'a str, task: &'a str, priority: i32, key: Option<&'a str>) -> Submission<'a> {
+    Submission { rig: "rig", station, title: task, task, priority, budget: None, submitter: "anna", key }
+}
+
+fn submit(folder: &Path, station: &str, task: &str, priority: i32) -> i64 {
+    open(folder).submit(&wanted(station, task, priority, None)).expect("queued").id
+}
+
+fn job(folder: &Path, id: i64) -> Job {
+    open(folder).job(id).expect("a job")
+}
+
+#[test]
+fn jobs_of_a_station_run_one_at_a_time_by_priority_and_then_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let ids =
+        [("1", 0), ("1", 0), ("1", 7), ("2", 0)].map(|(station, priority)| submit(folder, station, "x", priority));
+    let mut begun = Vec::new();
+    while let Some((job, lock)) = open(folder).begin_next("rig", "1").expect("looked") {
+        assert!(open(folder).begin_next("rig", "1").expect("looked").is_none(), "one at a time");
+        assert!(
+            open(folder).job_is_alive(job.id).expect("looked") && open(folder).lock_job(job.id).expect("ok").is_none()
+        );
+        begun.push(job.id);
+        drop(lock);
+        assert!(!open(folder).job_is_alive(job.id).expect("looked"), "whoever worked on it has let go");
+        open(folder).end_job(job.id, 0, None).expect("ended");
+    }
+    assert_eq!(begun, [ids[2], ids[0], ids[1]]);
+    assert!(open(folder).begin_next("another rig", "2").expect("looked").is_none());
+    assert_eq!(open(folder).open_jobs("rig").expect("jobs").iter().map(|job| job.id).collect::<Vec<_>>(), [ids[3]]);
+    assert_eq!(open(folder).ended_jobs("rig", 2).expect("jobs").len(), 2);
+    assert!(matches!(open(folder).job_of("another rig", ids[3]), Err(StoreError::NoJob(_))));
+    assert!(open(folder).verify_audit(None).is_ok());
+}
+
+#[test]
+fn a_key_is_one_submission_of_one_person_for_one_rig() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = open(folder.path());
+    let night = Some("night");
+    let first = store.submit(&wanted("1", "x", 0, night)).expect("queued").id;
+    assert_eq!(store.submit(&wanted("1", "x", 0, night)).expect("the same").id, first);
+    let budget = Submission { budget: Some(Duration::from_secs(9)), ..wanted("1", "x", 0, night) };
+    for other in [wanted("1", "y", 0, night), wanted("2", "x", 0, night), wanted("1", "x", 1, night), budget] {
+        let refused = store.submit(&other).expect_err("something else");
+        assert!(matches!(refused, StoreError::Key { job, .. } if job == first), "{refused}");
+    }
+    let ben = Submission { submitter: "ben", ..wanted("1", "y", 0, night) };
+    let rig = Submission { rig: "another rig", ..wanted("1", "y", 0, night) };
+    let keyless = wanted("1", "x", 0, None);
+    let others = [ben, rig, keyless.clone(), keyless].map(|one| store.submit(&one).expect("another").id);
+    assert!(others.iter().all(|id| *id != first) && others[2] != others[3]);
+}
+
+#[test]
+fn a_job_that_is_cancelled_ends_whatever_it_is_doing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (waits, runs) = (submit(folder, "2", "x", 0), submit(folder, "1", "x", 0));
+    assert_eq!(open(folder).cancel_job("rig", waits, "ben").expect("done"), Cancelled::Ended);
+    let ended = job(folder, waits);
+    assert_eq!((ended.state, ended.exit_code, ended.cancelled_by.as_deref()), (JobState::Ended, Some(5), Some("ben")));
+    assert_eq!(open(folder).cancel_job("rig", waits, "ben").expect("done"), Cancelled::Over);
+    assert!(matches!(open(folder).cancel_job("another rig", runs, "ben"), Err(StoreError::NoJob(_))));
+    let (_, lock) = open(folder).begin_next("rig", "1").expect("looked").expect("a job");
+    // Before its process is known: the process hears of it when it says who it is.
+    assert_eq!(open(folder).cancel_job("rig", runs, "ben").expect("done"), Cancelled::Asked);
+    assert_eq!(open(folder).job_process(runs, 17).expect("noted").as_deref(), Some("ben"));
+    drop(lock);
+    open(folder).put_back_job(runs, None).expect("done");
+    assert_eq!(
+        (job(folder, runs).state, job(folder, runs).exit_code),
+        (JobState::Ended, Some(5)),
+        "it is not begun again"
+    );
+}
+
+#[test]
+fn a_job_that_did_nothing_waits_again_but_not_for_ever() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let id = submit(folder, "1", "x", 0);
+    for _ in 0..10 {
+        drop(open(folder).begin_next("rig", "1").expect("looked").expect("a job"));
+        open(folder).put_back_job(id, Some("somebody has the station")).expect("done");
+    }
+    assert_eq!(job(folder, id).reason.as_deref(), Some("somebody has the station"), "that is no attempt");
+    for attempt in 1..=3 {
+        drop(open(folder).begin_next("rig", "1").expect("looked").expect("a job"));
+        open(folder).put_back_job(id, None).expect("done");
+        assert_eq!(job(folder, id).state == JobState::Ended, attempt == 3, "{attempt}");
+    }
+    let ended = job(folder, id);
+    assert!(ended.exit_code == Some(4) && ended.reason.is_some_and(|why| why.contains("ended 3 times")));
+}
+
+#[test]
+fn an_interrupted_job_keeps_its_runs_and_forgets_its_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let id = submit(folder, "1", "x", 0);
+    drop(open(folder).begin_next("rig", "1").expect("looked").expect("a job"));
+    open(folder).job_process(id, 17).expect("noted");
+    open(folder).job_runs(id, "run-1", "/runs/run-1", 2).expect("noted");
+    open(folder).job_run_ended(id, "run-1", "pass", 0).expect("noted");
+    open(folder).job_runs(id, "run-2", "/runs/run-2", 2).expect("noted");
+    let interrupted = job(folder, id);
+    assert_eq!((interrupted.process, interrupted.planned, interrupted.runs.len()), (Some(17), Some(2), 2));
+    assert_eq!((interrupted.runs[0].exit_code, interrupted.runs[1].verdict.clone()), (Some(0), None));
+    let lock = open(folder).lock_job(id).expect("looked").expect("nobody has it");
+    assert_eq!(job(folder, id).process, None, "another process may have that number by now");
+    drop(lock);
+    assert_eq!(open(folder).job_of_run("run-2").expect("looked").map(|job| job.id), Some(id));
+    assert_eq!(open(folder).job_of_run("run-3").expect("looked"), None);
+    assert!(open(folder).job_runs(id, "run-1", "/runs/run-1", 2).is_err(), "a folder is one run's");
+}
+
+#[test]
+fn nothing_begins_at_a_station_in_quarantine_until_somebody_has_looked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    submit(folder, "1", "x", 0);
+    open(folder).quarantine("rig", "1", "the pump went on").expect("done");
+    open(folder).quarantine("rig", "1", "a later reason").expect("done");
+    assert!(open(folder).begin_next("rig", "1").expect("looked").is_none());
+    let (why, _) = open(folder).quarantined("rig", "1").expect("looked").expect("it is");
+    assert_eq!(why, "the pump went on", "the first reason stays");
+    assert_eq!(open(folder).quarantined("rig", "2").expect("looked"), None);
+    open(folder).release("rig", "1", "ben", "it stands still").expect("done");
+    assert!(matches!(open(folder).release("rig", "1", "ben", "again"), Err(StoreError::NoQuarantine(_))));
+    assert!(open(folder).begin_next("rig", "1").expect("looked").is_some());
+}
+
+#[test]
+fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let serves = open(folder).serve_rig("rig").expect("nobody else");
+    assert!(matches!(open(folder).serve_rig("rig"), Err(StoreError::Served(_))));
+    assert!(open(folder).serve_rig("another rig").is_ok());
+    drop(serves);
+    assert!(open(folder).serve_rig("rig").is_ok());
+    // The first version had neither jobs nor quarantines.
+    let file = rusqlite::Connection::open(folder.join("bench.sqlite")).expect("the file");
+    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; PRAGMA user_version = 1;";
+    file.execute_batch(drop_all).expect("as it was");
+    drop(file);
+    let id = submit(folder, "1", "x", 0);
+    assert_eq!(job(folder, id).state, JobState::Queued);
+}
