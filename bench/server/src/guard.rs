@@ -25,10 +25,10 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         return Problem::forbidden("expected a request from this daemon's own pages, but found one from elsewhere")
             .into_response();
     }
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let changes = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let is_json = text(headers, header::CONTENT_TYPE)
         .is_some_and(|of| of.split(';').next().is_some_and(|of| of.trim().eq_ignore_ascii_case("application/json")));
-    if !is_read && !is_json {
+    if changes && !is_json {
         return Problem::media("expected a body of the type application/json").into_response();
     }
     next.run(request).await

@@ -8,6 +8,7 @@ mod api;
 mod guard;
 mod place;
 mod queue;
+mod supervisor;
 mod work;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sd_notify::NotifyState;
 use store::{Actor, Store, StoreError, Use};
 
 pub use api::description;
@@ -105,7 +107,9 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
     let api = api::Api::start(Arc::clone(&config), listener, store, queue.waker()).map_err(refused)?;
     ready(listen);
+    supervisor::tell(&NotifyState::Ready);
     stop();
+    supervisor::tell(&NotifyState::Stopping);
     // Nobody submits any more; then what runs is stopped.
     api.stop();
     let left = queue.stop();

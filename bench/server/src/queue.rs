@@ -14,8 +14,8 @@ use domain::verdict::exit_code_of;
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
 
-use crate::Config;
 use crate::work::{self, Task};
+use crate::{Config, supervisor};
 
 /// How often it looks unasked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -98,6 +98,7 @@ impl Work {
     fn go_on(mut self, told: &Receiver<Told>) -> Vec<String> {
         loop {
             self.look(true);
+            supervisor::is_alive();
             match told.recv_timeout(LOOK) {
                 Ok(Told::Look) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
@@ -259,6 +260,7 @@ impl Work {
                 }
             }
             self.look(false);
+            supervisor::is_alive();
             thread::sleep(STOPPING);
         }
     }

@@ -275,7 +275,15 @@ fn requests_that_were_not_meant_for_it_or_mean_no_good_are_refused() {
     }
     let large = format!(r#"{{"scenario": "a.yaml", "submitter": "a", "text": "{}"}}"#, "x".repeat(4 * 1024 * 1024));
     assert_eq!(post("application/json", &large), 413);
+    // Whoever says half of what he wants keeps nobody out, and is not waited for.
+    let mut slow: Vec<TcpStream> = (0..50).map(|_| TcpStream::connect(&host).expect("it listens")).collect();
+    for stream in &mut slow {
+        stream.write_all(b"POST /api/v1/jobs HTTP/1.1\r\nHost: ").expect("written");
+    }
     assert_eq!(post("application/json", job), 201, "it goes on");
+    let mut said = Vec::new();
+    slow[0].set_read_timeout(Some(Duration::from_secs(30))).expect("set");
+    slow[0].read_to_end(&mut said).expect("it is closed on");
     daemon.stop();
 }
 
@@ -459,4 +467,29 @@ fn one_daemon_serves_a_rig_and_a_key_is_one_submission() {
     assert!(said_by(&other).contains("choose another key"), "{}", said_by(&other));
     assert_eq!(daemon.wait(first)["exit_code"], 0);
     daemon.stop();
+}
+
+#[test]
+fn systemd_is_told_that_it_is_ready_goes_on_and_ends() {
+    let bench = Bench::new();
+    let socket = std::os::unix::net::UnixDatagram::bind(bench.path("notify")).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    let mut command = bench.command(&["serve", "--runs", "served", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", bench.path("notify")).env("WATCHDOG_USEC", "60000000");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+    let told = |what: &str| {
+        let mut bytes = [0; 256];
+        // It says more than that.
+        while let Ok(count) = socket.recv(&mut bytes) {
+            if bytes[..count].starts_with(what.as_bytes()) {
+                return true;
+            }
+        }
+        false
+    };
+    assert!(told("READY=1"));
+    assert!(told("WATCHDOG=1") && told("WATCHDOG=1"), "its queue goes on");
+    signal(child.id(), "TERM");
+    assert!(told("STOPPING=1"));
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
 }

@@ -82,7 +82,7 @@ fn gather(folder: &std::path::Path, before: &str, depth: usize, files: &mut Vec<
         ("run" = String, Path, description = "The run's id"),
         ("name" = String, Path, description = "The file's name from the run's folder; it may hold slashes")
     ), responses(
-        (status = 200, description = "Its bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "Its bytes", body = Vec<u8>, content_type = "*/*"),
         (status = 400, description = "No such path", body = Problem),
         (status = 403, description = "The request was not meant for this daemon", body = Problem),
         (status = 404, description = "No such run or file", body = Problem)

@@ -114,6 +114,7 @@ impl JobView {
 
 /// Which jobs are listed.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Listed {
     /// How many that have ended, at most; 50 unless given.
     #[param(minimum = 0, maximum = 1000)]

@@ -12,14 +12,14 @@ use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use record::Follow;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::JobState;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use super::{Shared, runs};
@@ -39,12 +39,24 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
     /// The number of the first event; 0 unless given.
     #[param(minimum = 0)]
     from: Option<u64>,
     /// Whether readings are wanted as well; they are unless this is false.
     readings: Option<bool>,
+}
+
+/// An event of the stream.
+#[derive(Debug, Serialize, ToSchema)]
+struct SentEvent {
+    /// `message` for an event of the record; else what ends the stream: `end`, `interrupted` or `problem`.
+    event: Option<String>,
+    /// The event's number.
+    id: Option<String>,
+    /// The event's text in the record, JSON.
+    data: String,
 }
 
 /// A run's events as they happen
@@ -54,7 +66,7 @@ pub(crate) struct Wanted {
 /// `interrupted`, the job is over and the record lacks its end; `problem`, the record cannot be read, with why as data.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/events", tag = "runs",
     params(("run" = String, Path, description = "Its id"), Wanted), responses(
-        (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events", body = SentEvent, content_type = "text/event-stream"),
         (status = 400, description = "No such number", body = Problem),
         (status = 403, description = "The request was not meant for this daemon", body = Problem),
         (status = 404, description = "No such run", body = Problem),

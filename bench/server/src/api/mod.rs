@@ -4,6 +4,7 @@
 
 #![expect(unused_qualifications, reason = "what utoipa makes of a parameter's type has them")]
 
+mod accept;
 mod files;
 mod jobs;
 mod live;
@@ -18,8 +19,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use store::{Actor, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa::OpenApi;
@@ -39,6 +42,8 @@ const WATCHERS_MAX: usize = 400;
 const HELPERS_MAX: usize = 4;
 /// How long such a process may take.
 pub(crate) const HELPER_WITHIN: Duration = Duration::from_secs(15);
+/// How long a request may take until its answer begins.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 /// How long requests may take to end when the daemon does.
 const ENDED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -102,6 +107,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|why| Err(Problem::ours(why)))
 }
 
+/// A request whose body does not come is not waited for; what an answer streams takes as long as it does.
+async fn within(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(ANSWERED_WITHIN, next.run(request)).await;
+    answered.unwrap_or_else(|_| Problem::late().into_response())
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -141,10 +152,27 @@ fn routes() -> OpenApiRouter<Shared> {
 pub fn description() -> String {
     let (_, mut description) = routes().split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
-    // What the router writes for the rest of a path is a plain parameter there.
-    let paths = std::mem::take(&mut description.paths.paths);
-    description.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
-    description.to_pretty_json().unwrap_or_default()
+    let mut description = serde_json::to_value(&description).unwrap_or_default();
+    if let Some(paths) = description["paths"].as_object_mut() {
+        // What the router writes for the rest of a path is a plain parameter there.
+        *paths = std::mem::take(paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+        for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
+            let responses = operation["responses"].as_object_mut();
+            responses.into_iter().flat_map(|all| all.values_mut()).for_each(problem_by_its_name);
+        }
+    }
+    serde_json::to_string_pretty(&description).unwrap_or_default()
+}
+
+/// A problem has a media type of its own (RFC 9457).
+fn problem_by_its_name(response: &mut Value) {
+    const OURS: &str = "#/components/schemas/Problem";
+    if response["content"][problem::JSON]["schema"]["$ref"] == OURS
+        && let Some(content) = response["content"].as_object_mut()
+        && let Some(body) = content.remove(problem::JSON)
+    {
+        content.insert(problem::PROBLEM_JSON.to_owned(), body);
+    }
 }
 
 /// The API's threads.
@@ -175,6 +203,7 @@ impl Api {
         let router: Router = router
             .fallback(async || Problem::missing("expected a path of the API, see /api/v1/openapi.json"))
             .layer(DefaultBodyLimit::max(BODY_MAX))
+            .layer(from_fn(within))
             .layer(from_fn(guard))
             .with_state(shared);
         let listener = {
@@ -182,15 +211,7 @@ impl Api {
             tokio::net::TcpListener::from_std(listener)?
         };
         let thread = thread::spawn(move || {
-            let mut until = is_over;
-            let ended = async move {
-                // An end that nobody announces any more is one as well.
-                drop(until.wait_for(|over| *over).await);
-            };
-            let serve = async { axum::serve(listener, router).with_graceful_shutdown(ended).await };
-            if let Err(why) = runtime.block_on(serve) {
-                crate::tell(&format!("error: the API has ended: {why}"));
-            }
+            runtime.block_on(accept::accept(&listener, &router, is_over));
             runtime.shutdown_timeout(ENDED_WITHIN);
         });
         Ok(Self { over, thread })
