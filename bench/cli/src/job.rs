@@ -42,19 +42,19 @@ impl Work {
     /// Works on the job of that number from now on; who has cancelled it, if somebody has.
     pub(crate) fn on(id: i64) -> Result<(Self, Option<String>), Failure> {
         let mut store = station::store()?;
-        let cancelled_by = store.job_process(id, std::process::id()).map_err(station::failure)?;
+        let cancelled_by = store.set_job_process(id, std::process::id()).map_err(station::failure)?;
         Ok((Self { store, id, left_unsafe: None }, cancelled_by))
     }
 
     /// It has set up a run, of which nothing has moved.
     pub(crate) fn runs(&mut self, run: &str, folder: &Path, planned: usize) -> Result<(), Failure> {
         let planned = u32::try_from(planned).unwrap_or(u32::MAX);
-        self.store.job_runs(self.id, run, &folder.display().to_string(), planned).map_err(station::failure)
+        self.store.add_job_run(self.id, run, &folder.display().to_string(), planned).map_err(station::failure)
     }
 
     /// That run is over.
     pub(crate) fn run_ended(&mut self, run: &str, verdict: &str, exit_code: u8) -> Result<(), Failure> {
-        self.store.job_run_ended(self.id, run, verdict, exit_code).map_err(station::failure)
+        self.store.end_job_run(self.id, run, verdict, exit_code).map_err(station::failure)
     }
 
     /// Its station could not be confirmed safe: nothing begins there until somebody has looked.
@@ -77,7 +77,7 @@ impl Work {
     pub(crate) fn end(mut self, done: Result<u8, Refused>) -> Result<u8, Failure> {
         let noted = match &done {
             Ok(code) => self.store.end_job(self.id, *code, self.left_unsafe.as_deref()),
-            Err(Refused::Taken(why)) => self.store.put_back_job(self.id, Some(why.sentence())),
+            Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Some(why.sentence())),
             Err(Refused::For(why)) => self.store.end_job(self.id, why.code, Some(why.sentence())),
         };
         noted.map_err(station::failure)?;

@@ -60,6 +60,8 @@ enum Command {
     Analyze(commands::analyze::Args),
     /// Put a rig's simulators on pseudo-terminals in real time
     Rig(commands::rig::Args),
+    /// Look whether ports, permissions, room, clock and certificates are as a rig needs them
+    Doctor(commands::doctor::Args),
     /// Serve a rig: take jobs from many, run them one after the other, and let them be watched
     Serve(commands::serve::Args),
     /// Give the daemon a scenario to run
@@ -99,6 +101,7 @@ fn main() -> ExitCode {
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::Analyze(args) => commands::analyze::run(&args),
         Command::Rig(args) => commands::rig::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Submit(args) => commands::submit::submit(&args),
         Command::Status(args) => commands::submit::status(&args),

@@ -150,16 +150,16 @@ impl Work {
                 known.join(", "),
                 job.station
             );
-            return self.store.job_waits(job.id, Some(&why));
+            return self.store.set_job_waiting(job.id, Some(&why));
         };
         if let Some((why, since)) = self.store.quarantined(&config.rig, &job.station)? {
             let why = format!("the station is in quarantine since {since}: {why}");
-            return self.store.job_waits(job.id, Some(&why));
+            return self.store.set_job_waiting(job.id, Some(&why));
         }
         if let Some(why) = self.taken(ports)? {
-            return self.store.job_waits(job.id, Some(&why));
+            return self.store.set_job_waiting(job.id, Some(&why));
         }
-        let Some((job, lock)) = self.store.begin_next(&config.rig, &job.station)? else { return Ok(()) };
+        let Some((job, lock)) = self.store.claim_next_job(&config.rig, &job.station)? else { return Ok(()) };
         let folder = self.store.work_folder(&job.id.to_string())?;
         let started = serde_json::from_str::<Task>(&job.task)
             .map_err(|why| why.to_string())
@@ -167,7 +167,7 @@ impl Work {
         match started {
             Ok(child) => drop(self.children.insert(job.id, child)),
             // Nothing was begun: there may be room for it later.
-            Err(why) => self.store.put_back_job(job.id, Some(&format!("its process could not be started: {why}")))?,
+            Err(why) => self.store.requeue_job(job.id, Some(&format!("its process could not be started: {why}")))?,
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Work {
 
     /// A job that runs, but nobody works on it: its process has ended before its time, or everything is done but to say so.
     fn settle(&mut self, job: &Job) -> Result<(), StoreError> {
-        let Some(last) = job.runs.last() else { return self.store.put_back_job(job.id, None) };
+        let Some(last) = job.runs.last() else { return self.store.requeue_job(job.id, None) };
         if last.verdict.is_none() {
             return self.recover(job, &last.run, &last.folder);
         }

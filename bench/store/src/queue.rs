@@ -113,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn begin_next(&mut self, rig: &str, station: &str) -> Result<Option<(Job, File)>, StoreError> {
+    pub fn claim_next_job(&mut self, rig: &str, station: &str) -> Result<Option<(Job, File)>, StoreError> {
         let folder = self.jobs_folder();
         let begun = self.change(|change| {
             let next = "SELECT id FROM jobs WHERE rig = ?1 AND station = ?2 AND state = 'queued' AND NOT EXISTS \
@@ -140,7 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn job_process(&mut self, id: i64, process: u32) -> Result<Option<String>, StoreError> {
+    pub fn set_job_process(&mut self, id: i64, process: u32) -> Result<Option<String>, StoreError> {
         self.change(|change| {
             let set = "UPDATE jobs SET process = ?2 WHERE id = ?1 RETURNING cancelled_by";
             Ok(change.transaction.query_row(set, params![id, process], |row| row.get(0))?)
@@ -180,7 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn job_runs(&mut self, id: i64, run: &str, folder: &str, planned: u32) -> Result<(), StoreError> {
+    pub fn add_job_run(&mut self, id: i64, run: &str, folder: &str, planned: u32) -> Result<(), StoreError> {
         self.change(|change| {
             change.transaction.execute("UPDATE jobs SET planned = ?2 WHERE id = ?1", params![id, planned])?;
             change.transaction.execute(
@@ -196,7 +196,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn job_run_ended(&mut self, id: i64, run: &str, verdict: &str, exit_code: u8) -> Result<(), StoreError> {
+    pub fn end_job_run(&mut self, id: i64, run: &str, verdict: &str, exit_code: u8) -> Result<(), StoreError> {
         self.change(|change| {
             let set = "UPDATE job_runs SET verdict = ?3, exit_code = ?4 WHERE job = ?1 AND run = ?2";
             change.transaction.execute(set, params![id, run, verdict, exit_code])?;
@@ -217,7 +217,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn put_back_job(&mut self, id: i64, because_taken: Option<&str>) -> Result<(), StoreError> {
+    pub fn requeue_job(&mut self, id: i64, because_taken: Option<&str>) -> Result<(), StoreError> {
         self.change(|change| {
             let state = "SELECT attempts, cancelled_by FROM jobs WHERE id = ?1";
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -232,7 +232,7 @@ impl Store {
             let set =
                 "UPDATE jobs SET state = 'queued', process = NULL, reason = ?2, attempts = attempts - ?3 WHERE id = ?1";
             change.transaction.execute(set, params![id, because_taken, because_taken.is_some()])?;
-            change.note("job.put_back", id, &json!({"because": because_taken}))
+            change.note("job.requeued", id, &json!({"because": because_taken}))
         })
     }
 
@@ -240,7 +240,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn job_waits(&mut self, id: i64, reason: Option<&str>) -> Result<(), StoreError> {
+    pub fn set_job_waiting(&mut self, id: i64, reason: Option<&str>) -> Result<(), StoreError> {
         self.change(|change| {
             let set = "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state = 'queued' AND reason IS NOT ?2";
             change.transaction.execute(set, params![id, reason])?;

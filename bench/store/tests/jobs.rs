@@ -28,8 +28,8 @@ fn jobs_of_a_station_run_one_at_a_time_by_priority_and_then_in_order() {
     let ids =
         [("1", 0), ("1", 0), ("1", 7), ("2", 0)].map(|(station, priority)| submit(folder, station, "x", priority));
     let mut begun = Vec::new();
-    while let Some((job, lock)) = open(folder).begin_next("rig", "1").expect("looked") {
-        assert!(open(folder).begin_next("rig", "1").expect("looked").is_none(), "one at a time");
+    while let Some((job, lock)) = open(folder).claim_next_job("rig", "1").expect("looked") {
+        assert!(open(folder).claim_next_job("rig", "1").expect("looked").is_none(), "one at a time");
         assert!(
             open(folder).job_is_alive(job.id).expect("looked") && open(folder).lock_job(job.id).expect("ok").is_none()
         );
@@ -39,7 +39,7 @@ fn jobs_of_a_station_run_one_at_a_time_by_priority_and_then_in_order() {
         open(folder).end_job(job.id, 0, None).expect("ended");
     }
     assert_eq!(begun, [ids[2], ids[0], ids[1]]);
-    assert!(open(folder).begin_next("another rig", "2").expect("looked").is_none());
+    assert!(open(folder).claim_next_job("another rig", "2").expect("looked").is_none());
     assert_eq!(open(folder).open_jobs("rig").expect("jobs").iter().map(|job| job.id).collect::<Vec<_>>(), [ids[3]]);
     assert_eq!(open(folder).ended_jobs("rig", 2).expect("jobs").len(), 2);
     assert!(matches!(open(folder).job_of("another rig", ids[3]), Err(StoreError::NoJob(_))));
@@ -75,12 +75,12 @@ fn a_job_that_is_cancelled_ends_whatever_it_is_doing() {
     assert_eq!((ended.state, ended.exit_code, ended.cancelled_by.as_deref()), (JobState::Ended, Some(5), Some("ben")));
     assert_eq!(open(folder).cancel_job("rig", waits, "ben").expect("done"), Cancelled::Over);
     assert!(matches!(open(folder).cancel_job("another rig", runs, "ben"), Err(StoreError::NoJob(_))));
-    let (_, lock) = open(folder).begin_next("rig", "1").expect("looked").expect("a job");
+    let (_, lock) = open(folder).claim_next_job("rig", "1").expect("looked").expect("a job");
     // Before its process is known: the process hears of it when it says who it is.
     assert_eq!(open(folder).cancel_job("rig", runs, "ben").expect("done"), Cancelled::Asked);
-    assert_eq!(open(folder).job_process(runs, 17).expect("noted").as_deref(), Some("ben"));
+    assert_eq!(open(folder).set_job_process(runs, 17).expect("noted").as_deref(), Some("ben"));
     drop(lock);
-    open(folder).put_back_job(runs, None).expect("done");
+    open(folder).requeue_job(runs, None).expect("done");
     assert_eq!(
         (job(folder, runs).state, job(folder, runs).exit_code),
         (JobState::Ended, Some(5)),
@@ -94,13 +94,13 @@ fn a_job_that_did_nothing_waits_again_but_not_for_ever() {
     let folder = folder.path();
     let id = submit(folder, "1", "x", 0);
     for _ in 0..10 {
-        drop(open(folder).begin_next("rig", "1").expect("looked").expect("a job"));
-        open(folder).put_back_job(id, Some("somebody has the station")).expect("done");
+        drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+        open(folder).requeue_job(id, Some("somebody has the station")).expect("done");
     }
     assert_eq!(job(folder, id).reason.as_deref(), Some("somebody has the station"), "that is no attempt");
     for attempt in 1..=3 {
-        drop(open(folder).begin_next("rig", "1").expect("looked").expect("a job"));
-        open(folder).put_back_job(id, None).expect("done");
+        drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+        open(folder).requeue_job(id, None).expect("done");
         assert_eq!(job(folder, id).state == JobState::Ended, attempt == 3, "{attempt}");
     }
     let ended = job(folder, id);
@@ -112,11 +112,11 @@ fn an_interrupted_job_keeps_its_runs_and_forgets_its_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let id = submit(folder, "1", "x", 0);
-    drop(open(folder).begin_next("rig", "1").expect("looked").expect("a job"));
-    open(folder).job_process(id, 17).expect("noted");
-    open(folder).job_runs(id, "run-1", "/runs/run-1", 2).expect("noted");
-    open(folder).job_run_ended(id, "run-1", "pass", 0).expect("noted");
-    open(folder).job_runs(id, "run-2", "/runs/run-2", 2).expect("noted");
+    drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+    open(folder).set_job_process(id, 17).expect("noted");
+    open(folder).add_job_run(id, "run-1", "/runs/run-1", 2).expect("noted");
+    open(folder).end_job_run(id, "run-1", "pass", 0).expect("noted");
+    open(folder).add_job_run(id, "run-2", "/runs/run-2", 2).expect("noted");
     let interrupted = job(folder, id);
     assert_eq!((interrupted.process, interrupted.planned, interrupted.runs.len()), (Some(17), Some(2), 2));
     assert_eq!((interrupted.runs[0].exit_code, interrupted.runs[1].verdict.clone()), (Some(0), None));
@@ -125,7 +125,7 @@ fn an_interrupted_job_keeps_its_runs_and_forgets_its_process() {
     drop(lock);
     assert_eq!(open(folder).job_of_run("run-2").expect("looked").map(|job| job.id), Some(id));
     assert_eq!(open(folder).job_of_run("run-3").expect("looked"), None);
-    assert!(open(folder).job_runs(id, "run-1", "/runs/run-1", 2).is_err(), "a folder is one run's");
+    assert!(open(folder).add_job_run(id, "run-1", "/runs/run-1", 2).is_err(), "a folder is one run's");
 }
 
 #[test]
@@ -135,13 +135,13 @@ fn nothing_begins_at_a_station_in_quarantine_until_somebody_has_looked() {
     submit(folder, "1", "x", 0);
     open(folder).quarantine("rig", "1", "the pump went on").expect("done");
     open(folder).quarantine("rig", "1", "a later reason").expect("done");
-    assert!(open(folder).begin_next("rig", "1").expect("looked").is_none());
+    assert!(open(folder).claim_next_job("rig", "1").expect("looked").is_none());
     let (why, _) = open(folder).quarantined("rig", "1").expect("looked").expect("it is");
     assert_eq!(why, "the pump went on", "the first reason stays");
     assert_eq!(open(folder).quarantined("rig", "2").expect("looked"), None);
     open(folder).release("rig", "1", "ben", "it stands still").expect("done");
     assert!(matches!(open(folder).release("rig", "1", "ben", "again"), Err(StoreError::NoQuarantine(_))));
-    assert!(open(folder).begin_next("rig", "1").expect("looked").is_some());
+    assert!(open(folder).claim_next_job("rig", "1").expect("looked").is_some());
 }
 
 #[test]

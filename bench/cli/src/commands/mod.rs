@@ -6,6 +6,7 @@ pub(crate) mod analyze;
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod matrix;

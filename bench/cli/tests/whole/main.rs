@@ -6,6 +6,7 @@ mod common;
 mod coverage;
 mod daemon;
 mod damaged;
+mod doctor;
 mod emulated;
 mod faults;
 mod figures;
