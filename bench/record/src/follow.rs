@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use mcap::MAGIC;
 use mcap::records::op;
-use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 
 use crate::error::ReadError;
 use crate::metadata::Label;
@@ -107,30 +106,11 @@ impl Follow {
             self.inner(record[0], &record[RECORD_HEADER_BYTES..], give);
             return Ok(());
         }
-        let mut reader = LinearReader::new_with_options(
-            LinearReaderOptions::default()
-                .with_skip_start_magic(true)
-                .with_skip_end_magic(true)
-                .with_prevalidate_chunk_crcs(true)
-                .with_record_length_limit(LENGTH_MAX),
-        );
-        let mut rest = record;
-        while let Some(event) = reader.next_event() {
-            match event.map_err(io::Error::other)? {
-                LinearReadEvent::ReadRequest(wanted) => {
-                    let count = wanted.min(rest.len());
-                    if count == 0 {
-                        break;
-                    }
-                    let (now, later) = rest.split_at(count);
-                    reader.insert(count).copy_from_slice(now);
-                    reader.notify_read(count);
-                    rest = later;
-                }
-                LinearReadEvent::Record { opcode, data } => self.inner(opcode, data, give),
-            }
-        }
-        Ok(())
+        let read = salvage::each_record(record, true, |opcode, data| {
+            self.inner(opcode, data, give);
+            true
+        });
+        read.map_err(io::Error::other)
     }
 
     fn inner(&mut self, opcode: u8, data: &[u8], give: &mut impl FnMut(u64, &[u8])) {

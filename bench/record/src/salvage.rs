@@ -6,9 +6,9 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use mcap::MAGIC;
 use mcap::records::op;
 use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
+use mcap::{MAGIC, McapResult};
 
 use crate::error::ReadError;
 use crate::parts::RECORD_HEADER_BYTES;
@@ -128,17 +128,29 @@ pub(crate) fn records(
     chunk: &OpenChunk,
     mut f: impl FnMut(u8, &[u8]) -> Result<bool, ReadError>,
 ) -> Result<(), ReadError> {
+    let mut failed = None;
+    // An error, or a wish for more than there is, is how an open chunk ends.
+    let _ = each_record(&chunk.to_record(), false, |opcode, data| {
+        f(opcode, data).unwrap_or_else(|error| {
+            failed = Some(error);
+            false
+        })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Gives each record of a file's record, those in it if it is a chunk, until `each` says that it has enough. `checked` is
+/// whether a chunk's checksum must fit before the first is given.
+pub(crate) fn each_record(mut rest: &[u8], checked: bool, mut each: impl FnMut(u8, &[u8]) -> bool) -> McapResult<()> {
     let mut reader = LinearReader::new_with_options(
         LinearReaderOptions::default()
             .with_skip_start_magic(true)
             .with_skip_end_magic(true)
+            .with_prevalidate_chunk_crcs(checked)
             .with_record_length_limit(LENGTH_MAX),
     );
-    let record = chunk.to_record();
-    let mut rest = record.as_slice();
-    // An error, or a wish for more than there is, is how an open chunk ends.
-    while let Some(Ok(event)) = reader.next_event() {
-        match event {
+    while let Some(event) = reader.next_event() {
+        match event? {
             LinearReadEvent::ReadRequest(wanted) => {
                 let count = wanted.min(rest.len());
                 if count == 0 {
@@ -150,7 +162,7 @@ pub(crate) fn records(
                 rest = later;
             }
             LinearReadEvent::Record { opcode, data } => {
-                if !f(opcode, data)? {
+                if !each(opcode, data) {
                     break;
                 }
             }
