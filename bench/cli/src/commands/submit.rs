@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::verdict::exit_code_of;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Which};
@@ -147,12 +148,23 @@ impl Waiting<'_> {
 
     /// Fetches the files of every run and prints what they say.
     fn concluded(&self, job: &Value, runs: &[&str]) -> Result<u8, Failure> {
+        let code = job["exit_code"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(BENCH_ERROR);
+        let mut codes = vec![code];
         for run in runs {
-            let folder = fetch(self.client, run, self.runs)?;
+            let folder = match fetch(self.client, run, self.runs) {
+                Ok(folder) => folder,
+                Err(why) => {
+                    // Whatever the run was, it is not here.
+                    tell!("error: run {run} cannot be fetched: {}", why.sentence());
+                    codes.push(BENCH_ERROR);
+                    continue;
+                }
+            };
             let summary = File::open(folder.join("summary.json")).ok();
             let summary: Option<Value> = summary.and_then(|file| serde_json::from_reader(file).ok());
             let Some(mut summary) = summary else {
                 tell!("error: run {run} has no summary; look at {}", folder.display());
+                codes.push(BENCH_ERROR);
                 continue;
             };
             // It is here now.
@@ -166,7 +178,8 @@ impl Waiting<'_> {
         if let Some(reason) = job["reason"].as_str() {
             tell!("job {}: {reason}", self.id);
         }
-        Ok(job["exit_code"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(BENCH_ERROR))
+        // What was bad input when it began has no place among the codes of runs.
+        Ok(if codes.len() == 1 { code } else { exit_code_of(codes) })
     }
 }
 
