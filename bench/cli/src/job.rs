@@ -12,6 +12,8 @@ use crate::{Failure, station};
 pub(crate) enum Refused {
     /// The station is somebody else's.
     Taken(Failure),
+    /// It could not be noted that the station is not safe: whoever finds the job must look at its record.
+    Unnoted(Failure),
     /// Anything else.
     For(Failure),
 }
@@ -25,7 +27,7 @@ impl From<Failure> for Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Taken(failure) | Refused::For(failure) => failure,
+            Refused::Taken(failure) | Refused::Unnoted(failure) | Refused::For(failure) => failure,
         }
     }
 }
@@ -58,10 +60,11 @@ impl Work {
     }
 
     /// Its station could not be confirmed safe: nothing begins there until somebody has looked.
-    pub(crate) fn left_unsafe(&mut self, why: &str) -> Result<(), Failure> {
-        let job = self.store.job(self.id).map_err(station::failure)?;
+    pub(crate) fn left_unsafe(&mut self, why: &str) -> Result<(), Refused> {
         let reason = format!("job {} has left it, and it could not be confirmed safe: {why}", self.id);
-        self.store.quarantine(&job.rig, &job.station, &reason).map_err(station::failure)?;
+        let job = self.store.job(self.id);
+        let noted = job.and_then(|job| self.store.quarantine(&job.rig, &job.station, &reason));
+        noted.map_err(|why| Refused::Unnoted(station::failure(why)))?;
         self.left_unsafe = Some(reason);
         Ok(())
     }
@@ -78,6 +81,8 @@ impl Work {
         let noted = match &done {
             Ok(code) => self.store.end_job(self.id, *code, self.left_unsafe.as_deref()),
             Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Some(why.sentence())),
+            // It stays as it is, and its run without a verdict.
+            Err(Refused::Unnoted(_)) => Ok(()),
             Err(Refused::For(why)) => self.store.end_job(self.id, why.code, Some(why.sentence())),
         };
         noted.map_err(station::failure)?;

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use ::rig::Station;
 use store::{Actor, Hold, Store, StoreError, Token, Use, Wanted};
 
+use crate::job::Refused;
 use crate::{Failure, user};
 
 /// Has the token of a lease under which a station is used.
@@ -43,14 +44,17 @@ pub(crate) fn ports(station: &Station) -> BTreeMap<String, Use> {
 }
 
 /// Takes a station's ports for this process; `None` if it has none.
-pub(crate) fn hold(station: &Station, reason: &str) -> Result<Option<Hold>, Failure> {
+pub(crate) fn hold(station: &Station, reason: &str) -> Result<Option<Hold>, Refused> {
     let ports = ports(station);
     if ports.is_empty() {
         return Ok(None);
     }
     let (holder, lease) = (who(), token());
     let wanted = Wanted { resources: &ports, holder: &holder, reason, lease: lease.as_ref() };
-    Hold::take(store()?, &wanted).map(Some).map_err(failure)
+    Hold::take(store()?, &wanted).map(Some).map_err(|why| match why {
+        StoreError::Held { .. } | StoreError::Leased { .. } => Refused::Taken(failure(why)),
+        other => Refused::For(failure(other)),
+    })
 }
 
 /// A wrong token or time is bad input, and anything else no word on the device.

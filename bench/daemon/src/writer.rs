@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use domain::Event;
 use record::{Recorder, WriteError};
 
-/// How often what was written is synced, by the wall clock.
-const EVERY: Duration = Duration::from_secs(1);
-/// How many events go to the thread at once, at most; in real time all that there are go once a second.
+/// How often what was written is synced, by the wall clock: the next input after that begins it and the disk takes its time, and
+/// all of it is to be less than a second.
+const EVERY: Duration = Duration::from_millis(500);
+/// How many events go to the thread at once, at most; in real time all that there are go at each sync.
 const BATCH: usize = 256;
 /// How many batches wait for the disk, at most.
 const QUEUE: usize = 32;
@@ -72,7 +73,7 @@ impl Writer {
         }
     }
 
-    /// Once a second by the wall clock, what there is is written and synced. Under virtual time a run that can be
+    /// From time to time by the wall clock, what there is is written and synced. Under virtual time a run that can be
     /// repeated from its seed loses nothing, and a chunk for each second would cost its speed.
     pub(crate) fn look(&mut self) {
         if self.real && self.synced.elapsed() >= EVERY {

@@ -27,6 +27,8 @@ const STOPPING: Duration = Duration::from_millis(50);
 const RECOVERIES_MAX: u32 = 3;
 /// The pause before the next one.
 const RECOVER_AGAIN: Duration = Duration::from_secs(5);
+/// The pause after a process could not be started.
+const START_AGAIN: Duration = Duration::from_secs(30);
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
 /// Exit code of what the bench is to blame for.
@@ -60,7 +62,7 @@ impl Queue {
         let (tell, told) = channel();
         let thread = thread::spawn(move || {
             let (children, recoveries) = (BTreeMap::new(), BTreeMap::new());
-            Work { config, store, children, recoveries, asked: BTreeSet::new() }.go_on(&told)
+            Work { config, store, children, recoveries, asked: BTreeSet::new(), pauses: BTreeMap::new() }.go_on(&told)
         });
         Self { tell, thread }
     }
@@ -91,6 +93,8 @@ struct Work {
     recoveries: BTreeMap<i64, Recovery>,
     /// The processes of cancelled jobs that were asked to stop: once each.
     asked: BTreeSet<(i64, u32)>,
+    /// Stations where nothing could be started, and when that is tried again.
+    pauses: BTreeMap<String, Instant>,
 }
 
 impl Work {
@@ -132,12 +136,20 @@ impl Work {
         if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
             return self.settle(job);
         }
-        if let (Some(_), Some(process)) = (&job.cancelled_by, job.process)
-            && self.asked.insert((job.id, process))
-        {
-            terminate(process);
+        if job.cancelled_by.is_some() {
+            self.ask_to_stop(job);
         }
         Ok(())
+    }
+
+    /// Asks a job's process to stop, once: as soon as it is known and alive.
+    fn ask_to_stop(&mut self, job: &Job) {
+        let Some(process) = job.process.filter(|process| !self.asked.contains(&(job.id, *process))) else { return };
+        // What cannot be told now is asked again at the next look.
+        if self.store.job_is_alive(job.id).unwrap_or(false) {
+            terminate(process);
+            self.asked.insert((job.id, process));
+        }
     }
 
     /// The next job of a station where none runs.
@@ -157,28 +169,38 @@ impl Work {
             return self.store.set_job_waiting(job.id, Some(&why));
         }
         if let Some(why) = self.taken(ports)? {
-            return self.store.set_job_waiting(job.id, Some(&why));
+            return self.store.set_job_waiting(job.id, Some(&why.to_string()));
+        }
+        if self.pauses.get(&job.station).is_some_and(|until| Instant::now() < *until) {
+            return Ok(());
         }
         let Some((job, lock)) = self.store.claim_next_job(&config.rig, &job.station)? else { return Ok(()) };
         let folder = self.store.work_folder(&job.id.to_string())?;
-        let started = serde_json::from_str::<Task>(&job.task)
-            .map_err(|why| why.to_string())
-            .and_then(|task| work::run(&config, &job, &task, &folder, lock).map_err(|why| why.to_string()));
-        match started {
+        let task = match serde_json::from_str::<Task>(&job.task) {
+            Ok(task) => task,
+            Err(why) => {
+                let why = format!("expected a task that this version knows, but {why}; submit it again");
+                return self.store.end_job(job.id, BENCH_ERROR, Some(&why));
+            }
+        };
+        match work::run(&config, &job, &task, &folder, lock) {
             Ok(child) => drop(self.children.insert(job.id, child)),
-            // Nothing was begun: there may be room for it later.
-            Err(why) => self.store.requeue_job(job.id, Some(&format!("its process could not be started: {why}")))?,
+            Err(why) => {
+                // Nothing was begun: there may be room for it later.
+                self.pauses.insert(job.station.clone(), Instant::now() + START_AGAIN);
+                self.store.requeue_job(job.id, Some(&format!("its process could not be started: {why}")))?;
+            }
         }
         Ok(())
     }
 
     /// Why ports cannot be had now, if they cannot.
-    fn taken(&mut self, ports: &BTreeMap<String, Use>) -> Result<Option<String>, StoreError> {
+    fn taken(&mut self, ports: &BTreeMap<String, Use>) -> Result<Option<StoreError>, StoreError> {
         if ports.is_empty() {
             return Ok(None);
         }
         let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
-        Ok(self.store.refusal(&wanted)?.map(|why| why.to_string()))
+        self.store.refusal(&wanted)
     }
 
     /// A job that runs, but nobody works on it: its process has ended before its time, or everything is done but to say so.
@@ -187,7 +209,8 @@ impl Work {
         if last.verdict.is_none() {
             return self.recover(job, &last.run, &last.folder);
         }
-        let mut codes: Vec<u8> = job.runs.iter().filter_map(|run| run.exit_code).collect();
+        // A run of which nobody could say how it ended is no pass.
+        let mut codes: Vec<u8> = job.runs.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect();
         let done = job.runs.len();
         let missing = job.planned.filter(|planned| *planned as usize > done);
         // A stop takes the rest with it; anything else leaves runs undone.
@@ -195,6 +218,11 @@ impl Work {
             codes.push(BENCH_ERROR);
         }
         let quarantined = self.store.quarantined(&self.config.rig, &job.station)?.map(|(why, _)| why);
+        if quarantined.is_some() {
+            // The code of a stop says that the station was left safe.
+            codes.retain(|code| *code != STOPPED);
+            codes.push(BENCH_ERROR);
+        }
         let missing = missing.map(|planned| format!("its process was interrupted after {done} of {planned} runs"));
         self.recoveries.remove(&job.id);
         self.store.end_job(job.id, exit_code_of(codes), quarantined.or(missing).as_deref())
@@ -216,8 +244,12 @@ impl Work {
         }
         let ports = self.config.stations.get(&job.station).cloned();
         if let Some(why) = ports.as_ref().map(|ports| self.taken(ports)).transpose()?.flatten() {
-            // Whoever has it may do with it what he likes; afterwards the run is closed.
-            crate::tell(&format!("job {}: its interrupted run waits: {why}", job.id));
+            // A run begins with a stop and ends safe. A lease says nothing of what the pump does meanwhile.
+            let what = format!("run {run} was interrupted, and its pump may deliver: {why}");
+            if matches!(why, StoreError::Leased { .. }) {
+                self.store.quarantine(&self.config.rig, &job.station, &what)?;
+            }
+            crate::tell(&format!("job {}: {what}", job.id));
             self.later(job.id, 0);
             return Ok(());
         }
@@ -241,23 +273,17 @@ impl Work {
     /// Stops all work of this rig, and waits until the stations are safe and the records whole. What is not by then is named.
     fn stop(mut self) -> Vec<String> {
         let until = Instant::now() + STOPPED_WITHIN;
+        let mut left = vec!["what runs, which the store does not tell".to_owned()];
         loop {
-            let running = |job: &Job| job.state == JobState::Running;
-            let open: Vec<Job> = match self.store.open_jobs(&self.config.rig) {
-                Ok(open) => open.into_iter().filter(running).collect(),
-                Err(why) => return vec![why.to_string()],
-            };
-            if open.is_empty() || Instant::now() > until {
-                return open.iter().map(|job| format!("job {} at station {}", job.id, job.station)).collect();
-            }
-            for job in &open {
+            // A store that fails now may tell at the next look.
+            if let Ok(open) = self.store.open_jobs(&self.config.rig) {
+                let running: Vec<Job> = open.into_iter().filter(|job| job.state == JobState::Running).collect();
+                left = running.iter().map(|job| format!("job {} at station {}", job.id, job.station)).collect();
                 // Bringing a run to its end does not hear it.
-                if let Some(process) = job.process
-                    && self.asked.insert((job.id, process))
-                    && self.store.job_is_alive(job.id).unwrap_or(false)
-                {
-                    terminate(process);
-                }
+                running.iter().for_each(|job| self.ask_to_stop(job));
+            }
+            if left.is_empty() || Instant::now() > until {
+                return left;
             }
             self.look(false);
             supervisor::is_alive();

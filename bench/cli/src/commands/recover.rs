@@ -52,11 +52,14 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let mut codes = Vec::new();
     // The code of a stop says that the station was left safe.
     let mut is_safe = true;
-    if outlives_its_run(station)
-        && let Some(finished) = recovered(&folder, station, args, job.as_mut())?
-    {
-        is_safe = finished.safe;
-        codes.extend(finished.record_trouble.is_some().then_some(BENCH_ERROR));
+    if outlives_its_run(station) {
+        let recovered = recovered(&folder, station, args)?;
+        is_safe = recovered.safe;
+        codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
+        if let (false, Some(job)) = (is_safe, &mut job) {
+            let why = recovered.reason.as_deref().unwrap_or("its record says so");
+            job.left_unsafe(why).map_err(Failure::from)?;
+        }
     }
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let summary = match run::summary(&folder) {
@@ -107,16 +110,11 @@ fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a St
 }
 
 /// Closes the run, if it is not closed yet and nobody works on it.
-fn recovered(
-    folder: &Path,
-    station: &Station,
-    args: &Args,
-    job: Option<&mut job::Work>,
-) -> Result<Option<Finished>, Failure> {
+fn recovered(folder: &Path, station: &Station, args: &Args) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
-    let _hold = station::hold(station, &format!("recover {}", folder.display()))?;
+    let _hold = station::hold(station, &format!("recover {}", folder.display())).map_err(Failure::from)?;
     if !lacks_its_end(folder).unwrap_or(true) {
-        return Ok(None);
+        return Ok(as_recorded(folder));
     }
     let finished = close(folder, station, &args.because).map_err(Failure::bench)?;
     if let Some(why) = &finished.record_trouble {
@@ -124,9 +122,26 @@ fn recovered(
     }
     if !finished.safe {
         tell!("error: the station of {} could not be confirmed safe; go and look at it", folder.display());
-        if let Some(job) = job {
-            job.left_unsafe(finished.reason.as_deref().unwrap_or(""))?;
-        }
     }
-    Ok(Some(finished))
+    Ok(finished)
+}
+
+/// How a run ended whose record has its end: whoever wrote that may not have lived to tell.
+fn as_recorded(folder: &Path) -> Finished {
+    let mut finished = Finished {
+        folder: folder.to_owned(),
+        verdict: RunVerdict::Error,
+        reason: None,
+        safe: false,
+        record_trouble: None,
+    };
+    let read = Reader::open(folder).and_then(|mut reader| {
+        reader.for_each(|event| match event.kind {
+            EventKind::SafeStopped(report) => finished.safe = report.confirmed,
+            EventKind::Ended { verdict, reason, .. } => (finished.verdict, finished.reason) = (verdict, reason),
+            _ => {}
+        })
+    });
+    finished.record_trouble = read.err().map(|why| why.to_string());
+    finished
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemon::interrupted::outlives_its_run;
 use daemon::{Finished, Handle, Outside, Request};
 use domain::RunVerdict;
 use domain::stated::OverdueAccepted;
@@ -105,12 +106,11 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     }
     // Nobody else's process may use the station meanwhile.
     let reason = format!("run {}", args.scenarios.join(", "));
-    let hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose();
-    let _hold = hold.map_err(Refused::Taken)?;
+    let _hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose()?;
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
-    let mut safe = true;
+    let (mut safe, mut left_unsafe) = (true, false);
     for request in requests {
         if Signals::stopped() {
             break;
@@ -131,30 +131,36 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         let left = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
         let finished = follow(handle, &request.plan, &signals, left);
         safe &= finished.safe;
-        if let (false, Some(job)) = (finished.safe, job.as_deref_mut()) {
-            job.left_unsafe(finished.reason.as_deref().unwrap_or("it did not confirm"))?;
-        }
+        let outlives = served.is_none() && outlives_its_run(&request.station);
+        left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
         let (verdict, code) = conclude(args, &finished);
         if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict, code)) {
             tell_raw(&why.text);
         }
         codes.push(code);
-        if code == STOPPED {
+        // Nothing of a job begins on a station that is not known to be safe.
+        if code == STOPPED || left_unsafe {
             break;
         }
     }
     drop(served);
-    let unfinished =
-        Signals::stopped().then(|| format!("stopped by a signal after {} of {planned} runs", folders.len()));
-    if let Some(Err(why)) = args.junit.as_ref().map(|path| write_junit(path, &folders, unfinished.as_deref())) {
-        tell!("error: {why}");
-        codes.push(BENCH_ERROR);
-    }
+    codes.extend(junit(args, &folders, planned));
     // The code of a stop says that the station was left safe.
     if Signals::stopped() && safe {
         codes.push(STOPPED);
     }
+    if left_unsafe {
+        codes.retain(|code| *code != STOPPED);
+        codes.push(BENCH_ERROR);
+    }
     Ok(exit_code_of(codes))
+}
+
+/// Keeps the station of a job apart that could not be confirmed safe; whether it did. A simulated pump ends with its run.
+fn noted_as_unsafe(finished: &Finished, outlives: bool, job: Option<&mut job::Work>) -> Result<bool, Refused> {
+    let Some(job) = job.filter(|_| outlives && !finished.safe) else { return Ok(false) };
+    job.left_unsafe(finished.reason.as_deref().unwrap_or("it did not confirm"))?;
+    Ok(true)
 }
 
 /// Every run that is to be done: all scenarios, all variants of their parameters.
@@ -331,6 +337,16 @@ pub(crate) fn print_result(summary: &Value) {
         let value = value.trim_end();
         say!("  {:12}  {}: {value}", text(&check["verdict"]), text(&check["name"]));
     }
+}
+
+/// Writes the JUnit file, if one is wanted; the exit code of what went wrong.
+fn junit(args: &Args, folders: &[PathBuf], planned: usize) -> Option<u8> {
+    let path = args.junit.as_ref()?;
+    let unfinished =
+        Signals::stopped().then(|| format!("stopped by a signal after {} of {planned} runs", folders.len()));
+    let why = write_junit(path, folders, unfinished.as_deref()).err()?;
+    tell!("error: {why}");
+    Some(BENCH_ERROR)
 }
 
 /// One JUnit file for all runs.

@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_secs(1);
 /// So often a daemon that is away is asked again: it may be starting anew.
 const TRIES: u32 = 30;
+/// The same for a submission, whose sender may just have no daemon.
+const SUBMIT_TRIES: u32 = 2;
 
 /// Arguments of `submit`.
 #[derive(clap::Args)]
@@ -77,9 +79,10 @@ pub(crate) fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
         "scenario": args.scenario, "text": text, "station": args.station, "device": args.device,
         "accept_overdue": args.accept_overdue, "purpose": args.purpose, "set": args.set, "seed": args.seed,
         "priority": args.priority, "budget_s": args.budget.map(|budget| budget.as_secs_f64()),
-        "submitter": crate::user(), "key": args.key,
+        "submitter": crate::user(), "key": args.key.clone().unwrap_or_else(own_key),
     });
-    let job = client.post("/api/v1/jobs", &new)?;
+    // It has a key: an answer that was lost is asked for again, and nothing is submitted twice.
+    let job = patiently(SUBMIT_TRIES, || client.post("/api/v1/jobs", &new))?;
     let id = number(&job)?;
     if !args.wait {
         if args.json {
@@ -92,6 +95,12 @@ pub(crate) fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
     tell!("job {id}: {}", args.scenario);
     let waiting = Waiting { client: &client, id, runs: &args.runs, json: args.json };
     waiting.to_the_end(&signals)
+}
+
+/// A key that nobody else has.
+fn own_key() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}-{}", daemon::host(), std::process::id(), since.as_nanos())
 }
 
 fn number(job: &Value) -> Result<i64, Failure> {
@@ -111,25 +120,33 @@ struct Waiting<'a> {
 impl Waiting<'_> {
     /// Follows a job to its end, fetches what came of it, and exits as `run` would have.
     fn to_the_end(&self, signals: &Signals) -> Result<u8, Failure> {
-        let (mut told, mut stopping) = (0, false);
+        let (mut told, mut stopping, mut wanted) = (0, false, None);
         let mut waits = String::new();
         loop {
             if let Some(name) = signals.next() {
+                wanted = Some(name);
+            }
+            if let Some(name) = wanted {
                 tell!("cancelling job {} for {name}", self.id);
-                stopping = true;
                 let by = format!("{} ({name})", crate::user());
-                let cancelled =
-                    patiently(|| self.client.post(&format!("/api/v1/jobs/{}/cancel", self.id), &json!({"by": by})));
+                let cancelled = patiently(TRIES, || {
+                    self.client.post(&format!("/api/v1/jobs/{}/cancel", self.id), &json!({"by": by}))
+                });
+                // One that has ended this moment is refused; then its end is told below. What was not answered is asked again.
+                stopping = !cancelled.as_ref().is_err_and(Failure::is_bench);
+                wanted = wanted.filter(|_| !stopping);
                 if let Err(why) = cancelled {
-                    // It may have ended this moment; then its end is told below.
                     tell!("{}", why.sentence());
                 }
             }
-            let job = patiently(|| self.client.get(&format!("/api/v1/jobs/{}", self.id)))?;
+            let job = patiently(TRIES, || self.client.get(&format!("/api/v1/jobs/{}", self.id)))?;
             let runs: Vec<&str> =
                 job["runs"].as_array().into_iter().flatten().filter_map(|r| r["run"].as_str()).collect();
             if let Some(run) = runs.get(told) {
-                Watched::new(run).follow(self.client, &|| Signals::stopped() && !stopping)?;
+                if let Err(why) = Watched::new(run).follow(self.client, &|| Signals::stopped() && !stopping) {
+                    // It goes on, whether it can be watched or not.
+                    tell!("{}", why.sentence());
+                }
                 // Whoever was called away from it by a signal comes back.
                 told += usize::from(stopping || !Signals::stopped());
                 continue;
@@ -184,11 +201,11 @@ impl Waiting<'_> {
 }
 
 /// Asks again while the daemon is away, for a while.
-fn patiently<T>(ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+fn patiently<T>(most: u32, ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
     let mut tries = 0;
     loop {
         match ask() {
-            Err(failure) if failure.is_bench() && tries < TRIES => {
+            Err(failure) if failure.is_bench() && tries < most => {
                 tries += 1;
                 std::thread::sleep(AGAIN);
             }
@@ -249,7 +266,7 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
     client.get(&format!("/api/v1/runs/{}", args.run))?;
     Watched::new(&args.run).follow(&client, &|| false)?;
     loop {
-        let run = patiently(|| client.get(&format!("/api/v1/runs/{}", args.run)))?;
+        let run = patiently(TRIES, || client.get(&format!("/api/v1/runs/{}", args.run)))?;
         if run["finished"] == true {
             run::print_result(&run["summary"]);
             return Ok(run["summary"]["verdict"].as_str().and_then(run::code_of).unwrap_or(BENCH_ERROR));
