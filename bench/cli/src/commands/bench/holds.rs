@@ -26,7 +26,7 @@ const CLIENTS: usize = 8;
 /// The longest time for which one has it.
 const HELD_MS: u64 = 4;
 /// A client is killed after so many rounds of all, at random.
-const ROUNDS_A_KILL: u64 = 12;
+const ROUNDS_A_KILL: u64 = 4;
 /// How long nobody may have the port before it counts as lost.
 const LOST: Duration = Duration::from_secs(30);
 

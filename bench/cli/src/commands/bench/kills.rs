@@ -34,6 +34,8 @@ const AGAIN_WITHIN_MS: u64 = 3_000;
 const ENDED_WITHIN: Duration = Duration::from_secs(90);
 /// How long the rig's true state may take to say that the pump is stopped: it is written so often.
 const SAFE_WITHIN: Duration = Duration::from_secs(3);
+/// How long a process that was killed may take to be gone.
+const DEAD_WITHIN: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What is counted.
@@ -153,6 +155,11 @@ impl Soak {
         let job = store.job(id).map_err(Failure::bench)?;
         self.kill(&job);
         let killed = SystemTime::now();
+        // The kernel takes its time; the daemon does not look sooner.
+        let dies_until = Instant::now() + DEAD_WITHIN;
+        while store.job_is_alive(id).map_err(Failure::bench)? && Instant::now() < dies_until {
+            thread::sleep(Duration::from_millis(1));
+        }
         if !store.job_is_alive(id).map_err(Failure::bench)?
             && let Some(run) = job.runs.last()
         {
