@@ -19,8 +19,7 @@ const MANIFEST: &str = "manifest.json";
 /// Fetches a run into a folder of its own under `runs`. What is there already as the manifest has it stays.
 pub(crate) fn fetch(client: &Client, run: &str, runs: &Path) -> Result<PathBuf, Failure> {
     // The daemon says where files go: nowhere but below the run's folder.
-    let is_id = !run.is_empty() && run.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if !is_id {
+    if !server::is_run_id(run) {
         return Err(Failure::bench(format!("expected the id of a run from the daemon, but found '{run}'")));
     }
     let folder = runs.join(run);

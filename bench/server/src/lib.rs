@@ -21,6 +21,7 @@ use sd_notify::NotifyState;
 use store::{Actor, Store, StoreError, Use};
 
 pub use api::description;
+pub use place::is_run_id;
 
 /// Where the daemon listens unless it is told.
 pub const PORT: u16 = 7316;

@@ -5,14 +5,15 @@
 use std::path::{Component, Path, PathBuf};
 
 /// Whether a text is the id of a run: letters, digits and hyphens.
-pub(crate) fn is_run(id: &str) -> bool {
+#[must_use]
+pub fn is_run_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 128 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// The folder of a run, if there is one.
 pub(crate) fn run(runs: &Path, id: &str) -> Option<PathBuf> {
     let folder = runs.join(id);
-    (is_run(id) && folder.join("record.mcap").is_file()).then_some(folder)
+    (is_run_id(id) && folder.join("record.mcap").is_file()).then_some(folder)
 }
 
 /// A file in a folder by its name from there, if it is one and links lead nowhere else.
@@ -53,9 +54,9 @@ mod tests {
             assert_eq!(file(&folder, name), None, "{name}");
         }
         for id in ["", "..", "a/b", "a b", "ä", &"x".repeat(200)] {
-            assert!(!is_run(id), "{id}");
+            assert!(!is_run_id(id), "{id}");
         }
-        assert!(is_run("20261126T200000Z-short-bolus-2"));
+        assert!(is_run_id("20261126T200000Z-short-bolus-2"));
     }
 
     #[test]

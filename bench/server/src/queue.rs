@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use domain::RunVerdict;
 use domain::verdict::exit_code_of;
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
@@ -30,9 +31,9 @@ const RECOVER_AGAIN: Duration = Duration::from_secs(5);
 /// The pause after a process could not be started.
 const START_AGAIN: Duration = Duration::from_secs(30);
 /// Exit code of a stop that was asked for.
-const STOPPED: u8 = 5;
+const STOPPED: u8 = RunVerdict::Aborted.exit_code();
 /// Exit code of what the bench is to blame for.
-const BENCH_ERROR: u8 = 4;
+const BENCH_ERROR: u8 = RunVerdict::Error.exit_code();
 
 /// What the queue is told.
 enum Told {

@@ -252,10 +252,16 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// The id of a run that is named by it or by its folder.
+fn run_id(run: &str) -> Result<&str, Failure> {
+    let name = Path::new(run).file_name().and_then(|name| name.to_str()).filter(|name| server::is_run_id(name));
+    name.ok_or_else(|| Failure::input(format!("expected the id of a run, or its folder, but found '{run}'")))
+}
+
 /// Arguments of `watch`.
 #[derive(clap::Args)]
 pub(crate) struct WatchArgs {
-    /// The run's id
+    /// The run: its id, or its folder
     run: String,
     #[command(flatten)]
     daemon: Which,
@@ -263,17 +269,18 @@ pub(crate) struct WatchArgs {
 
 pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
     let client = Client::of(&args.daemon);
-    client.get(&format!("/api/v1/runs/{}", args.run))?;
-    Watched::new(&args.run).follow(&client, &|| false)?;
+    let id = run_id(&args.run)?;
+    client.get(&format!("/api/v1/runs/{id}"))?;
+    Watched::new(id).follow(&client, &|| false)?;
     loop {
-        let run = patiently(TRIES, || client.get(&format!("/api/v1/runs/{}", args.run)))?;
+        let run = patiently(TRIES, || client.get(&format!("/api/v1/runs/{id}")))?;
         if run["finished"] == true {
             run::print_result(&run["summary"]);
             return Ok(run["summary"]["verdict"].as_str().and_then(run::code_of).unwrap_or(BENCH_ERROR));
         }
         let job = run["job"].as_i64().map(|job| client.get(&format!("/api/v1/jobs/{job}"))).transpose()?;
         if job.is_some_and(|job| job["state"] == "ended") {
-            return Err(Failure::bench(format!("run {} has no whole files; see the log of its job", args.run)));
+            return Err(Failure::bench(format!("run {id} has no whole files; see the log of its job")));
         }
         std::thread::sleep(LOOK);
     }
@@ -301,7 +308,7 @@ pub(crate) fn release(args: &ReleaseArgs) -> Result<u8, Failure> {
 /// Arguments of `cancel`.
 #[derive(clap::Args)]
 pub(crate) struct CancelArgs {
-    /// The run's id, or the job's number
+    /// The run: its id, or its folder; or the job's number
     run: String,
     #[command(flatten)]
     daemon: Which,
@@ -312,7 +319,7 @@ pub(crate) fn cancel(args: &CancelArgs) -> Result<u8, Failure> {
     let job = match args.run.parse::<i64>() {
         Ok(job) => job,
         Err(_) => {
-            let run = client.get(&format!("/api/v1/runs/{}", args.run))?;
+            let run = client.get(&format!("/api/v1/runs/{}", run_id(&args.run)?))?;
             run["job"].as_i64().ok_or_else(|| {
                 Failure::input(format!("expected a run of the daemon's, but nobody has submitted {}", args.run))
             })?

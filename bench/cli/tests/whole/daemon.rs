@@ -343,9 +343,13 @@ fn a_run_outlives_a_daemon_that_is_killed_and_its_watcher_misses_no_event() {
     let mut watch = bench.command(&["watch", &run]);
     let watch =
         watch.env("DOSEBENCH_DAEMON", &url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    std::thread::sleep(Duration::from_secs(8));
+    let folder = folder_of(&bench, &daemon, id).expect("a run");
+    let recorded = || events(&folder).0.len();
+    let some = recorded();
+    eventually("it is watched for a while", Duration::from_secs(30), || recorded() > some + 60);
     daemon.kill();
-    std::thread::sleep(Duration::from_secs(3));
+    let before = recorded();
+    eventually("the run goes on without a daemon", Duration::from_secs(30), || recorded() > before + 20);
     let daemon = Daemon::listening(&bench, &rig, &address);
     let watched = watch.wait_with_output().expect("ended");
     let said = said_by(&watched);

@@ -8,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
@@ -22,7 +22,7 @@ const MANIFEST: &str = "manifest.json";
 const DEPTH_MAX: usize = 4;
 
 /// A file of a run.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FileView {
     /// Its name from the run's folder.
     name: String,
@@ -31,7 +31,7 @@ pub(crate) struct FileView {
 }
 
 /// The files of a run.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Files {
     /// Each, in the order of names; `manifest.json`, which holds the SHA-256 of the others, is last.
     files: Vec<FileView>,

@@ -24,7 +24,7 @@ const LISTED: u32 = 50;
 const LISTED_MAX: u32 = 1000;
 
 /// Where a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StateView {
     /// It waits for its station.
@@ -46,7 +46,7 @@ impl From<JobState> for StateView {
 }
 
 /// A run that a job has made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct JobRunView {
     /// Its id.
     pub(crate) run: String,
@@ -55,7 +55,7 @@ pub(crate) struct JobRunView {
 }
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct JobView {
     /// Its number.
     pub(crate) id: i64,
@@ -122,7 +122,7 @@ pub(crate) struct Listed {
 }
 
 /// Jobs.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Jobs {
     /// Those that have not ended, in the order in which they run.
     open: Vec<JobView>,
@@ -232,7 +232,7 @@ pub(crate) async fn show(
 }
 
 /// Who does not want a job any more.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cancel {
     /// Who; nobody has verified that.

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::HELPER_WITHIN;
@@ -18,7 +18,7 @@ const TEXT_MAX: usize = 1000;
 const BUDGET_MAX_S: f64 = 31.0 * 86_400.0;
 
 /// What is to be run.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewJob {
     /// A name of the library, or what the sender calls the file whose text is given.
@@ -67,7 +67,7 @@ fn one() -> u64 {
 }
 
 /// What a run is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Purpose {
     /// Work on the device or the bench.

@@ -18,7 +18,7 @@ use super::{HELPER_WITHIN, Shared, blocking};
 use crate::{place, work};
 
 /// A run.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RunView {
     /// Its id.
     run: String,
@@ -32,7 +32,7 @@ pub(crate) struct RunView {
 }
 
 /// Runs.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Runs {
     /// Their ids, the last one first.
     runs: Vec<String>,
@@ -93,7 +93,7 @@ pub(crate) async fn show(
 }
 
 /// An answer to an operator's step.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
     /// The prompt's name.
@@ -108,7 +108,7 @@ pub(crate) struct Answer {
 }
 
 /// A remark.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Note {
     /// The remark.

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::{Shared, description};
 
 /// The rig as it stands.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Status {
     /// This program's version.
     version: String,
@@ -30,7 +30,7 @@ pub(crate) struct Status {
 }
 
 /// A station.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StationView {
     /// Its name.
     station: String,
@@ -77,7 +77,7 @@ pub(crate) async fn status(State(shared): State<Shared>) -> Result<Json<Status>,
 }
 
 /// Who has looked at a station.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Release {
     /// Who; nobody has verified that.
