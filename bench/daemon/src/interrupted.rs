@@ -27,8 +27,8 @@ use crate::runtime;
 use crate::safe_stop::{self, SafeStop};
 use crate::stream::Stream;
 
-/// How long the record may take to tell how far the pump's log was read; then the station is made safe without that.
-const LOG_KNOWN_WITHIN: Duration = Duration::from_secs(2);
+/// How long the record may take to tell the little that is asked first; then the station is made safe without that.
+const GLANCE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why nothing could be done about an interrupted run.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,36 @@ pub enum InterruptedError {
     /// The station has no pump.
     #[error("expected a station with a pump, but found none; give the rig file of the run with --rig")]
     NoPump,
+}
+
+/// What has to be known of a run before anything is done; the least, if nothing can be read.
+#[derive(Default)]
+struct Glance {
+    /// From which entry on the pump's log was not read.
+    log_from: Option<u32>,
+    /// Whether its station was confirmed to be safe.
+    safe: bool,
+    ended: Option<(RunVerdict, Option<String>)>,
+    /// Whether its record has its end.
+    is_whole: bool,
+}
+
+impl Glance {
+    fn at(folder: &Path) -> Self {
+        let mut glance = Self::default();
+        let read = Reader::open(folder).and_then(|mut reader| {
+            reader.for_each(|event| match event.kind {
+                EventKind::PumpLogged(entry) => glance.log_from = Some(entry.index + 1),
+                EventKind::SafeStopped(report) => glance.safe = report.confirmed,
+                EventKind::Ended { verdict, reason, .. } => glance.ended = Some((verdict, reason)),
+                _ => {}
+            })
+        });
+        match read {
+            Ok(tail) => Self { is_whole: tail.wall_seconds.is_some(), ..glance },
+            Err(_) => Self::default(),
+        }
+    }
 }
 
 /// A run that was interrupted, as far as its record tells, and the record that goes on behind that.
@@ -138,15 +168,8 @@ impl Past {
     }
 }
 
-/// Whether a run needs to be closed: whether its record lacks its end.
-///
-/// # Errors
-/// If nothing of the record can be read.
-pub fn lacks_its_end(folder: &Path) -> Result<bool, record::ReadError> {
-    Ok(Reader::open(folder)?.for_each(drop)?.wall_seconds.is_none())
-}
-
-/// Makes the station of an interrupted run safe and ends its record; nobody else may use the station meanwhile.
+/// Makes the station of an interrupted run safe and ends its record; nobody else may use the station meanwhile. A run whose
+/// record has its end is left as it is: what comes back is what that says.
 ///
 /// # Errors
 /// If not even the safe stop could be tried.
@@ -157,13 +180,18 @@ pub fn close(folder: &Path, station: &Station, cause: &str) -> Result<Finished, 
     // A disk that hangs, or a record that the engine panics at, does not hold up the safe stop.
     let reading = thread::spawn(move || {
         // Who waits no longer asks for the whole later.
-        let _ = tell.send(read_log_from(&read_folder));
+        let _ = tell.send(Glance::at(&read_folder));
         Past::read(&read_folder)
     });
-    let log_from = told.recv_timeout(LOG_KNOWN_WITHIN).ok().flatten();
+    let glance = told.recv_timeout(GLANCE_WITHIN).unwrap_or_default();
+    if let (true, Some((verdict, reason))) = (glance.is_whole, glance.ended) {
+        let (folder, safe) = (folder.to_owned(), glance.safe);
+        return Ok(Finished { folder, verdict, reason, safe, record_trouble: None });
+    }
     let ended = runtime.block_on(async {
         let bound = station.bind(0);
-        let order = SafeStop::of(station, &bound.connectors, log_from, folder).ok_or(InterruptedError::NoPump)?;
+        let order =
+            SafeStop::of(station, &bound.connectors, glance.log_from, folder).ok_or(InterruptedError::NoPump)?;
         let stop_clock = RunClock::new();
         let made = safe_stop::execute(&order.pump_may_be_there(), stop_clock).await;
         let past =
@@ -183,17 +211,6 @@ pub fn close(folder: &Path, station: &Station, cause: &str) -> Result<Finished, 
         Ok(past) => past.end(cause, station, (report, evidence), stop_clock, &mut finished),
     }
     Ok(finished)
-}
-
-/// From which entry on the pump's log was not read, as far as the record tells.
-fn read_log_from(folder: &Path) -> Option<u32> {
-    let mut log_from = None;
-    let read = Reader::open(folder).ok()?.for_each(|event| {
-        if let EventKind::PumpLogged(entry) = &event.kind {
-            log_from = Some(entry.index + 1);
-        }
-    });
-    read.ok().and(log_from)
 }
 
 /// What was done, for people.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ::rig::{RigFile, Station};
 use daemon::Finished;
-use daemon::interrupted::{close, lacks_its_end, outlives_its_run};
+use daemon::interrupted::{close, outlives_its_run};
 use domain::verdict::exit_code_of;
 use domain::{EventKind, RunVerdict};
 use record::Reader;
@@ -113,9 +113,6 @@ fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a St
 fn recovered(folder: &Path, station: &Station, args: &Args) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
     let _hold = station::hold(station, &format!("recover {}", folder.display())).map_err(Failure::from)?;
-    if !lacks_its_end(folder).unwrap_or(true) {
-        return Ok(as_recorded(folder));
-    }
     let finished = close(folder, station, &args.because).map_err(Failure::bench)?;
     if let Some(why) = &finished.record_trouble {
         tell!("error: {}: {why}", folder.display());
@@ -124,24 +121,4 @@ fn recovered(folder: &Path, station: &Station, args: &Args) -> Result<Finished, 
         tell!("error: the station of {} could not be confirmed safe; go and look at it", folder.display());
     }
     Ok(finished)
-}
-
-/// How a run ended whose record has its end: whoever wrote that may not have lived to tell.
-fn as_recorded(folder: &Path) -> Finished {
-    let mut finished = Finished {
-        folder: folder.to_owned(),
-        verdict: RunVerdict::Error,
-        reason: None,
-        safe: false,
-        record_trouble: None,
-    };
-    let read = Reader::open(folder).and_then(|mut reader| {
-        reader.for_each(|event| match event.kind {
-            EventKind::SafeStopped(report) => finished.safe = report.confirmed,
-            EventKind::Ended { verdict, reason, .. } => (finished.verdict, finished.reason) = (verdict, reason),
-            _ => {}
-        })
-    });
-    finished.record_trouble = read.err().map(|why| why.to_string());
-    finished
 }
