@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::check::CheckRecord;
-use domain::event::{Answer, Event, EventKind, Opened, Phase, SafeStopReport};
+use domain::event::{Answer, Event, EventKind, Interruption, Opened, Phase, SafeStopReport};
 use domain::identity::{Identity, Nature};
 use domain::pump::{PumpLogEntry, PumpLogged};
 use domain::{CheckVerdict, Order, RunTime, RunVerdict};
@@ -70,6 +70,8 @@ pub(crate) struct Story {
     pub(crate) steps: Vec<Entered>,
     /// The times in which an instrument was away.
     pub(crate) gaps: Vec<Gap>,
+    /// The interruptions of the run, a sentence each.
+    pub(crate) interruptions: Vec<String>,
     /// What a person would tell of the run.
     pub(crate) timeline: Vec<Moment>,
     /// Who or what asked the run to stop.
@@ -102,6 +104,7 @@ impl Story {
             EventKind::Opened(opened) => self.opened = Some((**opened).clone()),
             EventKind::Attached { instrument, identity } => self.attached(at, instrument, identity),
             EventKind::Lost { instrument, .. } => self.lost(at, instrument),
+            EventKind::Resumed(interruption) => self.interrupted(at, interruption),
             EventKind::RigReady => self.ready = self.ready.or(Some(at)),
             EventKind::ImagesCompared { images, .. } => self.board_sha256 = Some(images.board_sha256.clone()),
             EventKind::Reading(reading) => self.series.push(reading),
@@ -184,6 +187,13 @@ impl Story {
         for gap in open {
             gap.to = Some(at);
         }
+    }
+
+    /// Nobody was there to read any instrument.
+    fn interrupted(&mut self, at: RunTime, interruption: &Interruption) {
+        self.interruptions.push(interruption.told(at));
+        let names: Vec<String> = self.identities.keys().cloned().collect();
+        names.iter().for_each(|name| self.lost(interruption.last_ns, name));
     }
 
     fn lost(&mut self, from: RunTime, instrument: &str) {

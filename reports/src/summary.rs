@@ -198,7 +198,7 @@ impl Summary {
             instruments: instruments(opened, story),
             decision_rule: opened.decision_rule.to_string(),
             exclusions: exclusions(origin.ledger),
-            deviations: deviations(opened),
+            deviations: deviations(opened, story),
             started: origin.metadata.started.clone(),
             rig_seconds: story.rig_seconds(),
             wall_seconds: origin.wall_seconds,
@@ -221,7 +221,13 @@ fn exclusions(ledger: &Ledger) -> Vec<String> {
 }
 
 /// Where the run departs from what a run must be.
-fn deviations(opened: &Opened) -> Vec<String> {
+fn deviations(opened: &Opened, story: &Story) -> Vec<String> {
+    let interruptions = story.interruptions.iter().map(|told| format!("the run was {told}"));
+    interruptions.chain(overdue(opened)).collect()
+}
+
+/// The certificates that fell due, and who took that upon himself.
+fn overdue(opened: &Opened) -> Vec<String> {
     let Some(accepted) = &opened.overdue_accepted else { return Vec::new() };
     let said = |(instrument, certificate, due): (&str, &str, &str)| {
         format!(

@@ -25,6 +25,7 @@ pub(crate) struct Moment {
 pub(crate) fn moment(event: &Event) -> Option<Moment> {
     let (sort, text, loud) = match &event.kind {
         EventKind::RigReady => ("rig", "every instrument has answered".to_owned(), false),
+        EventKind::Resumed(interruption) => ("interrupted", interruption.told(event.t_ns), true),
         EventKind::PhaseEntered(phase) => ("phase", phase.name().to_owned(), false),
         EventKind::StepEntered { index, name, what } => ("step", format!("{}. {name}: {what}", index + 1), false),
         EventKind::Commanded { command, request } => ("command", format!("no. {command}: {request}"), false),

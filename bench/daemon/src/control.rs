@@ -108,6 +108,8 @@ impl Listener {
     /// Listens in a run's folder and hands on what is said.
     pub(crate) fn start(folder: &Path, outside: UnboundedSender<Outside>) -> io::Result<Self> {
         let directory = File::open(folder)?;
+        // One who ran here before and was killed has left it behind.
+        drop(std::fs::remove_file(short(&directory)));
         let listener = UnixListener::bind(short(&directory))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

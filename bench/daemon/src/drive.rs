@@ -6,16 +6,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::event::Prompt;
 use domain::fault::{Fault, LinkFault};
 use domain::profile::Role;
 use domain::pump::PumpRequest;
 use domain::{EventKind, Order, RunTime, RunVerdict};
-use drivers::RunClock;
-use engine::Engine;
-use record::Recorder;
 use rig::Bound;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -24,7 +21,7 @@ use crate::control::{Message, Outside};
 use crate::operator;
 use crate::poll::{self, Post};
 use crate::pump;
-use crate::run::{Finished, Job, Notice};
+use crate::run::{Beginning, Finished, Job, Notice};
 use crate::safe_stop::{self, SafeStop};
 use crate::stream::Stream;
 
@@ -47,6 +44,8 @@ pub(crate) struct Loop {
     prompt: Option<Prompt>,
     log_next: Arc<AtomicU32>,
     pump_seen: bool,
+    /// How long the run had lasted when this process took it up.
+    lasted_before: Duration,
     /// Another program holds a port of this station.
     contended: bool,
     ended: Option<(RunVerdict, Option<String>)>,
@@ -55,22 +54,20 @@ pub(crate) struct Loop {
 
 impl Loop {
     /// Binds the rig and starts the tasks that hold its instruments.
-    pub(crate) fn begin(job: Job, recorder: Recorder, outside: mpsc::UnboundedReceiver<Outside>) -> Self {
-        let station = &job.request.station;
+    pub(crate) fn begin(job: Job, beginning: Beginning, outside: mpsc::UnboundedReceiver<Outside>) -> Self {
+        let station = &job.station;
         let profile = &station.profile;
-        let bound = station.bind(job.request.seed);
+        let bound = station.bind(job.seed);
         if let Some(world) = &bound.world
             && let Err(error) = world.open_truth(&profile.station, &job.folder.join("truth.mcap"))
         {
             drop(job.notify.send(Notice::Line(format!("the simulators' truth is not kept: {error}"))));
         }
-        let clock = RunClock::new();
-        let engine = Engine::new(Arc::clone(&job.request.plan), Arc::clone(profile));
-        let real = profile.clock.is_real();
-        let stream = Stream::new(engine, clock, &profile.station, recorder, real);
+        let (stream, pump_before) = beginning.stream(profile);
+        let clock = stream.clock;
         let (events, inputs) = mpsc::channel(INPUTS_MAX);
         let (commands, taken) = mpsc::channel(1);
-        let log_next = Arc::new(AtomicU32::new(0));
+        let log_next = Arc::new(AtomicU32::new(pump_before.map_or(0, |seen| seen.log_next)));
         let mut taken = Some(taken);
         let mut orders = BTreeMap::new();
         let mut tasks = Vec::new();
@@ -91,13 +88,16 @@ impl Loop {
                     orders.insert(binding.instrument.clone(), order);
                     tokio::spawn(poll::instrument(post, attach, ordered))
                 }
-                (None, Some(commands)) => tokio::spawn(pump::hold(post, commands, Arc::clone(&log_next))),
+                (None, Some(commands)) => tokio::spawn(pump::hold(post, commands, Arc::clone(&log_next), pump_before)),
                 (None, None) => unreachable!("a station has one pump"),
             };
             tasks.push(task.abort_handle());
             drop(tokio::spawn(watch_task(task, binding.instrument.clone(), events.clone())));
         }
-        let waiting = profile.instruments.iter().map(|i| i.name.clone()).collect();
+        // A rig that was ready once is not waited for again: each instrument has its time to come back.
+        let waited_for = profile.instruments.iter().filter(|_| pump_before.is_none());
+        let waiting = waited_for.map(|i| i.name.clone()).collect();
+        let lasted_before = clock.now().since(RunTime::ZERO);
         let (prompt, ended) = (None, None);
         Self {
             stream,
@@ -111,7 +111,8 @@ impl Loop {
             waiting,
             prompt,
             log_next,
-            pump_seen: false,
+            pump_seen: pump_before.is_some(),
+            lasted_before,
             contended: false,
             ended,
             safe: false,
@@ -119,9 +120,9 @@ impl Loop {
     }
 
     pub(crate) async fn drive(mut self, began: Instant) -> Finished {
-        let opened = self.job.opened.clone();
-        self.input(opened).await;
-        let real = self.job.request.station.profile.clock.is_real();
+        let first = self.job.first.clone();
+        self.input(first).await;
+        let real = self.job.station.profile.clock.is_real();
         if real {
             // Whoever finds the run interrupted must know what it was, before anything moves.
             self.stream.sync_intent().await;
@@ -157,10 +158,10 @@ impl Loop {
 
     fn close(self, began: Instant) -> Finished {
         if let Some(world) = &self.bound.world {
-            world.close_truth(&self.job.request.station.profile.station);
+            world.close_truth(&self.job.station.profile.station);
         }
         let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
-        let record_trouble = self.stream.finish(began.elapsed().as_secs_f64()).err();
+        let record_trouble = self.stream.finish((self.lasted_before + began.elapsed()).as_secs_f64()).err();
         Finished { folder: self.job.folder, verdict, reason, safe: self.safe, record_trouble }
     }
 
@@ -184,7 +185,7 @@ impl Loop {
     fn watch(&mut self, kind: &EventKind) -> Option<EventKind> {
         self.contended |= matches!(kind, EventKind::Lost { fault: LinkFault::Locked { .. }, .. }) && !self.pump_seen;
         let EventKind::Attached { instrument, .. } = kind else { return None };
-        self.pump_seen |= self.job.request.station.profile.fills(instrument, Role::Pump);
+        self.pump_seen |= self.job.station.profile.fills(instrument, Role::Pump);
         let before = self.waiting.len();
         self.waiting.retain(|name| name != instrument);
         (before > 0 && self.waiting.is_empty()).then_some(EventKind::RigReady)
@@ -207,7 +208,7 @@ impl Loop {
                 }
             }
             EventKind::Prompted(prompt) => {
-                match operator::scripted(&prompt, &self.job.request.station.profile) {
+                match operator::scripted(&prompt, &self.job.station.profile) {
                     Some(answer) => pending.push_back(EventKind::Answered(answer)),
                     None => drop(self.job.notify.send(Notice::Prompted(prompt.clone()))),
                 }
@@ -230,7 +231,7 @@ impl Loop {
             pending.push_back(kind);
         }
         let log_from = self.pump_seen.then(|| self.log_next.load(Ordering::Relaxed));
-        let station = &self.job.request.station;
+        let station = &self.job.station;
         let Some(mut order) = SafeStop::of(station, &self.bound.connectors, log_from, &self.job.folder) else { return };
         if self.contended {
             order = order.held_by_another();

@@ -5,6 +5,7 @@
 
 pub mod control;
 mod drive;
+mod host_clock;
 pub mod interrupted;
 mod operator;
 mod poll;

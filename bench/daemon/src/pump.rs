@@ -25,15 +25,32 @@ const LISTEN: u32 = 4;
 /// thing: the command waits for it, for as long as the pump may be away.
 const COMMAND_ATTEMPTS: u32 = 3;
 
-/// Holds the pump's link until the run loop is gone. `log_next` tells how far its log has been read.
-pub(crate) async fn hold(post: Post, mut commands: mpsc::Receiver<(u32, PumpRequest)>, log_next: Arc<AtomicU32>) {
+/// What was last seen of the pump before a run was interrupted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastSeen {
+    /// How far its log had been read.
+    pub(crate) log_next: u32,
+    /// Its own time.
+    pub(crate) clock_us: u64,
+    /// When that was read.
+    pub(crate) at: RunTime,
+}
+
+/// Holds the pump's link until the run loop is gone. `log_next` tells how far its log has been read; of a run that goes on it is
+/// read on from there.
+pub(crate) async fn hold(
+    post: Post,
+    mut commands: mpsc::Receiver<(u32, PumpRequest)>,
+    log_next: Arc<AtomicU32>,
+    before: Option<LastSeen>,
+) {
     let channels =
         ["commanded_rate", "reservoir", "battery"].map(|q| Channel::new(&format!("{}.{q}", post.instrument)));
     let mut known = Known {
         log_next,
-        first: true,
-        clock_us: 0,
-        looked: RunTime::ZERO,
+        first: before.is_none(),
+        clock_us: before.map_or(0, |seen| seen.clock_us),
+        looked: before.map_or(RunTime::ZERO, |seen| seen.at),
         state: None,
         channels,
         clock_told: None,

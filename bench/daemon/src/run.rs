@@ -9,17 +9,21 @@ use std::time::Instant;
 
 use domain::event::Prompt;
 use domain::profile::{Clock, Role};
-use domain::{EventKind, RunTime, RunVerdict};
+use domain::{EventKind, RigProfile, RunTime, RunVerdict};
 use drivers::RunClock;
-use engine::Position;
+use engine::{Engine, Position};
 use record::{Pace, Recorder};
+use rig::Station;
+use scenario::Plan;
 use tokio::sync::mpsc;
 
 use crate::control::{Listener, Outside};
 use crate::drive::Loop;
+use crate::pump::LastSeen;
 use crate::runtime;
 use crate::safe_stop::{self, SafeStop};
 use crate::setup::{Prepared, Request, SetupError, prepare};
+use crate::stream::Stream;
 
 /// Where a run stands, for people.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +103,7 @@ pub struct Ready {
     request: Request,
     opened: EventKind,
     recorder: Recorder,
+    clock: Option<RunClock>,
 }
 
 /// Sets a run up: its folder and the beginning of its record.
@@ -106,13 +111,13 @@ pub struct Ready {
 /// # Errors
 /// If they cannot be made; nothing is left of it then.
 pub fn set_up(request: Request) -> Result<Ready, SetupError> {
-    let Prepared { folder, metadata, opened } = prepare(&request)?;
+    let Prepared { folder, metadata, opened, clock } = prepare(&request)?;
     let real = request.station.profile.clock.is_real();
     let recorder = Recorder::create(&folder, &metadata, if real { Pace::Real } else { Pace::Virtual });
     // A folder without a record is no run.
     let recorder = recorder.inspect_err(|_| drop(std::fs::remove_dir_all(&folder)))?;
     let folder = folder.canonicalize().unwrap_or(folder);
-    Ok(Ready { folder, run: metadata.run, request, opened: EventKind::Opened(Box::new(opened)), recorder })
+    Ok(Ready { folder, run: metadata.run, request, opened: EventKind::Opened(Box::new(opened)), recorder, clock })
 }
 
 /// Sets a run up and starts it.
@@ -129,27 +134,82 @@ impl Ready {
     /// # Errors
     /// If there is no room for a thread; nothing has moved then.
     pub fn start(self) -> Result<Handle, SetupError> {
-        let Self { folder, run, request, opened, recorder } = self;
-        let (outside, from_outside) = mpsc::unbounded_channel();
-        let (notify, notices) = std_mpsc::channel();
-        let steps = request.plan.steps.len();
-        let position = Position { now: "starting".to_owned(), step: None, steps };
-        let progress = Arc::new(Mutex::new(Progress { position, now: RunTime::ZERO }));
-        let to_control = outside.clone();
-        let job = Job { request, folder: folder.clone(), opened, progress: Arc::clone(&progress), notify };
-        let thread = thread::Builder::new()
-            .name(format!("run-{run}"))
-            .spawn(move || job.run(recorder, from_outside, to_control))
-            .map_err(|error| SetupError::Io { path: folder.display().to_string(), error })?;
-        Ok(Handle { folder, run, outside, notices, progress, thread })
+        let Self { folder, run, request, opened, recorder, clock } = self;
+        let Request { plan, station, seed, .. } = request;
+        let beginning = Beginning::New { plan: Arc::clone(&plan), recorder: Box::new(recorder), clock };
+        start(Work { folder, run, station, seed, first: opened, beginning })
     }
+}
+
+/// What is to be run on a thread of its own.
+pub(crate) struct Work {
+    pub(crate) folder: PathBuf,
+    pub(crate) run: String,
+    pub(crate) station: Station,
+    pub(crate) seed: u64,
+    /// The event that begins it, or with which it goes on.
+    pub(crate) first: EventKind,
+    pub(crate) beginning: Beginning,
+}
+
+/// What a run begins with.
+pub(crate) enum Beginning {
+    /// Nothing yet; run time is a clock's, or the runtime's own.
+    New { plan: Arc<Plan>, recorder: Box<Recorder>, clock: Option<RunClock> },
+    /// What there was before it was interrupted.
+    Interrupted(Box<Interrupted>),
+}
+
+/// What there is of a run that was interrupted, for it to go on.
+pub(crate) struct Interrupted {
+    pub(crate) stream: Stream,
+    pub(crate) pump: LastSeen,
+}
+
+impl Beginning {
+    fn steps(&self) -> usize {
+        match self {
+            Self::New { plan, .. } => plan.steps.len(),
+            Self::Interrupted(before) => before.stream.engine.plan().steps.len(),
+        }
+    }
+
+    /// Its stream, and what was last seen of the pump, if anything was. Called within the run's runtime, whose time may be virtual.
+    pub(crate) fn stream(self, profile: &Arc<RigProfile>) -> (Stream, Option<LastSeen>) {
+        match self {
+            Self::New { plan, recorder, clock } => {
+                let clock = clock.unwrap_or_else(RunClock::new);
+                let engine = Engine::new(plan, Arc::clone(profile));
+                (Stream::new(engine, clock, &profile.station, *recorder, profile.clock.is_real()), None)
+            }
+            Self::Interrupted(before) => (before.stream, Some(before.pump)),
+        }
+    }
+}
+
+/// Starts a run on a thread of its own.
+pub(crate) fn start(work: Work) -> Result<Handle, SetupError> {
+    let Work { folder, run, station, seed, first, beginning } = work;
+    let (outside, from_outside) = mpsc::unbounded_channel();
+    let (notify, notices) = std_mpsc::channel();
+    let position = Position { now: "starting".to_owned(), step: None, steps: beginning.steps() };
+    let progress = Arc::new(Mutex::new(Progress { position, now: RunTime::ZERO }));
+    let to_control = outside.clone();
+    let job = Job { station, seed, folder: folder.clone(), first, progress: Arc::clone(&progress), notify };
+    let thread = thread::Builder::new()
+        .name(format!("run-{run}"))
+        .spawn(move || job.run(beginning, from_outside, to_control))
+        .map_err(|error| SetupError::Io { path: folder.display().to_string(), error })?;
+    Ok(Handle { folder, run, outside, notices, progress, thread })
 }
 
 /// All that a run's thread needs.
 pub(crate) struct Job {
-    pub(crate) request: Request,
+    pub(crate) station: Station,
+    pub(crate) seed: u64,
     pub(crate) folder: PathBuf,
-    pub(crate) opened: EventKind,
+    /// The event that begins it, or with which it goes on.
+    pub(crate) first: EventKind,
     pub(crate) progress: Arc<Mutex<Progress>>,
     pub(crate) notify: std_mpsc::Sender<Notice>,
 }
@@ -157,7 +217,7 @@ pub(crate) struct Job {
 impl Job {
     fn run(
         self,
-        recorder: Recorder,
+        beginning: Beginning,
         outside: mpsc::UnboundedReceiver<Outside>,
         to_control: mpsc::UnboundedSender<Outside>,
     ) -> Finished {
@@ -169,7 +229,7 @@ impl Job {
             safe: false,
             record_trouble: None,
         };
-        let runtime = match runtime::build(&self.request.station.profile.clock) {
+        let runtime = match runtime::build(&self.station.profile.clock) {
             Ok(runtime) => runtime,
             Err(error) => return broken(format!("the run's runtime could not be built: {error}"), self.folder),
         };
@@ -178,9 +238,9 @@ impl Job {
             drop(self.notify.send(Notice::Line(format!("answers and notes are not possible: {error}"))));
         }
         let folder = self.folder.clone();
-        let (station, seed) = (self.request.station.clone(), self.request.seed);
+        let (station, seed) = (self.station.clone(), self.seed);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            runtime.block_on(async { Loop::begin(self, recorder, outside).drive(began).await })
+            runtime.block_on(async { Loop::begin(self, beginning, outside).drive(began).await })
         }));
         match result {
             Ok(finished) => finished,
@@ -193,7 +253,7 @@ impl Job {
 }
 
 /// Makes a station safe after a panic, with a runtime and connections of its own. What was done, as a sentence.
-fn after_panic(station: &rig::Station, seed: u64, folder: &Path) -> String {
+fn after_panic(station: &Station, seed: u64, folder: &Path) -> String {
     let real = |b: &rig::Binding| b.role == Role::Pump && b.port != rig::Port::Simulated;
     if !station.bindings.iter().any(real) {
         return "the simulated pump ended with the run".to_owned();

@@ -10,11 +10,14 @@ use std::sync::Arc;
 use domain::event::{FORMAT, Opened};
 use domain::profile::Clock;
 use domain::stated::{OverdueAccepted, Stated};
+use drivers::RunClock;
 use jiff::{SignedDuration, Timestamp};
 use record::Metadata;
 use rig::Station;
 use scenario::Plan;
 use sha2::{Digest as _, Sha256};
+
+use crate::host_clock;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -67,10 +70,15 @@ pub(crate) struct Prepared {
     pub(crate) folder: PathBuf,
     pub(crate) metadata: Metadata,
     pub(crate) opened: Opened,
+    /// Run time, where it is the time of a clock.
+    pub(crate) clock: Option<RunClock>,
 }
 
 pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
     let now = Timestamp::now();
+    // Run time and what the host's clocks show then are read side by side.
+    let clock = request.station.profile.clock.is_real().then(|| (RunClock::new(), host_clock::zero()));
+    let (clock, zero) = clock.unzip();
     let opened = opened(request, now)?;
     let (run, folder) = new_folder(request, now)?;
     let parameters: Vec<String> = request.plan.parameters.iter().map(|(n, v)| format!("{n}={v}")).collect();
@@ -88,8 +96,9 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
         operator: request.operator.clone(),
         tool: format!("dosebench {}", request.version),
         host: host(),
+        zero,
     };
-    Ok(Prepared { folder, metadata, opened })
+    Ok(Prepared { folder, metadata, opened, clock })
 }
 
 /// This machine's name.

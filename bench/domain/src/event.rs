@@ -12,6 +12,7 @@ use crate::check::{CheckRecord, DecisionRule};
 use crate::fault::{Fault, LinkFault};
 use crate::firmware::{FirmwareLine, Images};
 use crate::identity::Identity;
+pub use crate::interruption::{Bridge, Interruption};
 use crate::order::{Order, OrderOutcome};
 use crate::profile::{RigProfile, SafePump};
 pub use crate::prompt::{Answer, Prompt, PromptEntry};
@@ -34,7 +35,8 @@ pub use crate::stated::Protocol;
 /// - 4: errors of the flow over windows, overdue certificates that somebody has accepted; a release is judged with what the rig's
 ///   own line held, a step of the mass with the tail of the balance's filter.
 /// - 5: a verdict's interval is by trials of the model where that is wider than the GUM's; what a balance says of its settings.
-pub const FORMAT: u32 = 5;
+/// - 6: a run that goes on after it was interrupted.
+pub const FORMAT: u32 = 6;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -189,6 +191,8 @@ pub enum EventKind {
     },
     /// Input: every instrument of the rig has answered once.
     RigReady,
+    /// Input: the run's process ended before the run did, and another goes on with it.
+    Resumed(Interruption),
     /// Input: a value.
     Reading(Reading),
     /// Input: what became of a command.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod fault;
 pub mod firmware;
 pub mod identity;
+mod interruption;
 pub mod order;
 pub mod profile;
 mod prompt;

@@ -26,6 +26,7 @@ use crate::steps::{self, Active, Answer, Command, Flow};
 use crate::valve::ValveWatch;
 
 mod attribution;
+mod resumed;
 
 #[derive(Debug, Clone)]
 enum State {
@@ -62,6 +63,8 @@ pub struct Engine {
     held: Option<(Ending, CheckRecord)>,
     /// Whether a step is under way, or was when the station began to be made safe.
     stepping: bool,
+    /// By how much time may be off behind an interruption, in ns, until the pump's clock has been held against it.
+    bridged_u_ns: Option<u64>,
 }
 
 impl Engine {
@@ -85,6 +88,7 @@ impl Engine {
             ready: false,
             held: None,
             stepping: false,
+            bridged_u_ns: None,
         }
     }
 
@@ -96,6 +100,7 @@ impl Engine {
         assert!(event.kind.is_input(), "expected an input, but found the decision {:?}", event.kind);
         self.core.now = self.core.now.max(event.t_ns);
         self.core.ledger.apply(event);
+        self.bridged(&event.kind);
         self.core.pump_clock.hear(&event.kind, self.core.now, self.core.halted);
         self.note(event);
         self.lead(event);
@@ -211,6 +216,7 @@ impl Engine {
             EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
             EventKind::PumpLogGap { from, to } => self.alarms.gap(*from, *to),
             EventKind::FirmwareLogGap { .. } => self.core.log_gap_at = Some(self.core.now),
+            EventKind::Resumed(interruption) => self.resumed(interruption),
             EventKind::StopAsked { cause } => self.end(Ending::Asked(cause.clone())),
             EventKind::Broke(fault) => self.end(Ending::Broken(fault.clone())),
             _ => {}

@@ -57,6 +57,14 @@ impl Guards {
         }
     }
 
+    /// The run was interrupted: what any guard would have seen meanwhile is not known.
+    pub(crate) fn interrupted(&mut self) {
+        let instruments = self.guards.iter().map(|(guard, _)| guard.channel.split('.').next().unwrap_or_default());
+        for instrument in instruments.map(str::to_owned).collect::<Vec<_>>() {
+            self.lost(&instrument);
+        }
+    }
+
     /// The guards that are checks, passed since nothing failed them.
     pub(crate) fn passed(&self) -> Vec<CheckRecord> {
         let checks = self.guards.iter().filter(|(g, _)| g.otherwise == GuardElse::Fail);

@@ -116,6 +116,14 @@ impl Instruments {
         (final_soon && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
     }
 
+    /// The run was interrupted and goes on: each is to be attached and read anew, and may be away from now on.
+    pub(crate) fn interrupted(&mut self, now: RunTime) {
+        for known in self.known.values_mut() {
+            known.away = Some((now, "it has not answered since the run was interrupted".to_owned()));
+            known.fresh = true;
+        }
+    }
+
     /// When the next instrument will have been away for too long. Until `silent_until` the pump may be.
     pub(crate) fn due(&self, profile: &RigProfile, silent_until: RunTime) -> Option<RunTime> {
         let due = |(name, k): (&String, &Known)| {

@@ -98,6 +98,26 @@ impl PumpClock {
         }
     }
 
+    /// Whether the clock has gone on over an interruption of the run as the host's has, as far as both are known; in words, if it
+    /// has not. `kind` is the first look at it behind the interruption.
+    pub(crate) fn contradicts(&self, kind: &EventKind, interruption_u_ns: u64) -> Option<String> {
+        let EventKind::PumpClockRead { at_ns, u_ns, pump_us } = kind else { return None };
+        let told = self.told?;
+        let pump_ns = i128::from(*pump_us) * 1000 - i128::from(told.clock_us) * 1000;
+        let host_ns = i128::from(at_ns.ns()) - i128::from(told.at.ns());
+        let known_ns = i128::from(interruption_u_ns) + i128::from(*u_ns) + i128::from(told.u_ns) + host_ns / DRIFT;
+        let seconds = |ns: i128| domain::quantity::significant((ns / 1_000_000) as f64 * 1e-3);
+        ((pump_ns - host_ns).abs() > known_ns).then(|| {
+            format!(
+                "expected the pump's clock to go on as the host's over the interruption, {} ± {} s, but it went on by {} s; see \
+                 which of them was set or reset",
+                seconds(host_ns),
+                seconds(known_ns),
+                seconds(pump_ns)
+            )
+        })
+    }
+
     /// The clock may stand still, or has: what it showed says nothing any more.
     pub(crate) fn forget(&mut self) {
         self.before = self.told.take().or(self.before);
@@ -287,6 +307,17 @@ mod tests {
         assert_eq!(clock.dates(&line("1.9"), s(18)), Some(true));
         clock.caused(s(18));
         assert_eq!(clock.dates(&line("0.5"), s(18)), Some(false));
+    }
+
+    #[test]
+    fn a_clock_of_the_host_that_was_set_over_an_interruption_is_found_out() {
+        let mut clock = PumpClock::default();
+        assert_eq!(clock.contradicts(&told(100, 0), 0), None, "nobody knows the pump's clock");
+        clock.hear(&told(10, 510_000_000), s(10), false);
+        assert_eq!(clock.contradicts(&told(3610, 4_110_300_000), 0), None, "it drifts a little");
+        let why = clock.contradicts(&told(3615, 4_110_000_000), 2_000_000_000).expect("five seconds are not two");
+        assert!(why.contains("3605 ± 2.36 s, but it went on by 3600 s"), "{why}");
+        assert!(clock.contradicts(&told(3610, 20_000_000), 2_000_000_000).is_some(), "it began anew");
     }
 
     #[test]

@@ -76,6 +76,14 @@ impl Silence {
         self.other |= !matches!(fault, LinkFault::Silent { received: 0, .. });
     }
 
+    /// The run was interrupted: nobody asked the pump meanwhile, and nobody read the supply.
+    pub(crate) fn interrupted(&mut self, now: RunTime) {
+        self.since = None;
+        self.failures.clear();
+        self.other = false;
+        self.supply_lost(now, "the run was interrupted");
+    }
+
     /// Something was done to the plant, or taken back.
     pub(crate) fn stimulated(&mut self, stimulus: &Stimulus) {
         self.provoked.retain(|name| *name != stimulus.name);

@@ -68,6 +68,17 @@ impl Still {
     }
 }
 
+/// A time in which the run was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Interrupted {
+    /// The last event before it, in s of run time.
+    pub(crate) from_s: f64,
+    /// When the run went on.
+    pub(crate) to_s: f64,
+    /// By how much its length may be off, a half width in s.
+    pub(crate) u_s: f64,
+}
+
 /// Everything that figures need of a run so far.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -93,6 +104,8 @@ pub struct Ledger {
     room: Room,
     occlusions: Occlusions,
     course: Course,
+    /// When the run was interrupted.
+    interruptions: Vec<Interrupted>,
     /// The last look at the pump but the one that is under way, and the last one.
     looked: (RunTime, RunTime),
 }
@@ -123,6 +136,11 @@ impl Ledger {
                 self.occlusions = Occlusions::of(&opened.profile);
             }
             EventKind::PhaseEntered(phase) => self.enter(*phase, at),
+            EventKind::Resumed(interruption) => {
+                let from_s = interruption.last_ns.seconds();
+                let u_s = RunTime::from_ns(interruption.u_ns).seconds();
+                self.interruptions.push(Interrupted { from_s, to_s: at.seconds(), u_s });
+            }
             EventKind::Marked { mark } => {
                 let weighing = self.weigh(at);
                 self.weighings.insert(mark.clone(), weighing);
@@ -158,6 +176,10 @@ impl Ledger {
         if phase == Phase::Steps {
             self.zero = self.weigh(at).map(|w| (w.t_s, w.mass_g));
             self.steps_from = Some(at);
+        }
+        if phase == Phase::ClosingWeighing {
+            // It begins anew where it was interrupted.
+            self.after = Still::default();
         }
         self.phase = Some((phase, at));
     }

@@ -13,7 +13,7 @@ use crate::interval::{Interval, Question};
 use crate::ledger::Ledger;
 use crate::meter::Metered;
 use crate::model::Model;
-use crate::settle::effects::undeclared;
+use crate::settle::effects::{interrupted, undeclared};
 use crate::settle::objection::{implausible, objection};
 use crate::settle::release::Stored;
 use crate::settle::terms::{Weighed, volume_terms};
@@ -251,6 +251,7 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let commanded = domain::quantity::significant(expected_ul);
     let mut notes = vec![format!("delivered {delivered} uL, commanded {commanded} uL")];
     notes.extend(weighed.note());
+    notes.extend(interrupted(ledger, weighed.begins_s(), weighed.ends_s()));
     notes.extend(undeclared(ledger));
     let metered = (of == Of::Commanded && weighed.is_whole()).then(|| ledger.metered(window, expected_ul)).flatten();
     notes.extend(metered.map(|meter| format!("the flow meter: {}", shown(&meter))));

@@ -93,6 +93,11 @@ impl Run {
         self.read_s = to_s;
     }
 
+    /// Nobody reads anything until then.
+    pub(crate) fn skip_until(&mut self, to_s: u32) {
+        self.read_s = to_s;
+    }
+
     /// The closing weighing of a volume that stays, and the ledger of the whole.
     pub(crate) fn close(mut self, ul: f64) -> Ledger {
         let begun = self.read_s;

@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         operator: None,
         tool: "dosebench".into(),
         host: "bench".into(),
+        zero: None,
     };
     let station: Arc<str> = Arc::from("1");
     let channels = CHANNELS.map(Channel::new);

@@ -10,8 +10,23 @@ use crate::write::Finished;
 const RUN: &str = "run";
 /// The name of the metadata record at the stream's end.
 const END: &str = "end";
+/// The labels of the clocks at run time zero.
+const ZERO_WALL: &str = "wall_at_zero";
+const ZERO_BOOT: &str = "boot";
+const ZERO_NS: &str = "since_boot_at_zero_ns";
 /// What stands for a label that a torn file no longer tells.
 const UNKNOWN: &str = "unknown";
+
+/// What the host's clocks showed when run time was zero. Run time counts in a process; these count on without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zero {
+    /// The wall clock, as RFC 3339.
+    pub wall: String,
+    /// Which boot of the host it was.
+    pub boot: String,
+    /// The time since that, in ns.
+    pub since_boot_ns: u64,
+}
 
 /// The run's labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +43,8 @@ pub struct Metadata {
     pub tool: String,
     /// The machine it ran on.
     pub host: String,
+    /// Its clocks when run time was zero, where that is the time of a clock.
+    pub zero: Option<Zero>,
 }
 
 impl Metadata {
@@ -45,6 +62,7 @@ impl Metadata {
             operator: labels.get("operator").cloned(),
             tool: label("tool"),
             host: label("host"),
+            zero: Zero::from_labels(labels),
         }
     }
 
@@ -64,7 +82,18 @@ impl Metadata {
         if let Some(operator) = &self.operator {
             labels.insert("operator".to_owned(), operator.clone());
         }
+        if let Some(Zero { wall, boot, since_boot_ns }) = &self.zero {
+            let texts = [(ZERO_WALL, wall.clone()), (ZERO_BOOT, boot.clone()), (ZERO_NS, since_boot_ns.to_string())];
+            labels.extend(texts.map(|(name, value)| (name.to_owned(), value)));
+        }
         mcap::records::Metadata { name: RUN.to_owned(), metadata: labels }
+    }
+}
+
+impl Zero {
+    fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let text = |name: &str| labels.get(name).cloned();
+        Some(Self { wall: text(ZERO_WALL)?, boot: text(ZERO_BOOT)?, since_boot_ns: text(ZERO_NS)?.parse().ok()? })
     }
 }
 

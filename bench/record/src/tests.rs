@@ -28,6 +28,7 @@ fn metadata() -> Metadata {
         operator: Some("R. Müller".into()),
         tool: "dosebench 0.1.0".into(),
         host: "bench-3".into(),
+        zero: Some(crate::Zero { wall: "2026-11-26T08:00:00.5Z".to_owned(), boot: "b".to_owned(), since_boot_ns: 17 }),
     }
 }
 

@@ -16,6 +16,7 @@ fn metadata() -> Metadata {
         operator: None,
         tool: "dosebench 0.1.0".into(),
         host: "bench-3".into(),
+        zero: None,
     }
 }
 

@@ -49,6 +49,12 @@ const WEIGHING: &[Field] = &[
     ),
 ];
 
+const RESUME: &[Field] = &[Field::required(
+    "within",
+    Kind::Quantity(domain::Dimension::Time),
+    "how long the run may have been interrupted; after that, and in the midst of anything but a hold or the closing weighing, it is closed",
+)];
+
 const FINALLY: &[Field] = &[
     Field::required(
         "pump",
@@ -94,6 +100,11 @@ pub const SCENARIO: Kind = Kind::Map(&[
         "decision",
         Kind::Map(DECISION),
         "by which rule volumes and errors are held against their limits; the guard band unless given",
+    ),
+    Field::optional(
+        "resume",
+        Kind::Map(RESUME),
+        "that a run goes on whose host failed meanwhile, for as long as the pump delivers by itself; it is closed unless given",
     ),
     Field::optional(
         "report",

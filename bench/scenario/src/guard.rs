@@ -2,11 +2,35 @@
 //!
 //! The limit's dimension is the channel's, so it is read here rather than by the file's shape.
 
+use domain::check::CheckHead;
 use domain::{Limits, Unit};
 use text::{Diagnostics, Field, Kind, View, parse_quantity};
 
 use crate::lower::{BECAUSE, Context, NAME, REQUIREMENT};
-use crate::plan::{Guard, GuardElse};
+
+/// A limit on a channel that holds throughout the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guard {
+    /// Its name and its reason.
+    pub head: CheckHead,
+    /// Which channel.
+    pub channel: String,
+    /// The symbol of the channel's unit.
+    pub unit: String,
+    /// The limits, in the channel's unit.
+    pub limits: Limits,
+    /// Whose fault it is when they are exceeded.
+    pub otherwise: GuardElse,
+}
+
+/// Whose fault an exceeded limit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardElse {
+    /// The device's: the check fails, the station is made safe.
+    Fail,
+    /// The rig's: no check, the station is made safe, the run is a bench error.
+    StopSafely,
+}
 
 /// The keys of a guard.
 pub(crate) const FIELDS: &[Field] = &[

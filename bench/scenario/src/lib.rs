@@ -15,9 +15,10 @@ mod stated;
 pub mod steps;
 
 pub use document::{Assignment, Document, SCENARIO, VARIANTS_MAX};
+pub use guard::{Guard, GuardElse};
 pub use plan::{
-    Bolus, Check, Else, Expect, Expected, Guard, GuardElse, Hold, Operator, Patient, Peek, Plan, Press, Probe, Refill,
-    Step, StepKind, Stimulate, Supply, Therapy, Valve, Weighing,
+    Bolus, Check, Else, Expect, Expected, Hold, Operator, Patient, Peek, Plan, Press, Probe, Refill, Step, StepKind,
+    Stimulate, Supply, Therapy, Valve, Weighing,
 };
 pub use reference::{schema, step_reference};
 pub use resolve::{DEVICE_ANSWERS, NO_UNEXPECTED_ALARM, resolve};

@@ -12,6 +12,8 @@ use domain::pump::{FlexStep, PumpLogged};
 use domain::stated::TestStated;
 use domain::{EventKind, Figure, FlowRate, Limits, MassRate, Order, Ratio, Stimulus, Voltage, Volume};
 
+use crate::guard::Guard;
+
 /// A scenario, resolved against a rig's station.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -29,6 +31,8 @@ pub struct Plan {
     pub weighing: Weighing,
     /// By which rule values with an uncertainty are decided.
     pub decision_rule: DecisionRule,
+    /// How long a run may have been interrupted and still go on; it does not if this is nothing.
+    pub resume_within: Option<Duration>,
     /// What it states for the report.
     pub stated: TestStated,
     /// The steps, in order; at least one.
@@ -373,28 +377,4 @@ pub enum Else {
     StopSafely,
     /// The run goes on.
     GoOn,
-}
-
-/// A limit on a channel that holds throughout the run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Guard {
-    /// Its name and its reason.
-    pub head: CheckHead,
-    /// Which channel.
-    pub channel: String,
-    /// The symbol of the channel's unit.
-    pub unit: String,
-    /// The limits, in the channel's unit.
-    pub limits: Limits,
-    /// Whose fault it is when they are exceeded.
-    pub otherwise: GuardElse,
-}
-
-/// Whose fault an exceeded limit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GuardElse {
-    /// The device's: the check fails, the station is made safe.
-    Fail,
-    /// The rig's: no check, the station is made safe, the run is a bench error.
-    StopSafely,
 }

@@ -88,6 +88,7 @@ fn lower(
         parameters: assignment.to_vec(),
         weighing: weighing??,
         decision_rule: decision_rule?,
+        resume_within: view.view("resume").and_then(|resume| resume.duration("within")),
         stated: view.view("report").map(stated::lower).unwrap_or_default(),
         steps,
         throughout,

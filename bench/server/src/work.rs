@@ -143,16 +143,28 @@ pub(crate) fn run(config: &Config, job: &Job, task: &Task, folder: &Path, lock: 
     start(command, folder, lock)
 }
 
-/// Starts bringing a job's interrupted run to its end.
+/// Starts going on with a job's interrupted run, or bringing it to its end.
 pub(crate) fn recover(config: &Config, job: &Job, run_folder: &str, folder: &Path, lock: File) -> io::Result<Child> {
     let mut command = program(config, folder);
     command.args(["recover", "--job", &job.id.to_string(), "--station", &job.station]);
+    if job.cancelled_by.is_some() {
+        command.arg("--close");
+    }
+    if let Some(budget_s) = job.budget_s {
+        command.arg(format!("--budget={} s", (budget_s - since(job)).max(0.0)));
+    }
     if config.stations.contains_key(&job.station) {
         // Its ports may have changed since; of a station that the rig has no more, the run's own file tells.
         command.args(["--rig", &config.rig]);
     }
     command.arg("--").arg(run_folder);
     start(command, folder, lock)
+}
+
+/// How long ago a job was begun, in s; its budget counts from then, whoever works on it.
+fn since(job: &Job) -> f64 {
+    let began = job.started.as_ref().and_then(|started| started.parse::<jiff::Timestamp>().ok());
+    began.map_or(0.0, |began| jiff::Timestamp::now().duration_since(began).as_secs_f64())
 }
 
 fn start(mut command: Command, folder: &Path, lock: File) -> io::Result<Child> {

@@ -92,6 +92,7 @@ fn metadata() -> Metadata {
         operator: None,
         tool: "dosebench 0.1.0".to_owned(),
         host: "bench".to_owned(),
+        zero: None,
     }
 }
 

@@ -168,6 +168,7 @@ fn metadata() -> Metadata {
         operator: None,
         tool: String::new(),
         host: String::new(),
+        zero: None,
     }
 }
 

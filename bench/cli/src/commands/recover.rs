@@ -1,12 +1,14 @@
-//! `dosebench recover`: a run whose process ended before it did is brought to an end.
+//! `dosebench recover`: a run whose process ended before it did goes on, or is brought to an end.
 //!
-//! Its station is made safe, its record gets its end, and its files are made. A run that has its end gets its files alone.
+//! It goes on where its scenario allows that. Else its station is made safe, its record gets its end, and its files are made. A
+//! run that has its end gets its files alone.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ::rig::{RigFile, Station};
 use daemon::Finished;
-use daemon::interrupted::{close, outlives_its_run};
+use daemon::interrupted::{Recovered, outlives_its_run, recover};
 use domain::verdict::exit_code_of;
 use domain::{EventKind, RunVerdict};
 use record::Reader;
@@ -33,6 +35,12 @@ pub(crate) struct Args {
     /// What ended the run's process, for the record
     #[arg(long, default_value = "its process had ended, or this machine had")]
     because: String,
+    /// Close the run even where its scenario allows it to go on
+    #[arg(long)]
+    close: bool,
+    /// Stop a run that goes on after this time by the wall clock, as in '2 h'
+    #[arg(long, value_name = "TIME", value_parser = load::time)]
+    budget: Option<Duration>,
     /// The number of the daemon's job whose run it is
     #[arg(long, hide = true)]
     job: Option<i64>,
@@ -42,8 +50,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    // A safe stop is bounded; nothing stops it half-way.
-    let _unheard = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    // A safe stop is bounded; nothing stops it half-way. A run that goes on hears them.
+    let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let mut job = args.job.map(|id| job::Work::on(id).map(|(work, _)| work)).transpose()?;
     let folder = runs::find(&args.run, &args.runs)?;
     let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
@@ -53,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     // The code of a stop says that the station was left safe.
     let mut is_safe = true;
     if outlives_its_run(station) {
-        let recovered = recovered(&folder, station, args)?;
+        let recovered = recovered(&folder, station, &signals, args)?;
         is_safe = recovered.safe;
         codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
         if let (false, Some(job)) = (is_safe, &mut job) {
@@ -109,11 +117,17 @@ fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a St
     rig.station(named.as_deref()).map_err(Failure::input)
 }
 
-/// Closes the run, if it is not closed yet and nobody works on it.
-fn recovered(folder: &Path, station: &Station, args: &Args) -> Result<Finished, Failure> {
+/// Goes on with the run or closes it, if it is not closed yet and nobody works on it.
+fn recovered(folder: &Path, station: &Station, signals: &Signals, args: &Args) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
     let _hold = station::hold(station, &format!("recover {}", folder.display())).map_err(Failure::from)?;
-    let finished = close(folder, station, &args.because).map_err(Failure::bench)?;
+    let finished = match recover(folder, station, &args.because, !args.close).map_err(Failure::bench)? {
+        Recovered::Closed(finished) => finished,
+        Recovered::GoesOn(handle, plan) => {
+            tell!("{}: the run goes on", folder.display());
+            run::follow(handle, &plan, signals, args.budget)
+        }
+    };
     if let Some(why) = &finished.record_trouble {
         tell!("error: {}: {why}", folder.display());
     }

@@ -239,7 +239,7 @@ fn begin(request: Request, planned: usize, job: Option<&mut job::Work>) -> Resul
 }
 
 /// Follows a run to its end; a signal stops it, and so does the end of its time.
-fn follow(handle: Handle, plan: &Plan, signals: &Signals, left: Option<Duration>) -> Finished {
+pub(crate) fn follow(handle: Handle, plan: &Plan, signals: &Signals, left: Option<Duration>) -> Finished {
     let began = Instant::now();
     let mut left = left;
     let mut display = Display::new(&handle.run, &plan.title, plan.duration());

@@ -21,13 +21,13 @@ steps:
 ";
 
 /// A daemon, until it is dropped.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     url: String,
 }
 
 impl Daemon {
-    fn start(bench: &Bench, rig: &str) -> Self {
+    pub(crate) fn start(bench: &Bench, rig: &str) -> Self {
         Self::listening(bench, rig, "127.0.0.1:0")
     }
 
@@ -45,7 +45,7 @@ impl Daemon {
     }
 
     /// One of the program's commands, for this daemon.
-    fn tell(&self, bench: &Bench, arguments: &[&str]) -> Output {
+    pub(crate) fn tell(&self, bench: &Bench, arguments: &[&str]) -> Output {
         bench.command(arguments).env("DOSEBENCH_DAEMON", &self.url).output().expect("it starts")
     }
 
@@ -79,17 +79,17 @@ impl Daemon {
         serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
     }
 
-    fn wait(&self, id: i64) -> Value {
+    pub(crate) fn wait(&self, id: i64) -> Value {
         eventually("the job ends", Duration::from_secs(120), || self.job(id)["state"] == "ended");
         self.job(id)
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         signal(self.child.id(), "KILL");
         self.child.wait().expect("ended");
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         signal(self.child.id(), "TERM");
         assert_eq!(self.child.wait().expect("ended").code(), Some(0));
     }
@@ -110,7 +110,7 @@ fn delivers(server: &Server, station: &str) {
 }
 
 /// The folder of a job's run, once it has one.
-fn folder_of(bench: &Bench, daemon: &Daemon, id: i64) -> Option<PathBuf> {
+pub(crate) fn folder_of(bench: &Bench, daemon: &Daemon, id: i64) -> Option<PathBuf> {
     let run = daemon.job(id)["runs"][0]["run"].as_str()?.to_owned();
     Some(bench.path("served").join(run))
 }
@@ -125,7 +125,7 @@ fn stepping(bench: &Bench, daemon: &Daemon, id: i64) {
 }
 
 /// The process of this rig that has those words on its command line.
-fn process_with(words: &str, rig: &str) -> Option<u32> {
+pub(crate) fn process_with(words: &str, rig: &str) -> Option<u32> {
     std::fs::read_dir("/proc").expect("processes").flatten().find_map(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
@@ -145,7 +145,7 @@ fn said_by(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn id_of(output: &Output) -> i64 {
+pub(crate) fn id_of(output: &Output) -> i64 {
     let said = String::from_utf8_lossy(&output.stdout);
     said.trim().parse().unwrap_or_else(|e| panic!("{e}: {said}{}", said_by(output)))
 }

@@ -17,6 +17,7 @@ mod library;
 mod matrix;
 mod occluded;
 mod replay;
+mod resumed;
 mod rules;
 mod same;
 mod served;

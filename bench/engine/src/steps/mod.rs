@@ -108,6 +108,27 @@ pub(crate) fn may_cause(active: &Active) -> bool {
     }
 }
 
+/// The run was interrupted and goes on: a step ends no sooner than `until`, when the instruments were read again. False if it
+/// is one that cannot be interrupted: only what leaves everything to the pump and to time can.
+pub(crate) fn interrupted(active: &mut Active, until: RunTime) -> bool {
+    match active {
+        Active::Hold(state) => {
+            state.until = state.until.max(until);
+            true
+        }
+        Active::Pump(_)
+        | Active::Bolus(_)
+        | Active::Expect(_)
+        | Active::Operator(_)
+        | Active::Stimulate(_)
+        | Active::Press(_)
+        | Active::Probe(_)
+        | Active::Supply(_)
+        | Active::ChangeDose(_)
+        | Active::Valve(_) => false,
+    }
+}
+
 /// When a step wants to be woken at the latest.
 pub(crate) fn due(active: &Active) -> Option<RunTime> {
     match active {

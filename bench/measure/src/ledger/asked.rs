@@ -7,7 +7,7 @@ use domain::event::Phase;
 use domain::profile::EvaporationModel;
 use domain::{Limits, RunTime};
 
-use super::Ledger;
+use super::{Interrupted, Ledger};
 use crate::budget::Budget;
 use crate::conversion::Conversion;
 use crate::course::{self, Course};
@@ -47,6 +47,11 @@ impl Ledger {
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
         flags::flags(self.jumps.kept(), &self.gaps)
+    }
+
+    /// The interruptions of the run that a span holds, in order of time.
+    pub(crate) fn interruptions(&self, from_s: f64, to_s: f64) -> impl Iterator<Item = &Interrupted> {
+        self.interruptions.iter().filter(move |i| from_s < i.to_s && i.from_s < to_s)
     }
 
     /// The course of the mass.

@@ -78,6 +78,13 @@ pub(super) fn terms(
     let commanded = weighed.sum(|from_s, to_s| ledger.dose.commanded_ul(from_s, to_s));
     let clock = Distribution::Rectangular { half_width: TIME_BASE_RELATIVE * commanded };
     terms.push(Term::type_b(TIME_BASE, clock, scale, KNOWN, "the computer's clock, assumed within 50 ppm")?);
+    let over: f64 =
+        ledger.interruptions(from_s, to_s).map(|i| i.u_s * ledger.dose.rate_ul_per_h(i.from_s) / 3600.0).sum();
+    if over > 0.0 {
+        let bridged = Distribution::Rectangular { half_width: over };
+        let source = "how well the length of the interruption is known, at the rate commanded";
+        terms.push(Term::type_b("time over an interruption", bridged, scale, KNOWN, source)?);
+    }
     let flowing =
         [from_s, to_s].map(|t_s| if ledger.dose.flows(t_s) { ledger.dose.rate_ul_per_h(t_s) / 3600.0 } else { 0.0 });
     let passed = libm::hypot(flowing[0], flowing[1]) * setup.poll_s / 2.0;
@@ -101,6 +108,20 @@ fn wetted(ledger: &Ledger, from_s: f64) -> bool {
     ledger.dose.flows(begun) && ledger.dose.flows(from_s) && !ledger.dose.changes(begun, from_s)
 }
 
+/// That the run was interrupted within a window, as a note.
+pub(super) fn interrupted(ledger: &Ledger, from_s: f64, to_s: f64) -> Option<String> {
+    let (mut count, mut lasted_s) = (0_u32, 0.0);
+    for interruption in ledger.interruptions(from_s, to_s) {
+        count += 1;
+        lasted_s += interruption.to_s - interruption.from_s;
+    }
+    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    (count > 0).then(|| {
+        let lasted = domain::time::span(core::time::Duration::from_secs_f64(lasted_s));
+        format!("the run was interrupted {times}, for {lasted} in all, and went on; how well that is known is in the uncertainty")
+    })
+}
+
 /// Which effects the rig file says nothing of, as a note; none if it says something of all.
 pub(super) fn undeclared(ledger: &Ledger) -> Option<String> {
     let measured = &ledger.setup.as_ref()?.method.characterised;
@@ -115,4 +136,51 @@ pub(super) fn undeclared(ledger: &Ledger) -> Option<String> {
     (!missing.is_empty()).then(|| {
         format!("not in the uncertainty, since the rig file does not say that it was measured: {}", missing.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::check::{ErrorUnit, Figure, Window};
+    use domain::event::{Bridge, Interruption};
+    use domain::pump::PumpRequest;
+    use domain::{EventKind, RunTime};
+
+    use crate::testing::{Run, WEIGHED_S, profile, settled, term_u};
+
+    /// 100 µL/h over two hours; for 1000 s of them nobody was there, give or take 36 s: that is 1 µL, of 200 µL 0.5 %, and as a
+    /// rectangle 0.5 %/√3.
+    #[test]
+    fn time_over_an_interruption_is_in_the_budget_at_the_rate_commanded() {
+        let ul = |t_s: f64| (t_s - f64::from(WEIGHED_S)).clamp(0.0, 7200.0) / 36.0;
+        let figure = Figure::VolumeError { window: Window::of("hold"), unit: ErrorUnit::PercentOfCommanded };
+        let of = |interrupted: bool| {
+            let mut run = Run::on(profile(0.05), 0.0);
+            run.mark(WEIGHED_S, "hold.begin");
+            run.command(WEIGHED_S, PumpRequest::Start { dose: 1, rate_nl_per_h: 100_000 });
+            run.weigh_until(WEIGHED_S + 3000, ul);
+            if interrupted {
+                let (last_ns, cause) = (RunTime::from_ns(3_600_000_000_000), "a power cut".to_owned());
+                let interruption = Interruption { last_ns, u_ns: 36_000_000_000, by: Bridge::WallClock, cause };
+                run.skip_until(WEIGHED_S + 4000);
+                run.take(WEIGHED_S + 4000, &EventKind::Resumed(interruption));
+            }
+            run.weigh_until(WEIGHED_S + 7200, ul);
+            run.mark(WEIGHED_S + 7200, "hold.end");
+            run.command(WEIGHED_S + 7200, PumpRequest::Stop);
+            settled(&run.close(200.0), &figure, Some(-5.0), Some(5.0))
+        };
+        let (whole, gap) = (of(false), of(true));
+        let name = "time over an interruption";
+        assert_eq!(term_u(&whole, name), None);
+        let u = term_u(&gap, name).expect("a term");
+        // The weighings are means of some seconds: a little less than 200 µL lies between them.
+        assert!((u - 0.5 / 3.0_f64.sqrt()).abs() < 2e-4, "{u}");
+        assert!(gap.expanded_uncertainty > whole.expanded_uncertainty);
+        assert_eq!((gap.value, gap.verdict), (whole.value, whole.verdict));
+        assert!(
+            gap.notes.iter().any(|note| note.contains("interrupted once, for 16.667 min in all")),
+            "{:?}",
+            gap.notes
+        );
+    }
 }

@@ -1,0 +1,167 @@
+//! A run whose process was killed goes on where its scenario allows that, and its verdict knows of the gap.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Output, Stdio};
+use std::time::Duration;
+
+use crate::common::{Bench, events};
+use crate::daemon::{Daemon, folder_of, id_of, process_with};
+use crate::replay::replayed;
+use crate::server::{Server, eventually, signal};
+use domain::EventKind;
+use serde_json::Value;
+
+/// It delivers for a while, and may go on.
+const GOES_ON: &str = "scenario: Goes on
+resume: {within: 2 min}
+weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
+steps:
+  - start: {continuous: 24 mL/day}
+  - hold: {name: delivered, for: 45 s}
+  - stop: {}
+  - check: {volume during: delivered, tolerance: ±50 % of commanded, because: that is coarse}
+";
+
+/// The only run of a folder.
+fn run_in(runs: &Path) -> Option<PathBuf> {
+    let mut found = std::fs::read_dir(runs).ok()?.flatten().map(|entry| entry.path());
+    found.find(|folder| folder.join("record.mcap").is_file())
+}
+
+fn begun(bench: &Bench, rig: &str, text: &str) -> Child {
+    let scenario = bench.write("goes-on.yaml", text);
+    let mut command = bench.command(&["run", &scenario, "--rig", rig, "--runs", "runs"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started")
+}
+
+/// Whether a run has been at a step for a while, as it is recorded.
+fn is_in(folder: &Path, step: &str) -> bool {
+    let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { name, .. } if name == step);
+    let (all, _) = events(folder);
+    let begun = all.iter().find(|event| is_step(&event.kind)).map(|event| event.t_ns);
+    begun.is_some_and(|begun| all.last().is_some_and(|last| last.t_ns.since(begun) > Duration::from_secs(3)))
+}
+
+/// Kills a run that is at that step; its folder.
+fn killed_in(bench: &Bench, mut child: Child, step: &str) -> PathBuf {
+    eventually("the step has begun", Duration::from_secs(60), || {
+        run_in(&bench.path("runs")).is_some_and(|folder| is_in(&folder, step))
+    });
+    signal(child.id(), "KILL");
+    child.wait().expect("ended");
+    run_in(&bench.path("runs")).expect("a run")
+}
+
+fn recover(bench: &Bench, folder: &Path, rig: &str) -> (Output, Value) {
+    let output = bench.output(&["recover", &folder.display().to_string(), "--rig", rig, "--json"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let summary = serde_json::from_str(said.trim())
+        .unwrap_or_else(|e| panic!("{e}: {said}{}", String::from_utf8_lossy(&output.stderr)));
+    (output, summary)
+}
+
+#[test]
+fn one_that_held_goes_on_and_its_verdict_knows_of_the_gap() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let folder = killed_in(&bench, begun(&bench, &rig, GOES_ON), "delivered");
+    assert!(server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() > Some(0), "the pump goes on by itself");
+    // Long enough for readings to be missing.
+    std::thread::sleep(Duration::from_secs(22));
+    let (output, summary) = recover(&bench, &folder, &rig);
+    assert_eq!(output.status.code(), Some(0), "{summary}");
+    assert_eq!(summary["verdict"], "pass");
+    let deviation = summary["deviations"][0].as_str().expect("a deviation");
+    assert!(deviation.starts_with("the run was interrupted for 2"), "{deviation}");
+    assert!(deviation.contains("its length is known to ±0.001 s by the host's time since it booted"), "{deviation}");
+    assert!(replayed(&folder) > 5);
+    let (all, torn) = events(&folder);
+    assert_eq!(torn, None);
+    let resumed = all.iter().position(|event| matches!(event.kind, EventKind::Resumed(_))).expect("it went on");
+    let gap = all[resumed].t_ns.since(all[resumed - 1].t_ns);
+    assert!(gap > Duration::from_secs(20) && gap < Duration::from_secs(60), "{gap:?}");
+    let commands = |kind: &EventKind| matches!(kind, EventKind::Commanded { .. });
+    assert_eq!(all.iter().filter(|event| commands(&event.kind)).count(), 4, "nothing was commanded twice");
+    let decided = all.iter().find_map(|event| match &event.kind {
+        EventKind::CheckDecided(check) if check.value.is_some() && check.unit == "%" => Some(check.clone()),
+        _ => None,
+    });
+    let check = decided.expect("a check of a volume");
+    assert!(check.notes.iter().any(|note| note.contains("the run was interrupted once")), "{:?}", check.notes);
+    // The safe stop came at the end, and once.
+    let stops = all.iter().filter(|event| matches!(event.kind, EventKind::SafeStopped(_))).count();
+    assert_eq!(stops, 1);
+    server.stop();
+}
+
+#[test]
+fn a_power_cut_takes_run_and_daemon_and_the_next_daemon_goes_on() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let daemon = Daemon::start(&bench, &rig);
+    let scenario = bench.write("goes-on.yaml", GOES_ON);
+    let id = id_of(&daemon.tell(&bench, &["submit", &scenario, "--budget", "10 min"]));
+    eventually("it holds", Duration::from_secs(60), || {
+        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+        folder.is_some_and(|folder| is_in(&folder, "delivered"))
+    });
+    let process = process_with(" run --rig", &rig).expect("the run's process");
+    daemon.kill();
+    signal(process, "KILL");
+    let daemon = Daemon::start(&bench, &rig);
+    let job = daemon.wait(id);
+    let folder = folder_of(&bench, &daemon, id).expect("a run");
+    let summary = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
+    assert_eq!((&job["exit_code"], &job["runs"][0]["verdict"]), (&0.into(), &"pass".into()), "{job} {summary}");
+    assert_eq!(job["runs"].as_array().map(Vec::len), Some(1));
+    let (all, _) = events(&folder);
+    assert_eq!(all.iter().filter(|event| matches!(event.kind, EventKind::Resumed(_))).count(), 1);
+    daemon.stop();
+    server.stop();
+}
+
+#[test]
+fn what_the_pump_told_meanwhile_fails_the_device_and_is_not_lost_with_the_gap() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let folder = killed_in(&bench, begun(&bench, &rig, GOES_ON), "delivered");
+    server.fault("pump", "stall", true);
+    eventually("it raises an alarm", Duration::from_secs(60), || {
+        server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() == Some(0)
+    });
+    let (output, summary) = recover(&bench, &folder, &rig);
+    assert_eq!(output.status.code(), Some(1), "{summary}");
+    let reason = summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("expected no alarm and no reset, but found the alarm 'motor stall'"), "{reason}");
+    server.stop();
+}
+
+#[test]
+fn one_that_commanded_or_whose_rig_has_changed_is_closed_and_says_why() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let text = GOES_ON.replace("  - stop: {}\n", "  - bolus: {name: extra, volume: 10 uL, over: 20 s}\n  - stop: {}\n");
+    let text = text.replace("for: 45 s", "for: 15 s");
+    let folder = killed_in(&bench, begun(&bench, &rig, &text), "extra");
+    let (output, summary) = recover(&bench, &folder, &rig);
+    assert_eq!(output.status.code(), Some(4), "{summary}");
+    let reason = summary["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("expected it to be interrupted in a hold or in the closing weighing, but that was in 'extra'"),
+        "{reason}"
+    );
+    assert_eq!(server.state()["stations"]["1"]["rate_nl_per_h"], 0);
+    std::fs::remove_dir_all(bench.path("runs")).expect("removed");
+    let folder = killed_in(&bench, begun(&bench, &rig, GOES_ON), "delivered");
+    let other = std::fs::read_to_string(&rig).expect("a rig").replace("volumes stated at: 37", "volumes stated at: 36");
+    let changed = bench.write("changed.yaml", &other);
+    let (output, summary) = recover(&bench, &folder, &changed);
+    let reason = summary["reason"].as_str().expect("a reason");
+    assert_eq!(output.status.code(), Some(4), "{summary}");
+    assert!(reason.contains("its file has changed since"), "{reason}");
+    server.stop();
+}
