@@ -6,14 +6,19 @@ use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use ureq::Agent;
+use ureq::config::Config;
 use ureq::http::Response;
-use ureq::{Body, config::Config};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::Failure;
 
 /// Which daemon, unless it is said on the command line.
 pub(crate) const DAEMON: &str = "DOSEBENCH_DAEMON";
+/// The token that it is asked with, if it wants one.
+const TOKEN: &str = "DOSEBENCH_TOKEN";
+/// A file in PEM with the certificates that it may show, where those that everybody trusts do not do.
+const TRUST: &str = "DOSEBENCH_TRUST";
 /// How long an answer may take: the scenario is checked meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any answer but files.
@@ -35,6 +40,7 @@ pub(crate) struct Client {
     /// Streams take as long as the run does.
     streams: Agent,
     url: String,
+    token: Option<String>,
 }
 
 /// An event of a run's stream.
@@ -49,34 +55,37 @@ pub(crate) struct Sent {
 }
 
 impl Client {
-    pub(crate) fn of(which: &Which) -> Self {
-        let from_environment = || std::env::var(DAEMON).ok().filter(|url| !url.is_empty());
+    pub(crate) fn of(which: &Which) -> Result<Self, Failure> {
+        let from_environment = || given(DAEMON);
         let usual = || format!("http://127.0.0.1:{}", server::PORT);
         let url = which.daemon.clone().or_else(from_environment).unwrap_or_else(usual);
+        let tls = TlsConfig::builder().root_certs(trusted()?).build();
         let config = || {
-            Config::builder().http_status_as_error(false).user_agent(concat!("dosebench/", env!("CARGO_PKG_VERSION")))
+            let agent = concat!("dosebench/", env!("CARGO_PKG_VERSION"));
+            Config::builder().http_status_as_error(false).tls_config(tls.clone()).user_agent(agent)
         };
-        Self {
+        Ok(Self {
             agent: config().timeout_global(Some(PATIENCE)).build().into(),
             streams: config().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE)).build().into(),
             url: url.trim_end_matches('/').to_owned(),
-        }
+            token: given(TOKEN),
+        })
     }
 
     /// What the daemon has at a path.
     pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.json(path, self.agent.get(self.at(path)).call())
+        self.json(path, self.known(self.agent.get(self.at(path))).call())
     }
 
     /// What the daemon makes of something.
     pub(crate) fn post(&self, path: &str, what: &Value) -> Result<Value, Failure> {
-        let request = self.agent.post(self.at(path)).content_type("application/json");
+        let request = self.known(self.agent.post(self.at(path))).content_type("application/json");
         self.json(path, request.send(&what.to_string()))
     }
 
     /// Copies a file to a place; how long it is.
     pub(crate) fn fetch(&self, path: &str, to: &mut impl std::io::Write) -> Result<u64, Failure> {
-        let mut answer = self.taken(path, self.streams.get(self.at(path)).call())?;
+        let mut answer = self.taken(path, self.known(self.streams.get(self.at(path))).call())?;
         let copied = std::io::copy(&mut answer.body_mut().as_reader(), to);
         copied.map_err(|why| Failure::bench(format!("expected all of {path} from {}, but {why}", self.url)))
     }
@@ -85,7 +94,7 @@ impl Client {
     /// least one that says nothing.
     pub(crate) fn events(&self, run: &str, from: u64, mut each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
         let path = format!("/api/v1/runs/{run}/events?from={from}&readings=false");
-        let answer = self.taken(&path, self.streams.get(self.at(&path)).call())?;
+        let answer = self.taken(&path, self.known(self.streams.get(self.at(&path))).call())?;
         let mut lines = BufReader::new(answer.into_body().into_reader());
         let (mut sent, mut line) = (Sent::default(), String::new());
         loop {
@@ -108,6 +117,14 @@ impl Client {
                 Some(("data", value)) => sent.data.push_str(value),
                 _ => {}
             }
+        }
+    }
+
+    /// A request that says who asks.
+    fn known<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
         }
     }
 
@@ -144,6 +161,32 @@ impl Client {
         }
         read(&mut answer)
             .ok_or_else(|| Failure::bench(format!("expected JSON from {}, but {path} has something else", self.url)))
+    }
+}
+
+/// What the environment says, if it says anything.
+fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Which certificates are trusted: those that everybody trusts, or those of a file.
+fn trusted() -> Result<RootCerts, Failure> {
+    let Some(path) = given(TRUST) else { return Ok(RootCerts::WebPki) };
+    let wrong =
+        |why: String| Failure::input(format!("expected certificates in PEM in {TRUST}, but {path} has none: {why}"));
+    let text = std::fs::read(&path).map_err(|why| wrong(why.to_string()))?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&text)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(why) => Some(Err(why)),
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|why| wrong(why.to_string()))?;
+    if certificates.is_empty() {
+        Err(wrong("it holds other things".to_owned()))
+    } else {
+        Ok(RootCerts::from(certificates))
     }
 }
 

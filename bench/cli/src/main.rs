@@ -76,6 +76,8 @@ enum Command {
     Release(commands::submit::ReleaseArgs),
     /// Keep a station for yourself for a time, give it back, or see who has what
     Lease(commands::lease::Args),
+    /// Grant access to this host's daemons by a token, take it back, or see who has it
+    Token(commands::token::Args),
     /// The log of who took which station of this host: print it, or verify that it is as it was written
     Audit(commands::audit::Args),
     /// Print a JSON Schema for editors, or the step reference
@@ -109,6 +111,7 @@ fn main() -> ExitCode {
         Command::Cancel(args) => commands::submit::cancel(&args),
         Command::Release(args) => commands::submit::release(&args),
         Command::Lease(args) => commands::lease::run(&args),
+        Command::Token(args) => commands::token::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Bench(args) => commands::bench::run(&args),

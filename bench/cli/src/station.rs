@@ -60,7 +60,11 @@ pub(crate) fn hold(station: &Station, reason: &str) -> Result<Option<Hold>, Refu
 /// A wrong token or time is bad input, and anything else no word on the device.
 pub(crate) fn failure(error: StoreError) -> Failure {
     match error {
-        StoreError::NoLease(_) | StoreError::Duration(_) | StoreError::Nothing => Failure::input(error),
+        StoreError::NoLease(_)
+        | StoreError::Duration(_)
+        | StoreError::Nothing
+        | StoreError::Named(_)
+        | StoreError::NoAccess(_) => Failure::input(error),
         _ => Failure::bench(error),
     }
 }

@@ -98,6 +98,12 @@ impl Replay {
         Ok(())
     }
 
+    /// The plan of a run that was set up so, if its scenario still resolves.
+    #[must_use]
+    pub fn plan_of(opened: &Opened) -> Option<Arc<scenario::Plan>> {
+        Some(Arc::clone(engine_of(opened).ok()?.plan()))
+    }
+
     /// How long a run that was set up so may have been interrupted and still go on; nothing if it never may.
     #[must_use]
     pub fn resumes_within(opened: &Opened) -> Option<core::time::Duration> {

@@ -3,21 +3,27 @@
 //! A page from elsewhere in somebody's browser can send requests to this host. It cannot choose the name under which it reaches
 //! us, nor where it says that it comes from, nor send JSON without asking first; so these three are looked at.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::api::Shared;
 use crate::api::problem::Problem;
 
 /// Lets a request pass that was meant for this daemon.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let local =
-        text(headers, header::HOST).is_some_and(|host| is_local(host.rsplit_once(':').map_or(host, |(name, _)| name)));
-    if !local {
-        return Problem::forbidden("expected a request to this host by its own name, as 127.0.0.1 or localhost")
-            .into_response();
+    let is_ours = |name: &str| is_local(name) || shared.config.names.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    let ours =
+        text(headers, header::HOST).is_some_and(|host| is_ours(host.rsplit_once(':').map_or(host, |(name, _)| name)));
+    if !ours {
+        let more = shared.config.names.iter().map(|name| format!(", {name}")).collect::<String>();
+        let known = format!("127.0.0.1, localhost{more}");
+        return Problem::forbidden(format!(
+            "expected a request to this host by its own name ({known}), but found another; give it to the daemon with --name"
+        ))
+        .into_response();
     }
     let host = text(headers, header::HOST).unwrap_or_default();
     let origin_is_ours = |origin: &str| origin.split_once("://").is_some_and(|(_, from)| from == host);

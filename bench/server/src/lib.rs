@@ -5,10 +5,13 @@
 //! with it, and the next one finds its jobs in the host's store. The daemon drives no instrument and reads runs from their records.
 
 mod api;
+mod caller;
+mod course;
 mod guard;
 mod place;
 mod queue;
 mod supervisor;
+mod tls;
 mod work;
 
 use std::collections::BTreeMap;
@@ -22,6 +25,7 @@ use store::{Actor, Store, StoreError, Use};
 
 pub use api::description;
 pub use place::is_run_id;
+pub use tls::Tls;
 
 /// Where the daemon listens unless it is told.
 pub const PORT: u16 = 7316;
@@ -29,12 +33,20 @@ pub const PORT: u16 = 7316;
 /// What a daemon is for.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens; this host alone can reach it.
+    /// Where it listens.
     pub listen: SocketAddr,
+    /// Whether each request needs a token; beyond this host it does.
+    pub tokens: bool,
+    /// By which names it may be asked, beside this host's own.
+    pub names: Vec<String>,
+    /// How it shows who it is; beyond this host it must.
+    pub tls: Option<Tls>,
     /// The rig, as its processes are told: a name of the library, or the path of a file.
     pub rig: String,
     /// What people call it.
     pub rig_name: String,
+    /// What it is made of, station by station.
+    pub instruments: Vec<Instrument>,
     /// Its stations with their ports.
     pub stations: BTreeMap<String, BTreeMap<String, Use>>,
     /// Where runs' folders are made.
@@ -47,6 +59,23 @@ pub struct Config {
     pub actor: Actor,
     /// Its version.
     pub version: String,
+}
+
+/// An instrument of a station, as the rig file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instrument {
+    /// The station.
+    pub station: String,
+    /// Its name there.
+    pub instrument: String,
+    /// The driver that speaks to it.
+    pub driver: String,
+    /// Where it is reached.
+    pub port: String,
+    /// Its certificate's number, if it has one.
+    pub certificate: Option<String>,
+    /// The day on which that falls due, `YYYY-MM-DD`.
+    pub due: Option<String>,
 }
 
 /// Why there is no daemon.
@@ -62,9 +91,20 @@ pub enum ServeError {
         /// What the system said.
         error: io::Error,
     },
-    /// Others could reach it.
-    #[error("expected an address of this host alone, as 127.0.0.1, but found {0}; beyond it there are no tokens yet")]
+    /// Others could listen to what is said.
+    #[error(
+        "expected a certificate and its key to listen on {0}, which others can reach, but found none; give them with \
+         --certificate and --key, or listen on 127.0.0.1"
+    )]
     Beyond(SocketAddr),
+    /// The certificate or its key cannot be used.
+    #[error("expected a certificate and its key in PEM, but {path} is none: {why}")]
+    Tls {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,9 +132,12 @@ pub(crate) fn tell(line: &str) {
 /// # Errors
 /// If it cannot begin.
 pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()) -> Result<(), ServeError> {
-    if !config.listen.ip().is_loopback() {
+    let beyond = !config.listen.ip().is_loopback();
+    if beyond && config.tls.is_none() {
         return Err(ServeError::Beyond(config.listen));
     }
+    let config = Config { tokens: config.tokens || beyond, ..config };
+    let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
     let refused = |error| ServeError::Listen { listen: config.listen, error };
     let listener = TcpListener::bind(config.listen).map_err(refused)?;
     let listen = listener.local_addr().map_err(refused)?;
@@ -106,7 +149,7 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     let store = Store::open(&config.state, config.actor.clone())?;
     let _alone = store.serve_rig(&config.rig)?;
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
-    let api = api::Api::start(Arc::clone(&config), listener, store, queue.waker()).map_err(refused)?;
+    let api = api::Api::start(Arc::clone(&config), listener, tls, store, queue.waker()).map_err(refused)?;
     ready(listen);
     supervisor::tell(&NotifyState::Ready);
     stop();

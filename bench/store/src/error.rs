@@ -59,6 +59,12 @@ pub enum StoreError {
     /// A station that nobody has put into quarantine.
     #[error("expected a station in quarantine, but found that station {0} is in none; see `dosebench status`")]
     NoQuarantine(String),
+    /// A name that somebody has access under.
+    #[error("expected a new name, but {0} has access already; take that back first, or choose another")]
+    Named(String),
+    /// A name that nobody has access under.
+    #[error("expected the name of somebody with access, but found {0}; see `dosebench token list`")]
+    NoAccess(String),
     /// Nothing to lease.
     #[error("expected something to lease, but found nothing that anybody has alone")]
     Nothing,

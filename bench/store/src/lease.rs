@@ -38,7 +38,7 @@ impl Token {
         &self.0
     }
 
-    fn random() -> Result<Self, StoreError> {
+    pub(crate) fn random() -> Result<Self, StoreError> {
         let path = std::path::Path::new("/dev/urandom");
         let mut bytes = [0_u8; TOKEN_BYTES];
         let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
@@ -46,7 +46,7 @@ impl Token {
         Ok(Self(HEXLOWER.encode(&bytes)))
     }
 
-    fn sha256(&self) -> String {
+    pub(crate) fn sha256(&self) -> String {
         HEXLOWER.encode(&Sha256::digest(self.0.as_bytes()))
     }
 }

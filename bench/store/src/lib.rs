@@ -5,6 +5,7 @@
 //! lock. A *lease* is a person's or a job's word that a port is theirs until a moment; it outlives processes and restarts. What
 //! a port is, and what is done with it, is not known here.
 
+mod access;
 mod audit;
 mod error;
 mod hold;
@@ -15,6 +16,7 @@ mod schema;
 mod station;
 mod store;
 
+pub use access::{Access, Scope};
 pub use audit::{Entry, Verified};
 pub use error::StoreError;
 pub use hold::{Hold, Holder, Use, Wanted};

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps from an empty file; as many as there are versions.
-const STEPS: [&str; 2] = ["
+const STEPS: [&str; 3] = ["
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -100,6 +100,15 @@ CREATE TABLE quarantines (
     reason TEXT NOT NULL,
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (rig, station)
+) STRICT, WITHOUT ROWID;
+", "
+-- Who may ask the daemon for what.
+CREATE TABLE access (
+    name TEXT PRIMARY KEY,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    scope TEXT NOT NULL CHECK (scope IN ('view', 'run', 'operate', 'administer')),
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER -- without one it ends when it is taken back
 ) STRICT, WITHOUT ROWID;
 "];
 

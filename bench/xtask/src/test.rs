@@ -8,13 +8,15 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::{firmware, process, tidy};
 
-const EMULATOR: &str = "qemu-system-arm";
+/// What tests start: the program, the Debian package that has it, and what it is for.
+const PROGRAMS: [(&str, &str, &str); 2] =
+    [("qemu-system-arm", "qemu-system-arm", "the board's image"), ("chromium", "chromium", "the daemon's live page")];
 
 /// Runs all of it.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     let cargo = process::cargo();
     process::output(root, "git".as_ref(), &["--version"])?; // tidy needs it; better said now than after the tests
-    emulator(root)?;
+    PROGRAMS.iter().try_for_each(|program| there(root, program))?;
     firmware::run(root)?;
     let nextest = process::output(root, &cargo, &["nextest", "--version"]).is_ok();
     if !nextest {
@@ -27,14 +29,13 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The emulator that the board's tests run on, installed if it can be.
-fn emulator(root: &Path) -> Result<(), Failure> {
-    if process::is_on_path(EMULATOR) || (process::install(root, &[EMULATOR]) && process::is_on_path(EMULATOR)) {
+/// A program that tests start is there, installed if it can be.
+fn there(root: &Path, (program, package, tested): &(&str, &str, &str)) -> Result<(), Failure> {
+    if process::is_on_path(program) || (process::install(root, &[package]) && process::is_on_path(program)) {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "expected the emulator {EMULATOR}, on which the board's image is tested, but found none; install it (Debian: \
-         apt-get install {EMULATOR})"
+        "expected {program}, on which {tested} is tested, but found none; install it (Debian: apt-get install {package})"
     )))
 }
 

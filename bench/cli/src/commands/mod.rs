@@ -19,3 +19,4 @@ pub(crate) mod say;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod submit;
+pub(crate) mod token;

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ::rig::Station;
 use store::{Actor, Store};
 
 use crate::output::say;
@@ -20,9 +21,21 @@ pub(crate) struct Args {
     /// Where runs' folders are made
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
-    /// Where to listen; this host alone may reach it
+    /// Where to listen; an address that others can reach wants --certificate and --key, and every request a token
     #[arg(long, default_value_t = SocketAddr::from(([127, 0, 0, 1], server::PORT)))]
     listen: SocketAddr,
+    /// Want a token with every request, on this host as well; see `dosebench token`
+    #[arg(long)]
+    tokens: bool,
+    /// A name by which the daemon may be asked, beside localhost; as often as there are such
+    #[arg(long = "name", value_name = "HOST")]
+    names: Vec<String>,
+    /// The daemon's certificate, with those behind it, in PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
     /// Print the API's description as OpenAPI, and serve nothing
     #[arg(long)]
     openapi: bool,
@@ -44,8 +57,12 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let state = std::path::absolute(&state).unwrap_or(state);
     let config = server::Config {
         listen: args.listen,
+        tokens: args.tokens,
+        names: args.names.clone(),
+        tls: args.certificate.clone().zip(args.key.clone()).map(|(certificate, key)| server::Tls { certificate, key }),
         rig: named,
         rig_name: rig.name().to_owned(),
+        instruments: rig.stations().iter().flat_map(instruments).collect(),
         stations: stations.collect(),
         runs: args.runs.clone(),
         state,
@@ -53,10 +70,31 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         actor: Actor(station::who()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let ready = |listen: SocketAddr| say!("http://{listen}");
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let ready = |listen: SocketAddr| say!("{scheme}://{listen}");
     let served = server::serve(config, ready, || _ = signals.wait());
     served.map(|()| 0).map_err(|why| match why {
-        server::ServeError::Beyond(_) => Failure::input(why),
+        server::ServeError::Beyond(_) | server::ServeError::Tls { .. } => Failure::input(why),
         _ => Failure::bench(why),
+    })
+}
+
+/// What a station is made of, with its papers.
+fn instruments(station: &Station) -> impl Iterator<Item = server::Instrument> {
+    station.bindings.iter().map(|binding| {
+        let calibration = station.profile.by_name(&binding.instrument).and_then(|of| of.calibration.as_ref());
+        let papers = station.stated.papers.iter().find(|papers| papers.instrument == binding.instrument);
+        let (certificate, due) = match calibration {
+            Some(calibration) => (Some(calibration.certificate.clone()), Some(calibration.due.clone())),
+            None => papers.map_or((None, None), |papers| (papers.certificate.clone(), papers.due.clone())),
+        };
+        server::Instrument {
+            station: station.profile.station.clone(),
+            instrument: binding.instrument.clone(),
+            driver: binding.entry.name.to_owned(),
+            port: binding.port.name(),
+            certificate,
+            due,
+        }
     })
 }

@@ -73,7 +73,7 @@ pub(crate) struct SubmitArgs {
 
 pub(crate) fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
-    let client = Client::of(&args.daemon);
+    let client = Client::of(&args.daemon)?;
     let text = if load::is_file(&args.scenario) { Some(load::file(&args.scenario)?.text().to_owned()) } else { None };
     let new = json!({
         "scenario": args.scenario, "text": text, "station": args.station, "device": args.device,
@@ -225,7 +225,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    let client = Client::of(&args.daemon);
+    let client = Client::of(&args.daemon)?;
     let status = client.get("/api/v1/status")?;
     if args.json {
         say!("{status}");
@@ -268,7 +268,7 @@ pub(crate) struct WatchArgs {
 }
 
 pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
-    let client = Client::of(&args.daemon);
+    let client = Client::of(&args.daemon)?;
     let id = run_id(&args.run)?;
     client.get(&format!("/api/v1/runs/{id}"))?;
     Watched::new(id).follow(&client, &|| false)?;
@@ -299,7 +299,7 @@ pub(crate) struct ReleaseArgs {
 }
 
 pub(crate) fn release(args: &ReleaseArgs) -> Result<u8, Failure> {
-    let client = Client::of(&args.daemon);
+    let client = Client::of(&args.daemon)?;
     let body = json!({"by": crate::user(), "because": args.because});
     client.post(&format!("/api/v1/stations/{}/release", args.station), &body)?;
     Ok(0)
@@ -315,7 +315,7 @@ pub(crate) struct CancelArgs {
 }
 
 pub(crate) fn cancel(args: &CancelArgs) -> Result<u8, Failure> {
-    let client = Client::of(&args.daemon);
+    let client = Client::of(&args.daemon)?;
     let job = match args.run.parse::<i64>() {
         Ok(job) => job,
         Err(_) => {

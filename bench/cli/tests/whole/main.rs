@@ -1,5 +1,6 @@
 //! Whole runs of the program, as its users start it: one binary, one module a concern.
 
+mod access;
 mod analyze;
 mod command_line;
 mod common;
@@ -16,6 +17,7 @@ mod leases;
 mod library;
 mod matrix;
 mod occluded;
+mod page;
 mod replay;
 mod resumed;
 mod rules;

@@ -10,8 +10,10 @@ use axum::Router;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 /// So many at once, at most: those who watch, and others.
 const CONNECTIONS_MAX: usize = 600;
@@ -21,7 +23,12 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// Takes connections until it is over, and lets those that are open end.
-pub(super) async fn accept(listener: &TcpListener, router: &Router, over: watch::Receiver<bool>) {
+pub(super) async fn accept(
+    listener: &TcpListener,
+    tls: Option<&TlsAcceptor>,
+    router: &Router,
+    over: watch::Receiver<bool>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut until = over.clone();
     loop {
@@ -34,9 +41,17 @@ pub(super) async fn accept(listener: &TcpListener, router: &Router, over: watch:
         };
         match taken {
             Ok((stream, _)) => {
-                let served = serve(stream, router.clone(), over.clone());
+                let (tls, router, over) = (tls.cloned(), router.clone(), over.clone());
                 drop(tokio::spawn(async move {
-                    served.await;
+                    match tls {
+                        None => serve(stream, router, over).await,
+                        // Who does not agree on how to speak has nothing to say.
+                        Some(tls) => {
+                            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_WITHIN, tls.accept(stream)).await {
+                                serve(stream, router, over).await;
+                            }
+                        }
+                    }
                     drop(permit);
                 }));
             }
@@ -54,7 +69,7 @@ async fn end(over: &mut watch::Receiver<bool>) {
 }
 
 /// Serves one connection; what breaks it off is its client's.
-async fn serve(stream: TcpStream, router: Router, mut over: watch::Receiver<bool>) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, mut over: watch::Receiver<bool>) {
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::new_job::{NewJob, check, sensible, visible};
 use super::problem::Problem;
 use super::{Shared, blocking};
+use crate::caller::Caller;
 use crate::work::{self, Task};
 
 /// How many jobs that have ended are listed unless asked otherwise.
@@ -163,6 +164,7 @@ pub(crate) async fn list(
 ))]
 pub(crate) async fn submit(
     State(shared): State<Shared>,
+    caller: Caller,
     new: Result<Json<NewJob>, JsonRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let Json(new) = new?;
@@ -184,7 +186,7 @@ pub(crate) async fn submit(
         purpose: new.purpose.name().to_owned(),
         set: new.set,
         seed: new.seed,
-        operator: new.submitter.clone(),
+        operator: caller.signed(&new.submitter),
     };
     let (config, of_station) = (std::sync::Arc::clone(&shared.config), station.clone());
     let folder = shared.with(|store| Ok(store.work_folder(&work::scratch())?)).await?;
@@ -193,7 +195,7 @@ pub(crate) async fn submit(
     drop(helper);
     let rig = shared.config.rig.clone();
     let name = new.submitter.clone();
-    let job = shared.with_as(&name, move |store| {
+    let job = shared.with_as((&caller, &name), move |store| {
         let text = serde_json::to_string(&task).map_err(Problem::ours)?;
         let submission = Submission {
             rig: &rig,
@@ -257,13 +259,15 @@ pub(crate) struct Cancel {
 )]
 pub(crate) async fn cancel(
     State(shared): State<Shared>,
+    caller: Caller,
     id: Result<Path<i64>, PathRejection>,
     cancel: Result<Json<Cancel>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JobView>), Problem> {
     let (Path(id), Json(Cancel { by })) = (id?, cancel?);
     visible("by", &by)?;
     let (name, rig) = (by.clone(), shared.config.rig.clone());
-    let job = shared.with_as(&name, move |store| {
+    let by = caller.signed(&by);
+    let job = shared.with_as((&caller, &name), move |store| {
         // What runs is stopped by the queue.
         if store.cancel_job(&rig, id, &by)? == Cancelled::Over {
             return Err(Problem::conflict(format!(

@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How many events wait for a client.
 const WAITING: usize = 256;
 /// A client that takes nothing for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// A sign of life where nothing happens.
 const ALIVE: Duration = Duration::from_secs(2);
 /// How often it is asked whether a run without an end is over all the same.
@@ -153,11 +153,15 @@ impl Feed {
     /// Whether nobody works on the run any more, although its record lacks its end. What no job has made may go on.
     fn is_over(&self, asked: &mut std::time::Instant) -> bool {
         *asked = std::time::Instant::now();
-        let run = self.run.clone();
-        let job = self.shared.with(move |store| Ok(store.job_of_run(&run)?));
-        let job = self.handle.block_on(job).ok().flatten();
-        job.is_some_and(|job| job.state == JobState::Ended)
+        is_over(&self.shared, &self.run, &self.handle)
     }
+}
+
+/// Whether the job of a run is over. What no job has made may go on.
+pub(super) fn is_over(shared: &Shared, run: &str, handle: &Handle) -> bool {
+    let run = run.to_owned();
+    let job = handle.block_on(shared.with(move |store| Ok(store.job_of_run(&run)?)));
+    job.ok().flatten().is_some_and(|job| job.state == JobState::Ended)
 }
 
 /// Whether an event's text is that of a reading, as the record writes it.

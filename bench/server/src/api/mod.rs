@@ -5,12 +5,16 @@
 #![expect(unused_qualifications, reason = "what utoipa makes of a parameter's type has them")]
 
 mod accept;
+mod course;
 mod files;
 mod jobs;
 mod live;
 mod new_job;
+mod page;
 pub(crate) mod problem;
+mod rig;
 mod runs;
+mod session;
 mod status;
 
 use std::net::TcpListener;
@@ -20,16 +24,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Actor, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Config;
+use crate::caller::{Caller, admit};
 use crate::guard::guard;
 use crate::queue::Waker;
 use problem::Problem;
@@ -54,6 +60,7 @@ pub(crate) struct Shared {
     store: Arc<Mutex<Store>>,
     pub(crate) waker: Waker,
     pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) courses: course::Courses,
     /// Who starts a process of this program for a request.
     pub(crate) helpers: Arc<Semaphore>,
     /// Becomes true when the daemon ends.
@@ -69,13 +76,13 @@ impl Shared {
         self.as_actor(self.config.actor.clone(), work).await
     }
 
-    /// The same for somebody who calls himself so.
+    /// The same for a caller who calls himself so.
     pub(crate) async fn with_as<T: Send + 'static>(
         &self,
-        name: &str,
+        (caller, claimed): (&Caller, &str),
         work: impl FnOnce(&mut Store) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.as_actor(Actor(format!("{name} (as he says) over {}", self.config.actor.0)), work).await
+        self.as_actor(Actor(caller.actor(claimed, &self.config.actor.0)), work).await
     }
 
     /// Leave to start a process; others wait meanwhile.
@@ -132,6 +139,8 @@ struct Description;
 fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(status::status))
+        .routes(routes!(rig::rig))
+        .routes(routes!(session::begin))
         .routes(routes!(jobs::list, jobs::submit))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
@@ -139,6 +148,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(live::events))
+        .routes(routes!(course::course))
         .routes(routes!(runs::answer))
         .routes(routes!(runs::note))
         .routes(routes!(files::list))
@@ -160,8 +170,22 @@ pub fn description() -> String {
             let responses = operation["responses"].as_object_mut();
             responses.into_iter().flat_map(|all| all.values_mut()).for_each(problem_by_its_name);
         }
+        for (path, operation) in paths.iter_mut().filter_map(|(path, item)| Some((path, item.as_object_mut()?))) {
+            for operation in operation.values_mut().filter(|_| !path.ends_with("/openapi.json")) {
+                wants_a_token(operation);
+            }
+        }
     }
+    description["components"]["securitySchemes"]["token"] = json!({"type": "http", "scheme": "bearer"});
     serde_json::to_string_pretty(&description).unwrap_or_default()
+}
+
+/// Where tokens are needed, each operation but the description's wants one.
+fn wants_a_token(operation: &mut Value) {
+    operation["security"] = json!([{}, {"token": []}]);
+    let schema = json!({"$ref": "#/components/schemas/Problem"});
+    let content = json!({problem::PROBLEM_JSON: {"schema": schema}});
+    operation["responses"]["401"] = json!({"description": "A token is needed, or is none", "content": content});
 }
 
 /// A problem has a media type of its own (RFC 9457).
@@ -185,6 +209,7 @@ impl Api {
     pub(crate) fn start(
         config: Arc<Config>,
         listener: TcpListener,
+        tls: Option<TlsAcceptor>,
         store: Store,
         waker: Waker,
     ) -> std::io::Result<Self> {
@@ -196,22 +221,25 @@ impl Api {
             store: Arc::new(Mutex::new(store)),
             waker,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            courses: course::Courses::default(),
             helpers: Arc::new(Semaphore::new(HELPERS_MAX)),
             over: is_over.clone(),
         };
         let (router, _) = routes().split_for_parts();
         let router: Router = router
+            .merge(page::routes())
             .fallback(async || Problem::missing("expected a path of the API, see /api/v1/openapi.json"))
             .layer(DefaultBodyLimit::max(BODY_MAX))
+            .layer(from_fn_with_state(shared.clone(), admit))
             .layer(from_fn(within))
-            .layer(from_fn(guard))
+            .layer(from_fn_with_state(shared.clone(), guard))
             .with_state(shared);
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
         let thread = thread::spawn(move || {
-            runtime.block_on(accept::accept(&listener, &router, is_over));
+            runtime.block_on(accept::accept(&listener, tls.as_ref(), &router, is_over));
             runtime.shutdown_timeout(ENDED_WITHIN);
         });
         Ok(Self { over, thread })

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::new_job::visible;
 use super::problem::Problem;
 use super::{HELPER_WITHIN, Shared, blocking};
+use crate::caller::Caller;
 use crate::{place, work};
 
 /// A run.
@@ -135,6 +136,7 @@ pub(crate) struct Note {
 )]
 pub(crate) async fn answer(
     State(shared): State<Shared>,
+    caller: Caller,
     run: Result<Path<String>, PathRejection>,
     answer: Result<Json<Answer>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
@@ -145,7 +147,8 @@ pub(crate) async fn answer(
         visible("value", &value)?;
     }
     // As options, so that nothing that is said begins one.
-    say(&shared, &run, vec!["answer".into(), format!("--by={by}"), "--".into()], vec![prompt, value]).await
+    say(&shared, &run, vec!["answer".into(), format!("--by={}", caller.signed(&by)), "--".into()], vec![prompt, value])
+        .await
 }
 
 /// Adds a remark to the record
@@ -164,13 +167,14 @@ pub(crate) async fn answer(
 )]
 pub(crate) async fn note(
     State(shared): State<Shared>,
+    caller: Caller,
     run: Result<Path<String>, PathRejection>,
     note: Result<Json<Note>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let (Path(run), Json(Note { text, by })) = (run?, note?);
     visible("text", &text)?;
     visible("by", &by)?;
-    say(&shared, &run, vec!["note".into(), format!("--by={by}"), "--".into()], vec![text]).await
+    say(&shared, &run, vec!["note".into(), format!("--by={}", caller.signed(&by)), "--".into()], vec![text]).await
 }
 
 /// Has this program say something to a run, as people do.

@@ -15,6 +15,7 @@ use super::jobs::JobView;
 use super::new_job::visible;
 use super::problem::Problem;
 use super::{Shared, description};
+use crate::caller::Caller;
 
 /// The rig as it stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,6 +103,7 @@ pub(crate) struct Release {
 )]
 pub(crate) async fn release(
     State(shared): State<Shared>,
+    caller: Caller,
     station: Result<Path<String>, PathRejection>,
     release: Result<Json<Release>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
@@ -109,7 +111,8 @@ pub(crate) async fn release(
     visible("by", &by)?;
     visible("because", &because)?;
     let (name, rig) = (by.clone(), shared.config.rig.clone());
-    shared.with_as(&name, move |store| Ok(store.release(&rig, &station, &by, &because)?)).await?;
+    let by = caller.signed(&by);
+    shared.with_as((&caller, &name), move |store| Ok(store.release(&rig, &station, &by, &because)?)).await?;
     shared.waker.wake();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,7 +22,7 @@ domain, wire <- drivers
 domain, wire, logic <- sim
 text, drivers, sim, vprobe <- rig
 scenario, engine, record, rig <- daemon
-store, record <- server
+engine, store, record <- server
 daemon, reports, probe, server <- cli
 ";
 

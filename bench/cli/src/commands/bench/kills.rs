@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use domain::EventKind;
 use engine::Replay;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -26,6 +27,8 @@ steps:
   - start: {continuous: 20 mL/day}
   - hold: {name: delivered, for: 6 s}
 ";
+/// What makes every other run one that may go on.
+const RESUME: &str = "resume: {within: 1 min}\n";
 /// The latest moment of a kill behind the job's submission.
 const KILLED_WITHIN_MS: u64 = 26_000;
 /// The latest moment at which its end is interrupted as well, and how many of four are.
@@ -46,6 +49,10 @@ struct Found {
     daemon_kills: u64,
     /// Kills that met a run which had a record.
     interrupted: u64,
+    /// How often a run went on.
+    resumed: u64,
+    /// How many ended as if nothing had happened.
+    passed_resumed: u64,
     unreadable: u64,
     without_a_state: u64,
     unsafe_rigs: u64,
@@ -70,7 +77,10 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
         rig: server.rig.clone(),
         found: Found::default(),
     };
-    std::fs::write(folder.join("interrupted.yaml"), SCENARIO).map_err(Failure::bench)?;
+    let goes_on = SCENARIO.replace("weighing:", &format!("{RESUME}weighing:"));
+    for (name, text) in [("interrupted.yaml", SCENARIO), ("resumed.yaml", &goes_on)] {
+        std::fs::write(folder.join(name), text).map_err(Failure::bench)?;
+    }
     for _ in 0..rounds {
         soak.round()?;
     }
@@ -82,7 +92,8 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
     let found = soak.found;
     Ok(json!({
         "rounds": found.rounds, "worker_kills": found.worker_kills, "daemon_kills": found.daemon_kills,
-        "interrupted": found.interrupted, "unreadable": found.unreadable, "without_a_state": found.without_a_state,
+        "interrupted": found.interrupted, "resumed": found.resumed, "passed_resumed": found.passed_resumed,
+        "unreadable": found.unreadable, "without_a_state": found.without_a_state,
         "unsafe": found.unsafe_rigs, "not_replaying": found.not_replaying,
         "before_its_first_event": found.before_its_first_event, "lost_s": found.lost_s,
         "ended_s": found.ended_s, "orphans": orphans, "audit_entries": entries, "troubles": found.troubles,
@@ -141,7 +152,8 @@ impl Soak {
 
     fn round(&mut self) -> Result<(), Failure> {
         let url = self.daemon()?;
-        let mut submit = self.command(&["submit", "interrupted.yaml", "--daemon", &url])?;
+        let scenario = if self.found.rounds.is_multiple_of(2) { "interrupted.yaml" } else { "resumed.yaml" };
+        let mut submit = self.command(&["submit", scenario, "--daemon", &url])?;
         let submitted = submit.output().map_err(Failure::bench)?;
         let said = String::from_utf8_lossy(&submitted.stdout).trim().to_owned();
         let id: i64 = said.parse().map_err(|_| {
@@ -228,9 +240,15 @@ impl Soak {
                 continue;
             }
             let mut replay = Replay::new();
-            let mut differs = false;
-            let read = Reader::open(folder)
-                .and_then(|mut reader| reader.for_each(|event| differs |= replay.apply(&event).is_err()));
+            let (mut differs, mut resumed) = (false, 0);
+            let read = Reader::open(folder).and_then(|mut reader| {
+                reader.for_each(|event| {
+                    resumed += u64::from(matches!(event.kind, EventKind::Resumed(_)));
+                    differs |= replay.apply(&event).is_err();
+                })
+            });
+            self.found.resumed += resumed;
+            self.found.passed_resumed += u64::from(resumed > 0 && run.exit_code == Some(0));
             let torn = read.map_or_else(|why| Some(why.to_string()), |tail| tail.torn);
             if torn.is_some() || !folder.join("manifest.json").exists() {
                 self.found.unreadable += 1;

@@ -1,0 +1,216 @@
+//! The live page in a real browser: what it shows of a run that goes on, and what is done there.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Bench, events};
+use crate::server::{Server, eventually};
+use domain::EventKind;
+use domain::event::Answer;
+use headless_chrome::{Browser, LaunchOptions, Tab};
+use serde_json::Value;
+
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// A person is asked at once; then it delivers for as long as anybody looks.
+const ASKS: &str = "scenario: A person <b>is</b> asked
+weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
+steps:
+  - start: {continuous: 20 mL/day}
+  - operator: {name: bubbles, do: look for bubbles, enter: {check weight: 9 g to 11 g, lot: text}, within: 5 min, else: stop safely}
+  - hold: {name: delivered, for: 10 min}
+";
+
+/// A daemon, until it is dropped.
+struct Daemon {
+    child: Child,
+    url: String,
+}
+
+impl Daemon {
+    fn start(bench: &Bench, rig: &str, more: &[&str]) -> Self {
+        let arguments = [&["serve", "--rig", rig, "--runs", "runs", "--listen", "127.0.0.1:0"], more].concat();
+        let mut child =
+            bench.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+        Self { child, url: line.trim().to_owned() }
+    }
+
+    fn submit(&self, bench: &Bench, scenario: &str, token: &str) -> i64 {
+        let mut command = bench.command(&["submit", scenario, "--daemon", &self.url]);
+        let output = command.env("DOSEBENCH_TOKEN", token).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        said.trim().parse().unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn browser(folder: &Path) -> Browser {
+    let named = ["chromium", "chromium-browser", "google-chrome"];
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).flat_map(|folder| named.map(|name| folder.join(name))).find(|p| p.exists());
+    let path: PathBuf = found.expect("a Chromium on the path; `cargo xtask test` installs one");
+    let quiet = ["disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"];
+    let quiet: Vec<String> = quiet.iter().map(|name| format!("--{name}")).collect();
+    let options = LaunchOptions::default_builder()
+        .path(Some(path))
+        .sandbox(false)
+        .user_data_dir(Some(folder.join("browser")))
+        .args(quiet.iter().map(OsStr::new).collect())
+        .window_size(Some((1280, 900)))
+        .idle_browser_timeout(Duration::from_secs(120))
+        .build();
+    Browser::new(options.expect("options")).expect("a browser")
+}
+
+/// What a script comes to in the page.
+fn of(tab: &Tab, script: &str) -> Value {
+    let found = tab.evaluate(script, true).unwrap_or_else(|e| panic!("{e}: {script}"));
+    found.value.unwrap_or(Value::Null)
+}
+
+fn becomes(tab: &Tab, what: &str, script: &str) {
+    eventually(what, WITHIN, || of(tab, script) == Value::Bool(true));
+}
+
+fn opened(browser: &Browser, url: &str) -> Arc<Tab> {
+    let tab = browser.new_tab().expect("a tab");
+    // Its streams never end, so nothing tells that it is loaded but what it shows.
+    tab.navigate_to(url).expect("the page");
+    tab
+}
+
+fn type_into(tab: &Tab, selector: &str, text: &str) {
+    tab.wait_for_element(selector).and_then(|element| element.click().map(drop)).expect("an input");
+    tab.type_str(text).expect("typed");
+}
+
+/// What was answered in the run that asks.
+fn answer_in(runs: &Path) -> Answer {
+    let folder = std::fs::read_dir(runs).expect("runs").flatten().map(|entry| entry.path());
+    let asked = folder.filter(|folder| folder.display().to_string().ends_with("-asks")).last().expect("a run");
+    let answered = events(&asked).0.into_iter().find_map(|event| match event.kind {
+        EventKind::Answered(answer) => Some(answer),
+        _ => None,
+    });
+    answered.expect("answered")
+}
+
+#[test]
+fn a_run_is_shown_as_it_goes_and_its_question_is_answered_there() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let daemon = Daemon::start(&bench, &server.rig(), &[]);
+    let scenario = bench.write("asks.yaml", ASKS);
+    let id = daemon.submit(&bench, &scenario, "");
+    daemon.submit(&bench, "smoke/short-bolus", "");
+    let browser = browser(bench.folder.path());
+    let tab = opened(&browser, &daemon.url);
+    becomes(&tab, "it is connected", "document.querySelector('#link').textContent === 'connected'");
+    becomes(&tab, "the run asks", "!document.querySelector('#station-1 .prompt').hidden");
+    let shown = |selector: &str| of(&tab, &format!("document.querySelector('{selector}').innerText")).to_string();
+    assert!(shown("#station-1 .doing").contains("A person <b>is</b> asked — step 2 of 3: bubbles"), "texts are texts");
+    assert!(shown("#shout").contains("station 1 asks: look for bubbles"), "{}", shown("#shout"));
+    assert!(shown("#queue").contains("smoke/short-bolus"));
+    assert!(shown("#health").contains("simulated-0001") && shown("#health").contains("2027-01-31"));
+    let painted = "[...document.querySelectorAll('#station-1 canvas')].filter(canvas => canvas.width && canvas.getContext('2d')\
+                   .getImageData(0, 0, canvas.width, canvas.height).data.some(byte => byte)).length >= 10";
+    becomes(&tab, "its channels are drawn", painted);
+    let label = of(&tab, "document.querySelector('#station-1 canvas').getAttribute('aria-label')").to_string();
+    assert!(label.contains("balance.mass: 2") && label.contains(" g, between "), "{label}");
+    // Without a name nobody is answered; what does not fit is told; then it is answered by the keyboard alone.
+    type_into(&tab, "#station-1 .prompt [name='check weight']", "12");
+    type_into(&tab, "#station-1 .prompt [name='lot']", "A-7");
+    tab.press_key("Enter").expect("pressed");
+    becomes(&tab, "a name is wanted", "document.activeElement.id === 'who'");
+    tab.type_str("Anna").expect("typed");
+    type_into(&tab, "#station-1 .prompt [name='lot']", "");
+    tab.press_key("Enter").expect("pressed");
+    becomes(
+        &tab,
+        "what is wrong is told",
+        "document.querySelector('#station-1 .prompt .wrong').textContent.includes('expected 9 g to 11 g')",
+    );
+    of(&tab, "document.querySelector('#station-1 .prompt [name=\"check weight\"]').value = ''");
+    type_into(&tab, "#station-1 .prompt [name='check weight']", "10.02");
+    tab.press_key("Enter").expect("pressed");
+    becomes(&tab, "the question is gone", "document.querySelector('#station-1 .prompt').hidden");
+    becomes(
+        &tab,
+        "the run goes on",
+        "document.querySelector('#station-1 .doing').innerText.includes('step 3 of 3: delivered')",
+    );
+    type_into(&tab, "#station-1 .note input", "a door was slammed");
+    tab.press_key("Enter").expect("pressed");
+    becomes(
+        &tab,
+        "the remark is in the record",
+        "document.querySelector('#station-1 .told').textContent.includes('a door was slammed (Anna)')",
+    );
+    let left = of(&tab, "document.querySelector('#station-1 .left').textContent").to_string();
+    assert!(left.contains("left at least"), "{left}");
+    // It is cancelled there, the next one begins, and its report is a link away.
+    of(&tab, "window.confirm = () => true");
+    tab.wait_for_element(&format!("#queue [data-job='{id}']")).and_then(|e| e.click().map(drop)).expect("a button");
+    becomes(&tab, "it is a past run", "document.querySelector('#past').innerText.includes('aborted')");
+    becomes(&tab, "the next one runs", "document.querySelector('#station-1 .doing').innerText.includes('Short bolus')");
+    let report = of(&tab, "fetch(document.querySelector('#past a').href).then(answer => answer.status)");
+    assert_eq!(report, 200);
+    let answer = answer_in(&bench.path("runs"));
+    assert_eq!((answer.by.as_str(), answer.simulated), ("Anna", false));
+    assert!(answer.entries.contains(&("check weight".to_owned(), "10.02 g".to_owned())), "{answer:?}");
+    // The daemon goes away: what is shown is old, and the page says so.
+    drop(daemon);
+    becomes(&tab, "it says that it is old", "document.querySelector('#link').classList.contains('broken')");
+    server.stop();
+}
+
+#[test]
+fn where_a_token_is_wanted_the_page_asks_for_it_and_its_streams_bring_it() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let daemon = Daemon::start(&bench, &server.rig(), &["--tokens"]);
+    let granted = |name: &str, scope: &str| {
+        let output = bench.output(&["token", "new", name, "--scope", scope]);
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    let (display, nightly) = (granted("wall", "view"), granted("nightly", "run"));
+    let id = daemon.submit(&bench, "smoke/short-bolus", &nightly);
+    let browser = browser(bench.folder.path());
+    let tab = opened(&browser, &daemon.url);
+    becomes(&tab, "a token is wanted", "document.querySelector('#token-dialog').open");
+    type_into(&tab, "#token", "not a token");
+    tab.press_key("Enter").expect("pressed");
+    becomes(
+        &tab,
+        "it is wanted again",
+        "document.querySelector('#token-wrong').textContent.includes('expected a token')",
+    );
+    type_into(&tab, "#token", &display);
+    tab.press_key("Enter").expect("pressed");
+    becomes(&tab, "it is connected", "document.querySelector('#link').textContent === 'connected'");
+    becomes(&tab, "the run's stream has come", "document.querySelectorAll('#station-1 canvas').length > 10");
+    // What it allows is all that can be done.
+    type_into(&tab, "#who", "Anna");
+    of(&tab, "window.confirm = () => true");
+    tab.wait_for_element(&format!("#queue [data-job='{id}']")).and_then(|e| e.click().map(drop)).expect("a button");
+    becomes(
+        &tab,
+        "that is refused",
+        "document.querySelector('#shout').textContent.includes('allows to view; ask for another')",
+    );
+    assert_eq!(of(&tab, "document.cookie"), "", "no script sees the token");
+    server.stop();
+}
