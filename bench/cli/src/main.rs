@@ -13,6 +13,7 @@ mod fetched;
 mod image;
 mod job;
 mod load;
+mod notify;
 mod output;
 mod runs;
 mod served;

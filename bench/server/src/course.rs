@@ -10,15 +10,20 @@ use std::time::Duration;
 use domain::event::{Opened, Phase, Prompt};
 use domain::profile::RigProfile;
 use domain::pump::PumpLogged;
+use domain::time::span;
 use domain::{CheckVerdict, Event, EventKind, RunTime, Status};
 use engine::Replay;
 use scenario::Plan;
 use serde_json::{Value, json};
 
+use crate::herald::Matter;
+
 /// More than any screen shows of a plot.
 pub(crate) const BUCKETS_MAX: usize = 1024;
 /// The time of a bucket at first, in s.
 const BUCKET_S: f64 = 1.0;
+/// An instrument that is away for less is nobody's concern: it is attached again.
+const AWAY_FOR: Duration = Duration::from_secs(10);
 /// So many sentences are kept of what happened.
 const TOLD_MAX: usize = 200;
 
@@ -87,7 +92,8 @@ pub(crate) struct Course {
     now: RunTime,
     doing: Option<Doing>,
     alarms: Vec<String>,
-    away: BTreeMap<String, String>,
+    /// Instruments that are away, since when and why.
+    away: BTreeMap<String, (RunTime, String)>,
     prompt: Option<Prompt>,
     checks: Vec<Value>,
     ended: Option<(String, Option<String>)>,
@@ -147,9 +153,10 @@ impl Course {
             EventKind::PumpChanged(state) => self.alarms.clone_from(&state.alarms),
             EventKind::Attached { instrument, .. } => drop(self.away.remove(instrument)),
             EventKind::Lost { instrument, fault, .. } => {
-                if self.away.insert(instrument.clone(), fault.to_string()).is_none() {
+                if !self.away.contains_key(instrument) {
                     self.tell(at, format!("{instrument} is away: {fault}"), true);
                 }
+                self.away.entry(instrument.clone()).or_insert((at, String::new())).1 = fault.to_string();
             }
             EventKind::CheckDecided(check) => {
                 let verdict = check.verdict.name();
@@ -195,6 +202,24 @@ impl Course {
         self.told_ever += 1;
     }
 
+    /// What people should hear of now: a question, instruments that have been away for a while.
+    pub(crate) fn matters(&self) -> Vec<Matter> {
+        let asked = self.prompt.iter().map(|prompt| Matter {
+            key: format!("asks {} until {}", prompt.name, prompt.until_ns.ns()),
+            subject: format!("somebody is asked: {}", prompt.name),
+            text: format!("{}; {} left to answer", prompt.instruction, span(prompt.until_ns.since(self.now))),
+            is_open: true,
+        });
+        let away = self.away.iter().filter(|(_, (since, _))| self.now.since(*since) >= AWAY_FOR);
+        let away = away.map(|(instrument, (since, why))| Matter {
+            key: format!("{instrument} away since {}", since.ns()),
+            subject: format!("{instrument} is away"),
+            text: format!("{instrument} has been away for {}: {why}", span(self.now.since(*since))),
+            is_open: true,
+        });
+        asked.chain(away).collect()
+    }
+
     /// How long the rest takes at least, in s: what is done now, the steps behind it, the closing weighing.
     fn left_s(&self) -> Option<f64> {
         let (plan, doing) = (self.plan.as_ref()?, self.doing.as_ref()?);
@@ -235,9 +260,11 @@ impl Course {
             None => ("", ""),
         };
         let (verdict, reason) = self.ended.clone().unzip();
+        let away: BTreeMap<&str, &str> =
+            self.away.iter().map(|(name, (_, why))| (name.as_str(), why.as_str())).collect();
         json!({
             "title": title, "station": station, "now_s": seconds(self.now), "left_s": self.left_s(), "doing": doing,
-            "steps": self.plan.as_ref().map(|plan| plan.steps.len()), "alarms": self.alarms, "away": self.away, "prompt": prompt,
+            "steps": self.plan.as_ref().map(|plan| plan.steps.len()), "alarms": self.alarms, "away": away, "prompt": prompt,
             "checks": self.checks, "verdict": verdict, "reason": reason.flatten(), "told": told, "channels": channels,
         })
     }

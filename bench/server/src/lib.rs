@@ -8,6 +8,7 @@ mod api;
 mod caller;
 mod course;
 mod guard;
+mod herald;
 mod place;
 mod queue;
 mod supervisor;
@@ -24,6 +25,7 @@ use sd_notify::NotifyState;
 use store::{Actor, Store, StoreError, Use};
 
 pub use api::description;
+pub use herald::{Channel, Encryption, Recipient, Smtp};
 pub use place::is_run_id;
 pub use tls::Tls;
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub rig: String,
     /// What people call it.
     pub rig_name: String,
+    /// Who is told of what people should hear.
+    pub recipients: Vec<Recipient>,
     /// What it is made of, station by station.
     pub instruments: Vec<Instrument>,
     /// Its stations with their ports.
@@ -76,6 +80,17 @@ pub struct Instrument {
     pub certificate: Option<String>,
     /// The day on which that falls due, `YYYY-MM-DD`.
     pub due: Option<String>,
+}
+
+impl Config {
+    /// Where its page is.
+    pub(crate) fn page(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        match self.names.first() {
+            Some(name) => format!("{scheme}://{name}:{}/", self.listen.port()),
+            None => format!("{scheme}://{}/", self.listen),
+        }
+    }
 }
 
 /// Why there is no daemon.
@@ -149,7 +164,9 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     let store = Store::open(&config.state, config.actor.clone())?;
     let _alone = store.serve_rig(&config.rig)?;
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
-    let api = api::Api::start(Arc::clone(&config), listener, tls, store, queue.waker()).map_err(refused)?;
+    let courses = api::course::Courses::default();
+    let herald = herald::Herald::start(&config, &courses)?;
+    let api = api::Api::start(Arc::clone(&config), listener, tls, courses, store, queue.waker()).map_err(refused)?;
     ready(listen);
     supervisor::tell(&NotifyState::Ready);
     stop();
@@ -157,5 +174,6 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     // Nobody submits any more; then what runs is stopped.
     api.stop();
     let left = queue.stop();
+    herald.stop();
     if left.is_empty() { Ok(()) } else { Err(ServeError::Left(left.join(", "))) }
 }

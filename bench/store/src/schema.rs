@@ -110,6 +110,16 @@ CREATE TABLE access (
     since_ms INTEGER NOT NULL,
     until_ms INTEGER -- without one it ends when it is taken back
 ) STRICT, WITHOUT ROWID;
+-- What people should hear of, and who was told.
+CREATE TABLE matters (key TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE notices (
+    matter TEXT NOT NULL REFERENCES matters (key),
+    recipient TEXT NOT NULL,
+    sent INTEGER NOT NULL CHECK (sent IN (0, 1)),
+    failures INTEGER NOT NULL,
+    not_before_ms INTEGER NOT NULL,
+    PRIMARY KEY (matter, recipient)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Brings a file to this version.

@@ -10,7 +10,7 @@ use store::{Actor, Store};
 
 use crate::output::say;
 use crate::signals::Signals;
-use crate::{Failure, load, station};
+use crate::{Failure, load, notify, station};
 
 /// Arguments of `serve`.
 #[derive(clap::Args)]
@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// The certificate's private key, in PEM
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+    /// A file that says who is told of questions, failures and lost instruments: see bench/DAEMON.md
+    #[arg(long, value_name = "FILE")]
+    notify: Option<PathBuf>,
     /// Print the API's description as OpenAPI, and serve nothing
     #[arg(long)]
     openapi: bool,
@@ -62,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         tls: args.certificate.clone().zip(args.key.clone()).map(|(certificate, key)| server::Tls { certificate, key }),
         rig: named,
         rig_name: rig.name().to_owned(),
+        recipients: args.notify.as_deref().map_or_else(|| Ok(Vec::new()), notify::recipients)?,
         instruments: rig.stations().iter().flat_map(instruments).collect(),
         stations: stations.collect(),
         runs: args.runs.clone(),

@@ -31,8 +31,16 @@ impl Daemon {
         Self::listening(bench, rig, "127.0.0.1:0")
     }
 
+    pub(crate) fn with(bench: &Bench, rig: &str, more: &[&str]) -> Self {
+        Self::of(bench, &[&["serve", "--rig", rig, "--runs", "served", "--listen", "127.0.0.1:0"], more].concat())
+    }
+
     fn listening(bench: &Bench, rig: &str, listen: &str) -> Self {
-        let mut command = bench.command(&["serve", "--rig", rig, "--runs", "served", "--listen", listen]);
+        Self::of(bench, &["serve", "--rig", rig, "--runs", "served", "--listen", listen])
+    }
+
+    fn of(bench: &Bench, arguments: &[&str]) -> Self {
+        let mut command = bench.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
@@ -72,7 +80,7 @@ impl Daemon {
     }
 
     /// A job, as the daemon tells of it.
-    fn job(&self, id: i64) -> Value {
+    pub(crate) fn job(&self, id: i64) -> Value {
         let host = self.address();
         let answer = self.raw(&format!("GET /api/v1/jobs/{id} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
         let (_, body) = answer.split_once("\r\n\r\n").expect("a body");

@@ -16,6 +16,7 @@ mod glitches;
 mod leases;
 mod library;
 mod matrix;
+mod notified;
 mod occluded;
 mod page;
 mod replay;

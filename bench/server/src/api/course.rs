@@ -21,13 +21,14 @@ use super::live::{PATIENCE, is_over};
 use super::problem::Problem;
 use super::{Shared, runs};
 use crate::course::{Course, Sent};
+use crate::herald::Matter;
 
 /// How often news are sent.
 const EVERY: Duration = Duration::from_secs(1);
 /// A record that was looked at within this is not looked at again.
 const FRESH: Duration = Duration::from_millis(500);
 /// So many runs are kept that somebody may look at again.
-const KEPT_MAX: usize = 4;
+const KEPT_MAX: usize = 16;
 /// Messages that wait for a client; one that does not take them misses none, but is sent more at once.
 const WAITING: usize = 1;
 
@@ -43,6 +44,14 @@ impl Courses {
         kept.insert(0, (folder.to_owned(), Arc::clone(&run)));
         kept.truncate(KEPT_MAX);
         run
+    }
+
+    /// What people should hear of a run now.
+    pub(crate) fn matters(&self, folder: &Path) -> Vec<Matter> {
+        let run = self.of(folder);
+        let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+        run.look();
+        run.course.matters()
     }
 }
 

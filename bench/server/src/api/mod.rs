@@ -5,7 +5,7 @@
 #![expect(unused_qualifications, reason = "what utoipa makes of a parameter's type has them")]
 
 mod accept;
-mod course;
+pub(crate) mod course;
 mod files;
 mod jobs;
 mod live;
@@ -210,6 +210,7 @@ impl Api {
         config: Arc<Config>,
         listener: TcpListener,
         tls: Option<TlsAcceptor>,
+        courses: course::Courses,
         store: Store,
         waker: Waker,
     ) -> std::io::Result<Self> {
@@ -221,7 +222,7 @@ impl Api {
             store: Arc::new(Mutex::new(store)),
             waker,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
-            courses: course::Courses::default(),
+            courses,
             helpers: Arc::new(Semaphore::new(HELPERS_MAX)),
             over: is_over.clone(),
         };
