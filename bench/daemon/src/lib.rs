@@ -5,6 +5,7 @@
 
 pub mod control;
 mod drive;
+pub mod health;
 mod host_clock;
 pub mod interrupted;
 mod operator;

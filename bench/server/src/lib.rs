@@ -8,6 +8,7 @@ mod api;
 mod caller;
 mod course;
 mod guard;
+mod health;
 mod herald;
 mod place;
 mod queue;

@@ -15,6 +15,7 @@ use domain::verdict::exit_code_of;
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
 
+use crate::health::{Checks, Health};
 use crate::work::{self, Task};
 use crate::{Config, supervisor};
 
@@ -63,7 +64,16 @@ impl Queue {
         let (tell, told) = channel();
         let thread = thread::spawn(move || {
             let (children, recoveries) = (BTreeMap::new(), BTreeMap::new());
-            Work { config, store, children, recoveries, asked: BTreeSet::new(), pauses: BTreeMap::new() }.go_on(&told)
+            Work {
+                config,
+                store,
+                children,
+                recoveries,
+                asked: BTreeSet::new(),
+                pauses: BTreeMap::new(),
+                checks: Checks::default(),
+            }
+            .go_on(&told)
         });
         Self { tell, thread }
     }
@@ -96,6 +106,7 @@ struct Work {
     asked: BTreeSet<(i64, u32)>,
     /// Stations where nothing could be started, and when that is tried again.
     pauses: BTreeMap<String, Instant>,
+    checks: Checks,
 }
 
 impl Work {
@@ -165,12 +176,13 @@ impl Work {
             );
             return self.store.set_job_waiting(job.id, Some(&why));
         };
-        if let Some((why, since)) = self.store.quarantined(&config.rig, &job.station)? {
-            let why = format!("the station is in quarantine since {since}: {why}");
-            return self.store.set_job_waiting(job.id, Some(&why));
-        }
-        if let Some(why) = self.taken(ports)? {
+        // A check of ours uses them; it may have to be ended.
+        let asks = self.checks.is_asking(&job.station);
+        if let Some(why) = if asks { None } else { self.taken(ports)? } {
             return self.store.set_job_waiting(job.id, Some(&why.to_string()));
+        }
+        if let Some(why) = self.kept_apart(job, ports)? {
+            return self.store.set_job_waiting(job.id, Some(&why));
         }
         if self.pauses.get(&job.station).is_some_and(|until| Instant::now() < *until) {
             return Ok(());
@@ -184,6 +196,7 @@ impl Work {
                 return self.store.end_job(job.id, BENCH_ERROR, Some(&why));
             }
         };
+        self.checks.forget(&job.station);
         match work::run(&config, &job, &task, &folder, lock) {
             Ok(child) => drop(self.children.insert(job.id, child)),
             Err(why) => {
@@ -193,6 +206,32 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    /// Why no job begins at a station that nobody uses: it is in quarantine, or its instruments are being asked.
+    fn kept_apart(&mut self, job: &Job, ports: &BTreeMap<String, Use>) -> Result<Option<String>, StoreError> {
+        let (config, station) = (Arc::clone(&self.config), job.station.as_str());
+        let quarantined = self.store.quarantined(&config.rig, station)?;
+        let by_check = self.store.is_quarantined_by_check(&config.rig, station)?;
+        let waits = |(why, since): (String, String)| format!("the station is in quarantine since {since}: {why}");
+        // What a person must look at no check releases, and simulated instruments need none.
+        if ports.is_empty() || (quarantined.is_some() && !by_check) {
+            return Ok(quarantined.map(waits));
+        }
+        let folder = self.store.work_folder("health")?;
+        match self.checks.of(&config, station, &folder)? {
+            Health::Good => {
+                self.store.check_passed(&config.rig, station)?;
+                Ok(None)
+            }
+            Health::Unknown => Ok(Some(
+                quarantined.map_or_else(|| "its instruments are being asked whether they answer".to_owned(), waits),
+            )),
+            Health::Bad(why) => {
+                self.store.quarantine_by_check(&config.rig, station, &why)?;
+                Ok(self.store.quarantined(&config.rig, station)?.map(waits))
+            }
+        }
     }
 
     /// Why ports cannot be had now, if they cannot.

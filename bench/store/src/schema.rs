@@ -110,6 +110,8 @@ CREATE TABLE access (
     since_ms INTEGER NOT NULL,
     until_ms INTEGER -- without one it ends when it is taken back
 ) STRICT, WITHOUT ROWID;
+-- Whether a check has put a station into quarantine: then a check may release it.
+ALTER TABLE quarantines ADD COLUMN by_check INTEGER NOT NULL DEFAULT 0 CHECK (by_check IN (0, 1));
 -- What people should hear of, and who was told.
 CREATE TABLE matters (key TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE notices (

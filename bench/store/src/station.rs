@@ -20,12 +20,49 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub fn quarantine(&mut self, rig: &str, station: &str, reason: &str) -> Result<(), StoreError> {
+        self.keep_apart(rig, station, reason, false)
+    }
+
+    /// Lets nothing begin at a station until a check has passed or somebody has looked.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn quarantine_by_check(&mut self, rig: &str, station: &str, reason: &str) -> Result<(), StoreError> {
+        self.keep_apart(rig, station, reason, true)
+    }
+
+    /// What a person must look at is not made less by a check.
+    fn keep_apart(&mut self, rig: &str, station: &str, reason: &str, by_check: bool) -> Result<(), StoreError> {
         self.change(|change| {
-            let insert = "INSERT OR IGNORE INTO quarantines VALUES (?1, ?2, ?3, ?4)";
-            if change.transaction.execute(insert, params![rig, station, reason, change.now_ms()])? > 0 {
+            let insert = "INSERT INTO quarantines (rig, station, reason, since_ms, by_check) VALUES (?1, ?2, ?3, ?4, ?5) \
+                          ON CONFLICT DO UPDATE SET reason = excluded.reason, by_check = 0 WHERE by_check AND NOT excluded.by_check";
+            if change.transaction.execute(insert, params![rig, station, reason, change.now_ms(), by_check])? > 0 {
                 change.note_of("station.quarantined", station, &json!({"rig": rig, "reason": reason}))?;
             }
             Ok(())
+        })
+    }
+
+    /// Whether a station is in quarantine by a check alone.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn is_quarantined_by_check(&self, rig: &str, station: &str) -> Result<bool, StoreError> {
+        let find = "SELECT by_check FROM quarantines WHERE rig = ?1 AND station = ?2";
+        Ok(self.connection.query_row(find, params![rig, station], |row| row.get(0)).optional()?.unwrap_or(false))
+    }
+
+    /// A check has passed: jobs begin again at a station that a check alone kept apart.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn check_passed(&mut self, rig: &str, station: &str) -> Result<(), StoreError> {
+        self.change(|change| {
+            let delete = "DELETE FROM quarantines WHERE rig = ?1 AND station = ?2 AND by_check";
+            if change.transaction.execute(delete, params![rig, station])? == 0 {
+                return Ok(());
+            }
+            change.note_of("station.released", station, &json!({"rig": rig, "because": "its health check passed"}))
         })
     }
 

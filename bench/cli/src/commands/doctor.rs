@@ -1,16 +1,20 @@
 //! `dosebench doctor`: what a lab finds out at night otherwise. Ports, permissions, room, clock, certificates, quarantines.
 //!
-//! It looks and changes nothing; no instrument is spoken to. Each line says what was found, and what to do where that is wrong.
+//! It looks and changes nothing; with `--ask` each instrument but the board is spoken to. Each line says what was found, and what to
+//! do where that is wrong.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ::rig::{Binding, Port, RigFile, Station};
+use daemon::health;
+use domain::Identity;
 use drivers::transport::usb_path;
 use jiff::{Timestamp, ToSpan, Zoned};
 use rustix::fs::{Access, access, statvfs};
 use store::Store;
 
+use crate::job::Refused;
 use crate::output::say;
 use crate::{BENCH_ERROR, Failure, load};
 
@@ -27,6 +31,13 @@ pub(crate) struct Args {
     /// The rig: a file, or a name of the library
     #[arg(long, default_value = "virtual")]
     rig: String,
+    /// The rig's station; all unless given
+    #[arg(long)]
+    station: Option<String>,
+    /// Ask each instrument but the board whether it answers, and look at nothing but that, the ports and the room; nobody else may
+    /// use the station meanwhile
+    #[arg(long)]
+    ask: bool,
     /// Where runs' folders are made
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -45,12 +56,21 @@ type Found = (String, Is, String);
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
-    let mut found = vec![clock(), room(&args.runs)];
-    found.extend(state(&rig, &args.rig));
-    for station in rig.stations() {
+    let stations: Vec<&Station> = match args.station.as_deref() {
+        Some(name) => vec![rig.station(Some(name)).map_err(Failure::input)?],
+        None => rig.stations().iter().collect(),
+    };
+    let mut found = vec![room(&args.runs)];
+    if !args.ask {
+        found.push(clock());
+        found.extend(state(&rig, &args.rig));
+    }
+    for station in stations {
         found.extend(station.bindings.iter().filter_map(|binding| port(station, binding)));
-        // A virtual rig has a calendar of its own.
-        if station.profile.clock.is_real() {
+        if args.ask {
+            found.extend(asked(station)?);
+        } else if station.profile.clock.is_real() {
+            // A virtual rig has a calendar of its own.
             found.extend(certificates(station));
         }
     }
@@ -164,6 +184,27 @@ fn port(station: &Station, binding: &Binding) -> Option<Found> {
             (what, Is::Wrong, format!("may not be used ({why}); `sudo usermod -aG dialout {user}`, then log in again"))
         }
     })
+}
+
+/// What a station's instruments say of themselves. One that somebody uses is not asked.
+fn asked(station: &Station) -> Result<Vec<Found>, Failure> {
+    let name = &station.profile.station;
+    let _hold = match crate::station::hold(station, "looking whether its instruments answer") {
+        Ok(hold) => hold,
+        Err(Refused::Taken(why)) => {
+            return Ok(vec![(format!("station {name}"), Is::Doubtful, format!("not asked: {}", why.sentence()))]);
+        }
+        Err(why) => return Err(why.into()),
+    };
+    let answers = health::ask(station).map_err(Failure::bench)?;
+    let found = |(instrument, answer): (String, Result<Identity, String>)| {
+        let what = format!("station {name} {instrument}");
+        match answer {
+            Ok(identity) => (what, Is::Well, format!("answers: {identity}")),
+            Err(why) => (what, Is::Wrong, format!("gives no reading: {why}; look at its power and its cable")),
+        }
+    };
+    Ok(answers.into_iter().map(found).collect())
 }
 
 /// When a station's certificates fall due.

@@ -464,6 +464,28 @@ fn a_safe_stop_is_not_stopped_and_what_is_not_safe_is_told_and_kept_apart() {
 }
 
 #[test]
+fn a_station_whose_instrument_does_not_answer_is_kept_apart_until_a_check_passes() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let daemon = Daemon::start(&bench, &server.rig());
+    server.fault("balance", "silent", true);
+    let id = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
+    let waits_for = |what: &str| daemon.job(id)["reason"].as_str().is_some_and(|why| why.contains(what));
+    eventually("it is kept apart", Duration::from_secs(60), || waits_for("the station is in quarantine since"));
+    assert!(waits_for("station 1 balance: gives no reading") && !waits_for("flow"), "{}", daemon.job(id));
+    // Another station has nothing to do with it.
+    let other = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus", "--station", "2"]));
+    assert_eq!(daemon.wait(other)["exit_code"], 0);
+    assert_eq!(daemon.job(id)["state"], "queued");
+    server.fault("balance", "silent", false);
+    assert_eq!(daemon.wait(id)["exit_code"], 0, "{}", daemon.job(id));
+    let shown = String::from_utf8_lossy(&bench.output(&["audit", "show"]).stdout).into_owned();
+    assert!(shown.contains("its health check passed"), "{shown}");
+    daemon.stop();
+    server.stop();
+}
+
+#[test]
 fn one_daemon_serves_a_rig_and_a_key_is_one_submission() {
     let bench = Bench::new();
     let daemon = Daemon::start(&bench, "virtual");
