@@ -75,6 +75,8 @@ enum Command {
     Cancel(commands::submit::CancelArgs),
     /// Let jobs begin again at a station of the daemon's that is in quarantine
     Release(commands::submit::ReleaseArgs),
+    /// Remove old runs that passed, as a policy says
+    Prune(commands::prune::Args),
     /// Keep a station for yourself for a time, give it back, or see who has what
     Lease(commands::lease::Args),
     /// Grant access to this host's daemons by a token, take it back, or see who has it
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => commands::submit::watch(&args),
         Command::Cancel(args) => commands::submit::cancel(&args),
         Command::Release(args) => commands::submit::release(&args),
+        Command::Prune(args) => commands::prune::run(&args),
         Command::Lease(args) => commands::lease::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Audit(args) => commands::audit::run(&args),

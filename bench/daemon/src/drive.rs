@@ -17,6 +17,7 @@ use rig::Bound;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
+use crate::beat::{self, Beat};
 use crate::control::{Message, Outside};
 use crate::operator;
 use crate::poll::{self, Post};
@@ -130,7 +131,9 @@ impl Loop {
         let mut wake = Box::pin(tokio::time::sleep_until(self.stream.clock.at(RunTime::ZERO)));
         let mut wake_at = RunTime::ZERO;
         let mut events = 0_u64;
+        let mut beats = tokio::time::interval(beat::EVERY);
         while self.ended.is_none() {
+            self.job.beat.iter().for_each(Beat::beat);
             let due = self.stream.engine.due();
             if let Some(due) = due.filter(|d| *d != wake_at) {
                 wake.as_mut().reset(self.stream.clock.at(due));
@@ -144,6 +147,7 @@ impl Loop {
                     wake_at = RunTime::ZERO;
                     Some(EventKind::Tick)
                 }
+                _ = beats.tick(), if real => None,
             };
             if let Some(kind) = kind {
                 self.input(kind).await;

@@ -3,6 +3,7 @@
 //! A run owns a thread and a runtime. Virtual runs have no I/O driver: signals, operators and disk live on real
 //! clocks and reach the run over channels.
 
+mod beat;
 pub mod control;
 mod drive;
 pub mod health;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::event::Prompt;
 use domain::profile::{Clock, Role};
@@ -17,6 +17,7 @@ use rig::Station;
 use scenario::Plan;
 use tokio::sync::mpsc;
 
+use crate::beat::Beat;
 use crate::control::{Listener, Outside};
 use crate::drive::Loop;
 use crate::pump::LastSeen;
@@ -70,6 +71,7 @@ pub struct Handle {
     pub notices: std_mpsc::Receiver<Notice>,
     /// Where it stands.
     pub progress: Arc<Mutex<Progress>>,
+    beat: Option<Beat>,
     thread: thread::JoinHandle<Finished>,
 }
 
@@ -78,6 +80,13 @@ impl Handle {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// For how long its loop has stood still, if that is longer than it may: then nothing in this process makes its station safe.
+    /// Virtual time stands still for no harm.
+    #[must_use]
+    pub fn stood_still(&self) -> Option<Duration> {
+        self.beat.as_ref().filter(|_| !self.is_finished())?.stood_still()
     }
 
     /// Waits for its end. A run that panicked has ended as an error.
@@ -195,12 +204,22 @@ pub(crate) fn start(work: Work) -> Result<Handle, SetupError> {
     let position = Position { now: "starting".to_owned(), step: None, steps: beginning.steps() };
     let progress = Arc::new(Mutex::new(Progress { position, now: RunTime::ZERO }));
     let to_control = outside.clone();
-    let job = Job { station, seed, folder: folder.clone(), first, progress: Arc::clone(&progress), notify };
+    let profile = &station.profile;
+    let beat = profile.clock.is_real().then(|| Beat::new(profile.safe.within));
+    let job = Job {
+        station,
+        seed,
+        folder: folder.clone(),
+        first,
+        progress: Arc::clone(&progress),
+        notify,
+        beat: beat.clone(),
+    };
     let thread = thread::Builder::new()
         .name(format!("run-{run}"))
         .spawn(move || job.run(beginning, from_outside, to_control))
         .map_err(|error| SetupError::Io { path: folder.display().to_string(), error })?;
-    Ok(Handle { folder, run, outside, notices, progress, thread })
+    Ok(Handle { folder, run, outside, notices, progress, beat, thread })
 }
 
 /// All that a run's thread needs.
@@ -212,6 +231,8 @@ pub(crate) struct Job {
     pub(crate) first: EventKind,
     pub(crate) progress: Arc<Mutex<Progress>>,
     pub(crate) notify: std_mpsc::Sender<Notice>,
+    /// In real time: that its loop goes on.
+    pub(crate) beat: Option<Beat>,
 }
 
 impl Job {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use store::{Scope, Token};
+use tracing::{info, warn};
 
 use crate::api::Shared;
 use crate::api::problem::Problem;
@@ -70,10 +71,19 @@ pub(crate) async fn admit(State(shared): State<Shared>, mut request: Request, ne
     let token = bearer(request.headers()).map(|token| token.or_else(|| cookie(request.headers()).filter(|_| reads)));
     match of(&shared, needed, token).await {
         Ok(caller) => {
+            let asked = (!reads).then(|| (request.method().clone(), request.uri().path().to_owned(), caller.clone()));
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let answer = next.run(request).await;
+            if let Some((method, path, caller)) = asked {
+                let granted = caller.granted.as_deref().unwrap_or("somebody of this host");
+                info!(%method, path, caller = granted, status = answer.status().as_u16(), "asked");
+            }
+            answer
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            warn!(method = %request.method(), path = request.uri().path(), status = problem.status, "refused");
+            problem.into_response()
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use lettre::transport::smtp::client::{Tls as MailTls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport};
 use serde_json::{Value, json};
 use store::{JobState, Store, StoreError};
+use tracing::{error, info, warn};
 use ureq::Agent;
 
 use crate::Config;
@@ -141,7 +142,7 @@ impl Telling {
     fn go_on(mut self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
             if let Err(why) = self.look() {
-                crate::tell(&format!("error: telling {}: {why}", self.recipient.name));
+                error!(recipient = self.recipient.name, %why, "cannot look what there is to tell");
             }
             thread::sleep(LOOK);
         }
@@ -164,8 +165,11 @@ impl Telling {
             let again_ms = AGAIN_MS.saturating_mul(1 << notice.failures.min(16)).min(AGAIN_MAX_MS);
             let failed = told.as_ref().err().map(|why| (why.as_str(), again_ms));
             self.store.noticed(&key, &self.recipient.name, failed)?;
+            if told.is_ok() {
+                info!(recipient = self.recipient.name, subject = matter.subject, "told");
+            }
             if let Err(why) = &told {
-                crate::tell(&format!("error: telling {} of '{}': {why}", self.recipient.name, matter.subject));
+                warn!(recipient = self.recipient.name, subject = matter.subject, %why, "could not be told; it is tried again");
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ mod health;
 mod herald;
 mod place;
 mod queue;
+mod retention;
 mod supervisor;
 mod tls;
 mod work;
@@ -28,6 +29,7 @@ use store::{Actor, Store, StoreError, Use};
 pub use api::description;
 pub use herald::{Channel, Encryption, Recipient, Smtp};
 pub use place::is_run_id;
+pub use retention::{Keep, Old, PURPOSES, old, remove};
 pub use tls::Tls;
 
 /// Where the daemon listens unless it is told.
@@ -48,6 +50,8 @@ pub struct Config {
     pub rig: String,
     /// What people call it.
     pub rig_name: String,
+    /// How long runs are kept; all are unless something is said of their purpose.
+    pub keep: Vec<Keep>,
     /// Who is told of what people should hear.
     pub recipients: Vec<Recipient>,
     /// What it is made of, station by station.
@@ -137,12 +141,6 @@ pub enum ServeError {
     },
 }
 
-/// A line for the daemon's log, which nobody may read.
-pub(crate) fn tell(line: &str) {
-    use std::io::Write;
-    drop(writeln!(io::stderr(), "{line}"));
-}
-
 /// Serves until `stop` returns; then every job's work is stopped, and its station left safe. `ready` is told where it listens.
 ///
 /// # Errors
@@ -165,7 +163,9 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     let store = Store::open(&config.state, config.actor.clone())?;
     let _alone = store.serve_rig(&config.rig)?;
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
+    supervisor::watch(queue.looked());
     let courses = api::course::Courses::default();
+    let retention = retention::Retention::start(&config)?;
     let herald = herald::Herald::start(&config, &courses)?;
     let api = api::Api::start(Arc::clone(&config), listener, tls, courses, store, queue.waker()).map_err(refused)?;
     ready(listen);
@@ -176,5 +176,6 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     api.stop();
     let left = queue.stop();
     herald.stop();
+    retention.stop();
     if left.is_empty() { Ok(()) } else { Err(ServeError::Left(left.join(", "))) }
 }

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use domain::RunVerdict;
 use domain::verdict::exit_code_of;
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
+use tracing::{error, info, warn};
 
 use crate::health::{Checks, Health};
 use crate::work::{self, Task};
@@ -46,6 +47,8 @@ enum Told {
 pub(crate) struct Queue {
     tell: Sender<Told>,
     thread: JoinHandle<Vec<String>>,
+    /// When it last looked.
+    looked: Arc<Mutex<Instant>>,
 }
 
 /// Has the queue look now.
@@ -62,6 +65,8 @@ impl Waker {
 impl Queue {
     pub(crate) fn start(config: Arc<Config>, store: Store) -> Self {
         let (tell, told) = channel();
+        let looked = Arc::new(Mutex::new(Instant::now()));
+        let beat = Arc::clone(&looked);
         let thread = thread::spawn(move || {
             let (children, recoveries) = (BTreeMap::new(), BTreeMap::new());
             Work {
@@ -72,10 +77,16 @@ impl Queue {
                 asked: BTreeSet::new(),
                 pauses: BTreeMap::new(),
                 checks: Checks::default(),
+                looked: beat,
             }
             .go_on(&told)
         });
-        Self { tell, thread }
+        Self { tell, thread, looked }
+    }
+
+    /// When it last looked, for whoever watches it.
+    pub(crate) fn looked(&self) -> Arc<Mutex<Instant>> {
+        Arc::clone(&self.looked)
     }
 
     pub(crate) fn waker(&self) -> Waker {
@@ -107,6 +118,7 @@ struct Work {
     /// Stations where nothing could be started, and when that is tried again.
     pauses: BTreeMap<String, Instant>,
     checks: Checks,
+    looked: Arc<Mutex<Instant>>,
 }
 
 impl Work {
@@ -124,10 +136,11 @@ impl Work {
 
     /// Looks at every station; one that fails does not keep others waiting.
     fn look(&mut self, begins: bool) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
         let open = match self.store.open_jobs(&self.config.rig) {
             Ok(open) => open,
-            Err(why) => return crate::tell(&format!("error: {why}")),
+            Err(why) => return error!(%why, "cannot look at the jobs"),
         };
         let mut seen = BTreeSet::new();
         // The first of each station is the one that runs, or the one that is next.
@@ -138,7 +151,7 @@ impl Work {
                 _ => Ok(()),
             };
             if let Err(why) = done {
-                crate::tell(&format!("error: station {}: {why}", job.station));
+                error!(station = job.station, job = job.id, %why, "cannot go on");
             }
         }
     }
@@ -198,7 +211,10 @@ impl Work {
         };
         self.checks.forget(&job.station);
         match work::run(&config, &job, &task, &folder, lock) {
-            Ok(child) => drop(self.children.insert(job.id, child)),
+            Ok(child) => {
+                info!(job = job.id, station = job.station, scenario = job.title, process = child.id(), "begins");
+                self.children.insert(job.id, child);
+            }
             Err(why) => {
                 // Nothing was begun: there may be room for it later.
                 self.pauses.insert(job.station.clone(), Instant::now() + START_AGAIN);
@@ -228,6 +244,7 @@ impl Work {
                 quarantined.map_or_else(|| "its instruments are being asked whether they answer".to_owned(), waits),
             )),
             Health::Bad(why) => {
+                warn!(station, %why, "its health check failed");
                 self.store.quarantine_by_check(&config.rig, station, &why)?;
                 Ok(self.store.quarantined(&config.rig, station)?.map(waits))
             }
@@ -289,7 +306,7 @@ impl Work {
             if matches!(why, StoreError::Leased { .. }) {
                 self.store.quarantine(&self.config.rig, &job.station, &what)?;
             }
-            crate::tell(&format!("job {}: {what}", job.id));
+            warn!(job = job.id, station = job.station, "{what}");
             self.later(job.id, 0);
             return Ok(());
         }
@@ -298,7 +315,7 @@ impl Work {
         let folder = self.store.work_folder(&job.id.to_string())?;
         match work::recover(&self.config, job, run_folder, &folder, lock) {
             Ok(child) => drop(self.children.insert(job.id, child)),
-            Err(why) => crate::tell(&format!("error: job {}: its run cannot be brought to an end: {why}", job.id)),
+            Err(why) => error!(job = job.id, run, %why, "its run cannot be gone on with or brought to an end"),
         }
         Ok(())
     }

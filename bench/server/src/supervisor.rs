@@ -1,8 +1,30 @@
 //! What systemd is told, where it has started the daemon: that it is ready, that it ends, and that its queue goes on.
 //!
-//! Elsewhere nobody is told anything.
+//! Elsewhere nobody is told anything; the daemon watches its queue itself as well.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
+use tracing::error;
+
+/// The queue looks each second; what it waits for takes no longer than this.
+const STANDS_STILL: Duration = Duration::from_secs(120);
+
+/// Ends the daemon if its queue stands still, whoever started it: the next one takes up its jobs, and runs do not end with it.
+pub(crate) fn watch(looked: Arc<Mutex<Instant>>) {
+    thread::spawn(move || {
+        loop {
+            thread::sleep(STANDS_STILL / 10);
+            let since = looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+            if since > STANDS_STILL {
+                error!(stood_s = since.as_secs(), "the queue stands still; start the daemon again");
+                std::process::exit(i32::from(domain::RunVerdict::Error.exit_code()));
+            }
+        }
+    });
+}
 
 /// Tells it.
 pub(crate) fn tell(state: &NotifyState<'_>) {

@@ -47,6 +47,24 @@ impl Store {
         Ok(self.connection.query_row(find, params![key, recipient], read).optional()?.unwrap_or_default())
     }
 
+    /// How many matters each recipient could not be told of yet, of those where it was tried.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn failing_notices(&self) -> Result<Vec<(String, u32)>, StoreError> {
+        let sql = "SELECT recipient, count(*) FROM notices WHERE NOT sent GROUP BY recipient ORDER BY recipient";
+        let mut all = self.connection.prepare(sql)?;
+        Ok(all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    }
+
+    /// A run is about to be removed; what it was stays in the audit log.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn run_removed(&mut self, run: &str, detail: &serde_json::Value) -> Result<(), StoreError> {
+        self.change(|change| change.note_of("run.removed", run, detail))
+    }
+
     /// He was told, or that has failed and is tried again so many ms from now.
     ///
     /// # Errors

@@ -108,6 +108,16 @@ impl Store {
         Ok(jobs)
     }
 
+    /// How many jobs of a rig have ended, by their exit code.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn ended_job_counts(&self, rig: &str) -> Result<Vec<(u8, u32)>, StoreError> {
+        let sql = "SELECT exit_code, count(*) FROM jobs WHERE rig = ?1 AND state = 'ended' GROUP BY exit_code ORDER BY exit_code";
+        let mut all = self.connection.prepare(sql)?;
+        Ok(all.query_map([rig], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    }
+
     /// Lets the job begin that is next at a station, if none runs there and the station is in no quarantine. The file is the
     /// job's lock: the job runs as long as somebody has it open.
     ///

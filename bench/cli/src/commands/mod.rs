@@ -11,6 +11,7 @@ pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod matrix;
 pub(crate) mod probe;
+pub(crate) mod prune;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod rig;

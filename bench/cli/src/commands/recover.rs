@@ -125,7 +125,9 @@ fn recovered(folder: &Path, station: &Station, signals: &Signals, args: &Args) -
         Recovered::Closed(finished) => finished,
         Recovered::GoesOn(handle, plan) => {
             tell!("{}: the run goes on", folder.display());
-            run::follow(handle, &plan, signals, args.budget)
+            let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
+            let successor = run::successor(folder, &rig, station, args.job, args.json)?;
+            run::follow(handle, &plan, signals, args.budget, Some(successor))
         }
     };
     if let Some(why) = &finished.record_trouble {

@@ -129,9 +129,10 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         folders.push(handle.folder.clone());
         let run = handle.run.clone();
         let left = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
-        let finished = follow(handle, &request.plan, &signals, left);
-        safe &= finished.safe;
         let outlives = served.is_none() && outlives_its_run(&request.station);
+        let successor = outlives.then(|| successor(&handle.folder, &args.rig, &request.station, args.job, args.json));
+        let finished = follow(handle, &request.plan, &signals, left, successor.transpose()?);
+        safe &= finished.safe;
         left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
         let (verdict, code) = conclude(args, &finished);
         if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict, code)) {
@@ -238,10 +239,32 @@ fn begin(request: Request, planned: usize, job: Option<&mut job::Work>) -> Resul
     ready.start().map_err(|e| e.to_string())
 }
 
-/// Follows a run to its end; a signal stops it, and so does the end of its time.
-pub(crate) fn follow(handle: Handle, plan: &Plan, signals: &Signals, left: Option<Duration>) -> Finished {
+/// What takes a run over whose loop stands still: as if its process had been killed.
+pub(crate) fn successor(
+    folder: &Path,
+    rig: &str,
+    station: &rig::Station,
+    job: Option<i64>,
+    json: bool,
+) -> Result<Command, Failure> {
+    let program = rig::ourselves().map_err(|e| Failure::bench(format!("this program cannot find itself: {e}")))?;
+    let mut command = Command::new(program);
+    command.args(["recover", "--rig", rig, "--station", &station.profile.station, "--because", "its loop stood still"]);
+    command.args(job.map(|job| format!("--job={job}"))).args(json.then_some("--json")).arg("--").arg(folder);
+    Ok(command)
+}
+
+/// Follows a run to its end; a signal stops it, and so does the end of its time. One whose loop stands still is taken over by its
+/// successor, in this process's place: whatever holds the loop, its ports and its threads are gone then.
+pub(crate) fn follow(
+    handle: Handle,
+    plan: &Plan,
+    signals: &Signals,
+    left: Option<Duration>,
+    successor: Option<Command>,
+) -> Finished {
     let began = Instant::now();
-    let mut left = left;
+    let (mut left, mut successor) = (left, successor);
     let mut display = Display::new(&handle.run, &plan.title, plan.duration());
     loop {
         let finished = handle.is_finished();
@@ -255,7 +278,15 @@ pub(crate) fn follow(handle: Handle, plan: &Plan, signals: &Signals, left: Optio
             let cause = format!("its time was over, the budget left it {}", domain::time::span(budget));
             drop(handle.outside.send(Outside::Stop { cause }));
         }
-        if let Ok(progress) = handle.progress.lock() {
+        if let Some(stood) = handle.stood_still()
+            && let Some(mut successor) = successor.take()
+        {
+            let stood = domain::time::span(stood);
+            tell!("error: {}: its loop has stood still for {stood}; the run is taken over", handle.folder.display());
+            let why = std::os::unix::process::CommandExt::exec(&mut successor);
+            tell!("error: {}: nothing could take it over ({why}); go and look at the pump", handle.folder.display());
+        }
+        if let Ok(progress) = handle.progress.try_lock() {
             display.show(&progress);
         }
         if finished {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ::rig::Station;
 use store::{Actor, Store};
 
+use crate::commands::prune;
 use crate::output::say;
 use crate::signals::Signals;
 use crate::{Failure, load, notify, station};
@@ -39,6 +40,12 @@ pub(crate) struct Args {
     /// A file that says who is told of questions, failures and lost instruments: see bench/DAEMON.md
     #[arg(long, value_name = "FILE")]
     notify: Option<PathBuf>,
+    /// How long runs of a purpose are kept that passed, as in 'nightly=30 d'; all are kept unless given
+    #[arg(long, value_name = "PURPOSE=TIME", value_parser = prune::keep)]
+    keep: Vec<server::Keep>,
+    /// The form of the log on stderr
+    #[arg(long, default_value = "text", value_parser = ["text", "json"])]
+    log: String,
     /// Print the API's description as OpenAPI, and serve nothing
     #[arg(long)]
     openapi: bool,
@@ -49,6 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         say!("{}", server::description());
         return Ok(0);
     }
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    // A log that is there already is another's, and stays.
+    drop(if args.log == "json" { log.json().flatten_event(true).try_init() } else { log.try_init() });
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let stations = rig.stations().iter().map(|station| (station.profile.station.clone(), station::ports(station)));
@@ -65,6 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         tls: args.certificate.clone().zip(args.key.clone()).map(|(certificate, key)| server::Tls { certificate, key }),
         rig: named,
         rig_name: rig.name().to_owned(),
+        keep: args.keep.clone(),
         recipients: args.notify.as_deref().map_or_else(|| Ok(Vec::new()), notify::recipients)?,
         instruments: rig.stations().iter().flat_map(instruments).collect(),
         stations: stations.collect(),

@@ -79,12 +79,17 @@ impl Daemon {
         status.unwrap_or_else(|| panic!("no status in {answer}"))
     }
 
+    /// What it has at a path.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let host = self.address();
+        let answer = self.raw(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+    }
+
     /// A job, as the daemon tells of it.
     pub(crate) fn job(&self, id: i64) -> Value {
-        let host = self.address();
-        let answer = self.raw(&format!("GET /api/v1/jobs/{id} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
+        let body = self.text(&format!("/api/v1/jobs/{id}"));
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))
     }
 
     pub(crate) fn wait(&self, id: i64) -> Value {

@@ -21,6 +21,7 @@ mod occluded;
 mod page;
 mod replay;
 mod resumed;
+mod retention;
 mod rules;
 mod same;
 mod served;

@@ -9,6 +9,7 @@ pub(crate) mod course;
 mod files;
 mod jobs;
 mod live;
+mod metrics;
 mod new_job;
 mod page;
 pub(crate) mod problem;
@@ -140,6 +141,7 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(status::status))
         .routes(routes!(rig::rig))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(session::begin))
         .routes(routes!(jobs::list, jobs::submit))
         .routes(routes!(jobs::show))
