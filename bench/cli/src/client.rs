@@ -59,16 +59,25 @@ impl Client {
         let from_environment = || given(DAEMON);
         let usual = || format!("http://127.0.0.1:{}", server::PORT);
         let url = which.daemon.clone().or_else(from_environment).unwrap_or_else(usual);
+        let here = is_this_host(&url);
+        let token = given(TOKEN);
+        if token.is_some() && !here && !url.starts_with("https://") {
+            return Err(Failure::input(format!(
+                "expected https:// where a token goes out to another host, but found {url}; anybody on the way could read it"
+            )));
+        }
         let tls = TlsConfig::builder().root_certs(trusted()?).build();
         let config = || {
             let agent = concat!("dosebench/", env!("CARGO_PKG_VERSION"));
-            Config::builder().http_status_as_error(false).tls_config(tls.clone()).user_agent(agent)
+            let config = Config::builder().http_status_as_error(false).tls_config(tls.clone()).user_agent(agent);
+            // What this host says to itself is no proxy's.
+            if here { config.proxy(None) } else { config }
         };
         Ok(Self {
             agent: config().timeout_global(Some(PATIENCE)).build().into(),
             streams: config().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE)).build().into(),
             url: url.trim_end_matches('/').to_owned(),
-            token: given(TOKEN),
+            token,
         })
     }
 
@@ -167,6 +176,13 @@ impl Client {
 /// What the environment says, if it says anything.
 fn given(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Whether an address is this host's own.
+fn is_this_host(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or("");
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    ["localhost", "127.0.0.1", "[::1]"].contains(&name)
 }
 
 /// Which certificates are trusted: those that everybody trusts, or those of a file.

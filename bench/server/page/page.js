@@ -10,7 +10,6 @@ const stored = (name, value) => {
   } catch { return null; }
 };
 let token = stored("token") || "";
-let shouted = "";
 
 // An element with its text and attributes; texts of others are only ever texts.
 function element(name, text, attributes = {}) {
@@ -23,7 +22,8 @@ function element(name, text, attributes = {}) {
 async function ask(path, body) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
   if (body !== undefined) headers["content-type"] = "application/json";
-  const answer = await fetch(API + path, { method: body === undefined ? "GET" : "POST", headers, body: body && JSON.stringify(body) });
+  const method = body === undefined ? "GET" : "POST";
+  const answer = await fetch(API + path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(20000) });
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   const problem = await answer.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail || answer.statusText), { status: answer.status });
@@ -39,9 +39,16 @@ function named() {
   return false;
 }
 
+// What was done here and did not work; the next thing that is done clears it.
 function shout(text) {
-  shouted = text;
-  $("#shout").textContent = text;
+  $("#wrong").textContent = text;
+}
+
+// What is open now at any station: said when it comes, and gone when it goes.
+function alarm() {
+  const open = [...stations.values()].flatMap(station => station.open().map(text => `station ${station.name}: ${text}`));
+  const text = open.join(" · ");
+  if ($("#shout").textContent !== text) $("#shout").textContent = text;
 }
 
 // A span as people say it.
@@ -65,6 +72,41 @@ const unit = symbol => UNITS[symbol] || symbol;
 // ---- stations ----
 
 const stations = new Map();
+// Readings and records that are older are marked: the slowest instruments of a rig are read each ten seconds.
+const OLD_S = 60;
+
+// Plots are drawn once a frame, whatever has come, and not where nobody sees them.
+const unpainted = new Set();
+
+function paint(plot) {
+  if (unpainted.size === 0) requestAnimationFrame(() => {
+    for (const { canvas, kept, now_s } of unpainted) draw(canvas, kept, now_s);
+    unpainted.clear();
+  });
+  unpainted.add(plot);
+}
+
+// One stream for all runs: a browser has few connections to a host.
+let source = null;
+let streamed = "";
+
+function stream() {
+  const runs = [...stations.values()].map(station => station.run).filter(Boolean);
+  const wanted = runs.join(",");
+  if (wanted === streamed && source?.readyState !== EventSource.CLOSED) return;
+  source?.close();
+  streamed = wanted;
+  source = null;
+  if (!wanted) return;
+  stations.forEach(station => station.clear());
+  source = new EventSource(`${API}courses?runs=${encodeURIComponent(wanted)}`);
+  source.addEventListener("course", event => {
+    const course = JSON.parse(event.data);
+    for (const station of stations.values()) if (station.run === course.run) station.take(course);
+  });
+  // It asks again by itself, or is begun anew at the next look where it was refused.
+  source.addEventListener("error", () => stations.forEach(station => station.clear()));
+}
 
 class Station {
   constructor(name) {
@@ -73,6 +115,7 @@ class Station {
     this.article.id = `station-${name}`;
     $("h2", this.article).textContent = `Station ${name}`;
     this.channels = new Map();
+    this.loud = [];
     $(".release button", this.article).addEventListener("click", () => this.release());
     $(".prompt", this.article).addEventListener("submit", event => this.answer(event));
     $(".note", this.article).addEventListener("submit", event => this.note(event));
@@ -83,7 +126,7 @@ class Station {
     this.view = view;
     const state = view.quarantined ? "quarantined" : view.run ? "running" : view.taken ? "taken" : "free";
     const words = { quarantined: "in quarantine", running: "running", taken: "in use", free: "free" };
-    this.article.className = `station ${state}${this.alarmed && view.run ? " alarmed" : ""}`;
+    this.article.className = `station ${state}${this.loud.length ? " alarmed" : ""}`;
     $(".state", this.article).textContent = words[state];
     const of = job ? `job ${job.id}, ${job.scenario}, by ${job.submitter}` : "";
     $(".reason", this.article).textContent = [view.quarantined || view.taken || "", of].filter(Boolean).join(" · ");
@@ -93,24 +136,40 @@ class Station {
 
   follow(run) {
     if (run === this.run) return;
-    this.source?.close();
     this.run = run;
-    this.alarmed = false;
-    this.channels.clear();
-    for (const part of [".plots", ".told", ".alarms"]) $(part, this.article).replaceChildren();
+    this.loud = [];
+    this.trouble = "";
+    this.seen = Date.now();
+    this.clear();
+    $(".alarms", this.article).replaceChildren();
     $(".run", this.article).hidden = !run;
-    this.prompt = null;
     this.ask(null);
-    if (!run) return;
-    this.source = new EventSource(`${API}runs/${encodeURIComponent(run)}/course`);
-    this.source.addEventListener("course", event => this.take(JSON.parse(event.data)));
-    this.source.addEventListener("problem", event => shout(`station ${this.name}: ${event.data}`));
-    this.source.addEventListener("end", () => this.source.close());
-    // What is new is sent from the first on by a stream that begins anew.
-    this.source.addEventListener("error", () => { this.channels.clear(); $(".told", this.article).replaceChildren(); });
+    alarm();
+  }
+
+  // A stream that begins anew sends all that there is.
+  clear() {
+    this.channels.clear();
+    for (const part of [".plots", ".told"]) $(part, this.article).replaceChildren();
+  }
+
+  // What must not be overlooked now.
+  open() {
+    return [...this.loud, ...(this.prompt ? [`asks: ${this.prompt.instruction}`] : []), ...(this.trouble ? [this.trouble] : [])];
+  }
+
+  // What is shown may be old: the run's record has not grown, or nothing has come from the daemon.
+  age(silent_s) {
+    const old = Math.max(silent_s ?? 0, (Date.now() - this.seen) / 1000);
+    const text = this.run && old > OLD_S ? `nothing new for ${span(old)}; what is shown is old` : "";
+    const shown = $(".old", this.article);
+    if (shown.textContent !== text) shown.textContent = text;
   }
 
   take(course) {
+    this.seen = Date.now();
+    this.trouble = course.trouble ?? "";
+    this.age(course.silent_s);
     const doing = course.doing;
     const place = doing?.step ? `step ${doing.step} of ${course.steps}: ${doing.name}` : doing?.name ?? "waiting";
     $(".doing", this.article).replaceChildren(`${course.title || this.run} — ${place}`, element("small", doing?.what ?? ""));
@@ -119,16 +178,16 @@ class Station {
     const progress = $("progress", this.article);
     progress.value = left === null ? 0 : course.now_s / (course.now_s + left || 1);
     progress.setAttribute("aria-label", `station ${this.name}: share of the run that is done`);
-    const loud = [...course.alarms.map(alarm => `alarm: ${alarm}`), ...Object.entries(course.away).map(([name, why]) => `${name} is away: ${why}`)];
-    this.alarmed = loud.length > 0;
-    this.article.classList.toggle("alarmed", this.alarmed);
+    const why = Object.entries(course.away).map(([name, why]) => `${name} is away: ${why}`);
+    this.loud = [...course.alarms.map(alarm => `alarm: ${alarm}`), ...Object.keys(course.away).map(name => `${name} is away`)];
+    this.article.classList.toggle("alarmed", this.loud.length > 0);
     const list = $(".alarms", this.article);
-    if ([...list.children].map(item => item.textContent).join("\n") !== loud.join("\n")) {
-      list.replaceChildren(...loud.map(text => element("li", text)));
-      if (loud.length) shout(`station ${this.name}: ${loud.join("; ")}`);
-      else if (shouted.startsWith(`station ${this.name}:`)) shout("");
+    const listed = [...course.alarms.map(alarm => `alarm: ${alarm}`), ...why];
+    if ([...list.children].map(item => item.textContent).join("\n") !== listed.join("\n")) {
+      list.replaceChildren(...listed.map(text => element("li", text)));
     }
     this.ask(course.prompt, course.now_s);
+    alarm();
     const told = $(".told", this.article);
     for (const { at_s, text, loud } of course.told) {
       const item = element("li", null, loud ? { class: "loud" } : {});
@@ -155,12 +214,15 @@ class Station {
     }
     of.kept = merge(of.kept, part);
     const text = `${shown(part.value)} ${unit(part.unit)}`;
-    of.value.textContent = part.status === "ok" ? text : `${text} (${part.status})`;
-    of.figure.classList.toggle("stale", part.status === "overload" || now_s - part.at_s > 60);
+    const old = now_s - part.at_s > OLD_S ? `${span(now_s - part.at_s)} old` : "";
+    const said = [part.status === "ok" ? "" : part.status, old].filter(Boolean).join(", ");
+    of.value.textContent = said ? `${text} (${said})` : text;
+    of.figure.classList.toggle("stale", part.status === "overload" || old !== "");
     const limits = extremes(of.kept);
     const between = limits ? `, between ${shown(limits[0])} and ${shown(limits[1])} since the run began` : "";
-    of.canvas.setAttribute("aria-label", `${name}: ${text}${between}`);
-    requestAnimationFrame(() => draw(of.canvas, of.kept, now_s));
+    of.canvas.setAttribute("aria-label", `${name}: ${of.value.textContent}${between}`);
+    of.now_s = now_s;
+    paint(of);
   }
 
   ask(prompt, now_s) {
@@ -178,7 +240,6 @@ class Station {
       label.append(element("input", null, { name: entry.name, required: "", autocomplete: "off" }), element("small", ` ${range}`));
       return label;
     }));
-    shout(`station ${this.name} asks: ${prompt.instruction}`);
   }
 
   async answer(event) {
@@ -191,7 +252,6 @@ class Station {
       return this.prompt.entries.length > 1 || value.includes("=") ? `${entry.name}=${value}` : value;
     });
     await this.say(form, "answers", { prompt: this.prompt.name, value: entries.join(", "), by: who() });
-    if (shouted.startsWith(`station ${this.name} asks`)) shout("");
   }
 
   async note(event) {
@@ -224,7 +284,13 @@ class Station {
 
 // ---- tables ----
 
-function rows(table, all, none) {
+const shownRows = new WeakMap();
+
+// Fills a table where what it shows has changed: whoever reads it or is about to press a button keeps his place.
+function rows(table, all, none, key) {
+  const now = JSON.stringify(key);
+  if (shownRows.get(table) === now) return;
+  shownRows.set(table, now);
   const columns = $("thead tr", table).children.length;
   const body = all.length ? all.map(cells => {
     const row = element("tr");
@@ -242,7 +308,6 @@ function rows(table, all, none) {
 const moment = text => text ? new Date(text).toLocaleString() : "";
 
 function queue(jobs) {
-  const focused = document.activeElement?.dataset?.job;
   rows($("#queue"), jobs.map(job => {
     const cancel = element("button", "Cancel", { type: "button", "data-job": job.id, "aria-label": `Cancel job ${job.id}` });
     cancel.addEventListener("click", async () => {
@@ -252,8 +317,7 @@ function queue(jobs) {
     });
     const state = [job.cancelled_by ? "is being cancelled" : job.state, ...(job.reason ? [element("small", job.reason)] : [])];
     return [String(job.id), job.scenario, job.station, job.submitter, state, job.cancelled_by ? "" : cancel];
-  }), "nothing waits");
-  if (focused) $(`#queue [data-job="${focused}"]`)?.focus();
+  }), "nothing waits", jobs.map(job => [job.id, job.state, job.reason, job.cancelled_by]));
 }
 
 function past(jobs) {
@@ -267,7 +331,7 @@ function past(jobs) {
     });
     const verdict = [...(runs.length ? runs : ["no run"]), ...(job.reason ? [element("small", job.reason)] : [])];
     return [moment(job.ended), job.scenario, job.station, job.submitter, verdict, reports];
-  }), "nothing has run yet");
+  }), "nothing has run yet", jobs.map(job => [job.id, job.runs]));
 }
 
 function health(rig) {
@@ -277,12 +341,13 @@ function health(rig) {
     const due = !of.due ? "" : element("span", of.due, { class: of.due < today ? "bad" : of.due < soon ? "doubt" : "good" });
     if (due) due.append(of.due < today ? " overdue" : of.due < soon ? " soon" : "");
     return [of.station, of.instrument, of.driver, of.port, of.certificate ?? "none given", due];
-  }), "no instruments");
+  }), "no instruments", [today, rig.instruments]);
 }
 
 // ---- the whole ----
 
 let asking = false;
+let retried = false;
 
 async function look() {
   if (asking) return;
@@ -296,12 +361,21 @@ async function look() {
       if (!stations.has(view.station)) stations.set(view.station, new Station(view.station));
       stations.get(view.station).show(view, status.jobs.find(job => job.id === view.job));
     }
+    stream();
+    stations.forEach(station => station.age());
+    alarm();
     queue(jobs.open);
     past(jobs.ended);
     linked("connected");
+    retried = false;
   } catch (why) {
-    if (why.status === 401) await wanted(why.message);
+    // A session ends with the daemon that began it; the token may still hold.
+    const again = why.status === 401 && token && !retried && await begin().then(() => true, () => false);
+    retried = Boolean(again);
+    if (again) setTimeout(look);
+    else if (why.status === 401) await wanted(token ? why.message : "");
     else linked(why.status ? why.message : "the daemon does not answer; what is shown is old", true);
+    stations.forEach(station => station.age());
   } finally {
     asking = false;
   }
@@ -313,34 +387,43 @@ function linked(text, broken = false) {
   if (link.textContent !== text) link.textContent = text;
 }
 
-// The token as a cookie for streams and links, and kept for what changes anything.
-async function begin() {
-  if (token) await ask("session", {});
-}
+// The token's session as a cookie, for streams and links; without a token there is none any more.
+const begin = () => ask("session", {});
+
+let waiting = null;
 
 function wanted(why) {
   linked("a token is wanted", true);
-  $("#token-wrong").textContent = token ? why : "";
+  $("#token-wrong").textContent = why;
   const dialog = $("#token-dialog");
-  if (!dialog.open) dialog.showModal();
-  return new Promise(done => dialog.addEventListener("close", async () => {
-    token = $("#token").value.trim();
-    stored("token", token);
+  if (!dialog.open) {
+    dialog.returnValue = "";
+    dialog.showModal();
+  }
+  waiting ??= new Promise(done => dialog.addEventListener("close", async () => {
+    waiting = null;
+    // Who closes it without going on keeps what he had.
+    if (dialog.returnValue === "go") {
+      token = $("#token").value.trim();
+      stored("token", token);
+      await begin().catch(() => {});
+    }
     $("#token").value = "";
-    await begin().catch(() => {});
     done();
     setTimeout(look);
     setTimeout(rig);
   }, { once: true }));
+  return waiting;
 }
 
 const rig = () => ask("rig").then(health, () => {});
 
 $("#who").value = stored("who") || "";
-$("#who").addEventListener("change", () => stored("who", who()));
+$("#who").addEventListener("change", () => { stored("who", who()); shout(""); });
+document.addEventListener("submit", () => shout(""), true);
 $("#token-change").addEventListener("click", () => wanted(""));
 setInterval(() => { $("#clock").textContent = new Date().toLocaleTimeString(); }, 1000);
-await begin().catch(() => {});
+if (token) await begin().catch(() => {});
 await look();
 rig();
 setInterval(look, 2000);

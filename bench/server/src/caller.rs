@@ -2,19 +2,28 @@
 //!
 //! What a request needs follows from its method and path alone, so that no handler can forget to ask.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use store::{Scope, Token};
+use store::{Scope, StoreError, Token};
+use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use crate::api::Shared;
 use crate::api::problem::Problem;
 
-/// The cookie that brings a browser's token.
-pub(crate) const COOKIE_NAME: &str = "dosebench_token";
+/// The cookie that brings a browser's session.
+pub(crate) const COOKIE_NAME: &str = "dosebench_session";
+/// So many sessions at once; the oldest end.
+const SESSIONS_MAX: usize = 1000;
+/// How often it is asked whether a stream's token still allows it.
+const ASK: Duration = Duration::from_secs(5);
 /// Longer than any token.
 const TOKEN_MAX: usize = 256;
 
@@ -23,9 +32,44 @@ const TOKEN_MAX: usize = 256;
 pub(crate) struct Caller {
     /// The name under which access was granted; nothing for somebody of this host, who need not say.
     granted: Option<String>,
+    /// By what, and when that was last looked at.
+    token: Option<(Token, Instant)>,
+}
+
+/// Browsers' sessions: of each its secret and the token that it stands for.
+#[derive(Clone, Default)]
+pub(crate) struct Sessions(Arc<Mutex<VecDeque<(String, Token)>>>);
+
+impl Sessions {
+    /// Begins one; its secret.
+    pub(crate) fn begin(&self, token: Token) -> Result<String, StoreError> {
+        let secret = Token::random()?.reveal().to_owned();
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.truncate(SESSIONS_MAX - 1);
+        sessions.push_front((secret.clone(), token));
+        Ok(secret)
+    }
+
+    /// The token that a secret stands for.
+    fn token(&self, secret: &str) -> Option<Token> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().find(|(known, _)| known == secret).map(|(_, token)| token.clone())
+    }
 }
 
 impl Caller {
+    /// Whether what allowed a stream still does; asked now and then, on a thread that may wait.
+    pub(crate) fn still_may(&mut self, shared: &Shared, handle: &Handle) -> bool {
+        let Some((token, asked)) = &mut self.token else { return true };
+        if asked.elapsed() < ASK {
+            return true;
+        }
+        *asked = Instant::now();
+        let token = token.clone();
+        // A store that fails now says nothing of the token.
+        handle.block_on(shared.with(move |store| Ok(store.access_of(&token)?))).is_ok_and(|access| access.is_some())
+    }
+
     /// How the audit log calls somebody who calls himself so; `ours` is the daemon through which he acts.
     pub(crate) fn actor(&self, claimed: &str, ours: &str) -> String {
         match &self.granted {
@@ -36,7 +80,9 @@ impl Caller {
 
     /// How a record calls somebody who calls himself so.
     pub(crate) fn signed(&self, claimed: &str) -> String {
-        self.granted.as_ref().map_or_else(|| claimed.to_owned(), |granted| format!("{claimed} (token of {granted})"))
+        // Nobody takes a token's name by writing it behind his own.
+        let claimed = claimed.replace("(token of", "(he says: token of");
+        self.granted.as_ref().map_or_else(|| claimed.clone(), |granted| format!("{claimed} (token of {granted})"))
     }
 }
 
@@ -68,7 +114,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
 pub(crate) async fn admit(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
     let needed = needed(request.method(), request.uri().path());
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let token = bearer(request.headers()).map(|token| token.or_else(|| cookie(request.headers()).filter(|_| reads)));
+    let token = token_of(&shared, request.headers(), reads);
     match of(&shared, needed, token).await {
         Ok(caller) => {
             let asked = (!reads).then(|| (request.method().clone(), request.uri().path().to_owned(), caller.clone()));
@@ -87,6 +133,12 @@ pub(crate) async fn admit(State(shared): State<Shared>, mut request: Request, ne
     }
 }
 
+/// The token that a request brings itself, or by a session where it only reads.
+fn token_of(shared: &Shared, headers: &HeaderMap, reads: bool) -> Result<Option<Token>, Problem> {
+    let session = || cookie(headers).filter(|_| reads).and_then(|secret| shared.sessions.token(secret));
+    Ok(bearer(headers)?.or_else(session))
+}
+
 async fn of(shared: &Shared, needed: Option<Scope>, token: Result<Option<Token>, Problem>) -> Result<Caller, Problem> {
     let Some(token) = token? else {
         return match needed {
@@ -94,11 +146,12 @@ async fn of(shared: &Shared, needed: Option<Scope>, token: Result<Option<Token>,
                 "expected a token that allows to {}, but found none; ask for one, and send it as 'Authorization: Bearer …'",
                 scope.name()
             ))),
-            _ => Ok(Caller { granted: None }),
+            _ => Ok(Caller { granted: None, token: None }),
         };
     };
     // Whatever it is for: one that is wrong is told as soon as it is used.
-    let access = shared.with(move |store| Ok(store.access_of(&token)?)).await?;
+    let asked = token.clone();
+    let access = shared.with(move |store| Ok(store.access_of(&asked)?)).await?;
     let access = access.ok_or_else(|| {
         Problem::unknown("expected a token that was granted and is not over, but found another; ask for a new one")
     })?;
@@ -109,16 +162,16 @@ async fn of(shared: &Shared, needed: Option<Scope>, token: Result<Option<Token>,
             access.name,
             access.scope.name()
         ))),
-        _ => Ok(Caller { granted: Some(access.name) }),
+        _ => Ok(Caller { granted: Some(access.name), token: Some((token, Instant::now())) }),
     }
 }
 
-/// The token that a browser's cookie brings, if there is one.
-fn cookie(headers: &HeaderMap) -> Option<Token> {
+/// The secret of a browser's session, if it brings one.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(name, token)| *name == COOKIE_NAME && !token.is_empty() && token.len() <= TOKEN_MAX);
-    ours.next().map(|(_, token)| Token::new(token))
+    let mut ours = pairs.filter(|(name, _)| *name == COOKIE_NAME);
+    ours.next().map(|(_, secret)| secret)
 }
 
 /// The token that a request brings, if it brings one.

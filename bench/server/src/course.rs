@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::{Opened, Phase, Prompt};
-use domain::profile::RigProfile;
+use domain::profile::{RigProfile, Role};
 use domain::pump::PumpLogged;
 use domain::time::span;
 use domain::{CheckVerdict, Event, EventKind, RunTime, Status};
@@ -115,6 +115,8 @@ impl Course {
     pub(crate) fn apply(&mut self, event: &Event) {
         let at = event.t_ns;
         self.now = self.now.max(at);
+        // Nobody is waited for any more.
+        self.prompt.take_if(|prompt| prompt.until_ns < self.now);
         match &event.kind {
             EventKind::Opened(opened) => {
                 self.plan = Replay::plan_of(opened);
@@ -128,7 +130,6 @@ impl Course {
                     Series { unit, bucket_s: BUCKET_S, buckets: Vec::new(), last }
                 });
                 series.push(reading.at_ns, reading.value, reading.status);
-                // The pump's word alone brings it back; any other instrument must give a reading.
                 if !self.away.is_empty() {
                     self.away.remove(reading.channel.instrument());
                 }
@@ -151,13 +152,8 @@ impl Course {
                 self.tell(at, format!("answered by {}", answer.by), false);
             }
             EventKind::PumpChanged(state) => self.alarms.clone_from(&state.alarms),
-            EventKind::Attached { instrument, .. } => drop(self.away.remove(instrument)),
-            EventKind::Lost { instrument, fault, .. } => {
-                if !self.away.contains_key(instrument) {
-                    self.tell(at, format!("{instrument} is away: {fault}"), true);
-                }
-                self.away.entry(instrument.clone()).or_insert((at, String::new())).1 = fault.to_string();
-            }
+            EventKind::Attached { instrument, .. } => self.attached(instrument),
+            EventKind::Lost { instrument, fault, .. } => self.lost(at, instrument, fault.to_string()),
             EventKind::CheckDecided(check) => {
                 let verdict = check.verdict.name();
                 self.checks.push(json!({"name": check.head.name, "verdict": verdict, "reason": check.reason}));
@@ -182,6 +178,23 @@ impl Course {
         }
     }
 
+    /// The pump's word alone brings it back; any other instrument must give a reading, if that is what it is there for.
+    fn attached(&mut self, instrument: &str) {
+        let of = self.opened.as_ref().and_then(|opened| opened.profile.by_name(instrument));
+        if of.is_none_or(|of| of.role == Role::Pump || of.channels.is_empty()) {
+            self.away.remove(instrument);
+        }
+    }
+
+    fn lost(&mut self, at: RunTime, instrument: &str, why: String) {
+        if let Some((_, known)) = self.away.get_mut(instrument) {
+            *known = why;
+            return;
+        }
+        self.tell(at, format!("{instrument} is away: {why}"), true);
+        self.away.insert(instrument.to_owned(), (at, why));
+    }
+
     fn phase(&mut self, at: RunTime, phase: Phase) {
         let weighing = self.plan.as_ref().map(|plan| plan.weighing);
         let lasts = match phase {
@@ -189,6 +202,7 @@ impl Course {
             Phase::ClosingWeighing => weighing.map(|weighing| weighing.after),
             Phase::Steps => return,
         };
+        self.prompt = None;
         let (name, what) = (phase.name().to_owned(), "the vessel is weighed with the pump stopped".to_owned());
         self.tell(at, name.clone(), false);
         self.doing = Some(Doing { name, what, step: None, since: at, lasts: lasts.unwrap_or_default() });

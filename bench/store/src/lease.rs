@@ -38,7 +38,11 @@ impl Token {
         &self.0
     }
 
-    pub(crate) fn random() -> Result<Self, StoreError> {
+    /// A new one, which belongs to nothing yet.
+    ///
+    /// # Errors
+    /// If the host gives no random bytes.
+    pub fn random() -> Result<Self, StoreError> {
         let path = std::path::Path::new("/dev/urandom");
         let mut bytes = [0_u8; TOKEN_BYTES];
         let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));

@@ -153,6 +153,8 @@ fn beyond_this_host_it_speaks_by_its_certificate_and_wants_a_token() {
         let output = status(url, trust, Some(&token));
         assert_eq!(output.status.code(), Some(4), "{}", said(&output));
     }
+    let open = status("http://bench.lab:7316", None, Some(&token));
+    assert_eq!(open.status.code(), Some(2), "no token goes out openly: {}", said(&open));
     let missing = status(&url, Some(&key), Some(&token));
     assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
     daemon.stop();

@@ -122,7 +122,7 @@ fn a_run_is_shown_as_it_goes_and_its_question_is_answered_there() {
     becomes(&tab, "the run asks", "!document.querySelector('#station-1 .prompt').hidden");
     let shown = |selector: &str| of(&tab, &format!("document.querySelector('{selector}').innerText")).to_string();
     assert!(shown("#station-1 .doing").contains("A person <b>is</b> asked — step 2 of 3: bubbles"), "texts are texts");
-    assert!(shown("#shout").contains("station 1 asks: look for bubbles"), "{}", shown("#shout"));
+    assert!(shown("#shout").contains("station 1: asks: look for bubbles"), "{}", shown("#shout"));
     assert!(shown("#queue").contains("smoke/short-bolus"));
     assert!(shown("#health").contains("simulated-0001") && shown("#health").contains("2027-01-31"));
     let painted = "[...document.querySelectorAll('#station-1 canvas')].filter(canvas => canvas.width && canvas.getContext('2d')\
@@ -147,6 +147,7 @@ fn a_run_is_shown_as_it_goes_and_its_question_is_answered_there() {
     type_into(&tab, "#station-1 .prompt [name='check weight']", "10.02");
     tab.press_key("Enter").expect("pressed");
     becomes(&tab, "the question is gone", "document.querySelector('#station-1 .prompt').hidden");
+    becomes(&tab, "and is not said any more", "document.querySelector('#shout').textContent === ''");
     becomes(
         &tab,
         "the run goes on",
@@ -209,7 +210,7 @@ fn where_a_token_is_wanted_the_page_asks_for_it_and_its_streams_bring_it() {
     becomes(
         &tab,
         "that is refused",
-        "document.querySelector('#shout').textContent.includes('allows to view; ask for another')",
+        "document.querySelector('#wrong').textContent.includes('allows to view; ask for another')",
     );
     assert_eq!(of(&tab, "document.cookie"), "", "no script sees the token");
     server.stop();

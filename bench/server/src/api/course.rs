@@ -1,25 +1,31 @@
-//! A run's course for a page that shows it: a message a second, however long the run is and whenever somebody comes.
+//! Runs' courses for a page that shows them: about a message a second for each, however long it is and whenever somebody comes.
 //!
-//! A run is followed once for all who look at it; each is sent what is new for him.
+//! A run is followed once for all who look at it; each is sent what is new for him, and of all his runs over one stream: a browser
+//! has few connections to a host.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path as UrlPath, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use domain::Event;
 use record::Follow;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
+use tracing::warn;
+use utoipa::IntoParams;
 
 use super::live::{PATIENCE, is_over};
 use super::problem::Problem;
 use super::{Shared, runs};
+use crate::caller::Caller;
 use crate::course::{Course, Sent};
 use crate::herald::Matter;
 
@@ -27,10 +33,17 @@ use crate::herald::Matter;
 const EVERY: Duration = Duration::from_secs(1);
 /// A record that was looked at within this is not looked at again.
 const FRESH: Duration = Duration::from_millis(500);
-/// So many runs are kept that somebody may look at again.
+/// One that could not be read is read anew from its beginning after this.
+const AGAIN: Duration = Duration::from_secs(10);
+/// So many runs are kept that nobody looks at now, the last ones that somebody did.
 const KEPT_MAX: usize = 16;
+/// So many may one ask for at once.
+const RUNS_MAX: usize = 32;
 /// Messages that wait for a client; one that does not take them misses none, but is sent more at once.
 const WAITING: usize = 1;
+
+/// A run's folder, and what is followed there.
+type Kept = (PathBuf, Arc<Mutex<Followed>>);
 
 /// The runs that somebody looks at, the last one first.
 #[derive(Clone, Default)]
@@ -42,7 +55,11 @@ impl Courses {
         let known = kept.iter().position(|(of, _)| of == folder).map(|at| kept.remove(at));
         let run = known.map_or_else(|| Arc::new(Mutex::new(Followed::new(folder))), |(_, run)| run);
         kept.insert(0, (folder.to_owned(), Arc::clone(&run)));
-        kept.truncate(KEPT_MAX);
+        let mut idle = 0;
+        kept.retain(|(_, run)| {
+            idle += usize::from(Arc::strong_count(run) == 1);
+            Arc::strong_count(run) > 1 || idle <= KEPT_MAX
+        });
         run
     }
 
@@ -55,65 +72,117 @@ impl Courses {
     }
 }
 
-/// A run's folder, and what is followed there.
-type Kept = (PathBuf, Arc<Mutex<Followed>>);
-
 /// A run that is followed.
 struct Followed {
+    folder: PathBuf,
     follow: Follow,
     course: Course,
     looked: Option<Instant>,
-    trouble: Option<String>,
+    /// When its record last grew, as far as was seen.
+    grew: Instant,
+    /// Why it could not be read, and when that was.
+    trouble: Option<(String, Instant)>,
+    /// Each reading from the first on is another course, of which clients know nothing.
+    reading: u64,
 }
 
 impl Followed {
     fn new(folder: &Path) -> Self {
-        Self { follow: Follow::new(folder), course: Course::default(), looked: None, trouble: None }
+        let (folder, follow) = (folder.to_owned(), Follow::new(folder));
+        let course = Course::default();
+        Self { folder, follow, course, looked: None, grew: Instant::now(), trouble: None, reading: 0 }
     }
 
     /// Takes what has got to the disk since.
     fn look(&mut self) {
-        if self.trouble.is_some() || self.looked.is_some_and(|looked| looked.elapsed() < FRESH) {
-            return;
+        match &self.trouble {
+            Some((_, at)) if at.elapsed() < AGAIN => return,
+            Some(_) => {
+                let reading = self.reading + 1;
+                *self = Self { reading, ..Self::new(&self.folder.clone()) };
+            }
+            None if self.looked.is_some_and(|looked| looked.elapsed() < FRESH) => return,
+            None => {}
         }
-        let Self { follow, course, trouble, .. } = self;
-        let mut unreadable = None;
+        let Self { follow, course, .. } = self;
+        let (before, mut unreadable) = (follow.events(), None);
         let read = follow.more(|seq, text| match serde_json::from_slice::<Event>(text) {
             Ok(event) => course.apply(&event),
             Err(why) => drop(unreadable.get_or_insert(format!("event {seq}: {why}"))),
         });
-        *trouble = read.err().map(|why| why.to_string()).or(unreadable);
+        if let Some(why) = read.err().map(|why| why.to_string()).or(unreadable) {
+            warn!(folder = %self.folder.display(), why, "a record cannot be shown");
+            self.trouble = Some((why, Instant::now()));
+        }
+        if self.follow.events() > before {
+            self.grew = Instant::now();
+        }
         self.looked = Some(Instant::now());
+    }
+
+    /// What is new for a client.
+    fn news(&mut self, sent: &mut (u64, Sent)) -> Value {
+        self.look();
+        if sent.0 != self.reading {
+            *sent = (self.reading, Sent::default());
+        }
+        let mut news = self.course.news(&mut sent.1);
+        news["trouble"] = json!(self.trouble.as_ref().map(|(why, _)| format!("its record cannot be shown: {why}")));
+        news["silent_s"] = json!(self.grew.elapsed().as_secs());
+        news
     }
 }
 
-/// A run's course for a page
+/// Which courses.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Asked {
+    /// The runs' ids, with commas between them; 32 at most.
+    runs: String,
+}
+
+/// A run of a client's.
+struct One {
+    run: String,
+    followed: Arc<Mutex<Followed>>,
+    sent: (u64, Sent),
+    over: bool,
+}
+
+/// Runs' courses for a page
 ///
-/// Server-sent events: about one `course` a second, its data JSON. `channels` has of each channel its last value and the least and
-/// greatest values (`low`, `high`) in buckets of `bucket_s` from run time zero on, from bucket `from` on; what was sent of it before
-/// is to be cut there, or thrown away where `bucket_s` has changed. `told` is what happened since the last message. The last one is
-/// `end`, or `problem` with why as data.
-#[utoipa::path(get, path = "/api/v1/runs/{run}/course", tag = "runs", params(("run" = String, Path, description = "Its id")),
-    responses(
-        (status = 200, description = "The course", body = String, content_type = "text/event-stream"),
-        (status = 400, description = "No such path", body = Problem),
-        (status = 403, description = "The request was not meant for this daemon", body = Problem),
-        (status = 404, description = "No such run", body = Problem),
-        (status = 503, description = "Too many watch already", body = Problem)
-    )
-)]
-pub(crate) async fn course(
+/// Server-sent events: about one `course` a second and run, its data JSON, with the run's id as `run`. `channels` has of each channel
+/// its last value and the least and greatest values (`low`, `high`) in buckets of `bucket_s` from run time zero on, from bucket `from`
+/// on; what was sent of it before is to be cut there, or thrown away where `bucket_s` has changed. `told` is what happened since the
+/// last message, `silent_s` for how long the record has not grown. The stream ends when all runs have.
+#[utoipa::path(get, path = "/api/v1/courses", tag = "runs", params(Asked), responses(
+    (status = 200, description = "The courses", body = String, content_type = "text/event-stream"),
+    (status = 400, description = "No runs are named", body = Problem),
+    (status = 403, description = "The request was not meant for this daemon", body = Problem),
+    (status = 404, description = "No such run", body = Problem),
+    (status = 422, description = "Too many runs", body = Problem),
+    (status = 503, description = "Too many watch already", body = Problem)
+))]
+pub(crate) async fn courses(
     State(shared): State<Shared>,
-    run: Result<UrlPath<String>, PathRejection>,
+    caller: Caller,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
-    let UrlPath(run) = run?;
-    let folder = runs::folder(&shared, &run).await?;
+    let Query(Asked { runs: asked }) = asked?;
+    let mut all = Vec::new();
+    for run in asked.split(',') {
+        if all.len() >= RUNS_MAX {
+            return Err(Problem::input(format!("expected {RUNS_MAX} runs at most")));
+        }
+        let followed = shared.courses.of(&runs::folder(&shared, run).await?);
+        all.push(One { run: run.to_owned(), followed, sent: (0, Sent::default()), over: false });
+    }
     let permit = Arc::clone(&shared.watchers).try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy("expected fewer that watch at once; try again later"))?;
     let (give, given) = channel(WAITING);
-    let (followed, handle) = (shared.courses.of(&folder), Handle::current());
+    let handle = Handle::current();
     drop(tokio::task::spawn_blocking(move || {
-        follow(&shared, &run, &followed, &give, &handle);
+        follow(&shared, caller, all, &give, &handle);
         drop(permit);
     }));
     Ok(Sse::new(ReceiverStream::new(given)).keep_alive(KeepAlive::new().interval(EVERY * 5)))
@@ -121,34 +190,28 @@ pub(crate) async fn course(
 
 fn follow(
     shared: &Shared,
-    run: &str,
-    followed: &Mutex<Followed>,
+    mut caller: Caller,
+    mut all: Vec<One>,
     give: &Sender<Result<SseEvent, Infallible>>,
     handle: &Handle,
 ) {
-    let send = |event: SseEvent| handle.block_on(give.send_timeout(Ok(event), PATIENCE)).is_ok();
-    let mut sent = Sent::default();
-    loop {
-        // Asked first: what is read then is all that there will be.
-        let over = is_over(shared, run, handle);
-        let (news, has_ended, trouble) = {
-            let mut followed = followed.lock().unwrap_or_else(PoisonError::into_inner);
-            followed.look();
-            (followed.course.news(&mut sent), followed.follow.has_ended(), followed.trouble.clone())
-        };
-        if !send(SseEvent::default().event("course").data(news.to_string())) {
-            return;
-        }
-        if let Some(why) = trouble {
-            send(SseEvent::default().event("problem").data(why));
-            return;
-        }
-        if has_ended || over {
-            send(SseEvent::default().event("end").data(""));
-            return;
-        }
-        if give.is_closed() || *shared.over.borrow() {
-            return;
+    let mut goes_on = true;
+    while goes_on && !give.is_closed() && !*shared.over.borrow() && caller.still_may(shared, handle) {
+        goes_on = false;
+        for one in all.iter_mut().filter(|one| !one.over) {
+            // Asked first: what is read then is all that there will be.
+            let over = is_over(shared, &one.run, handle);
+            let (mut news, ended) = {
+                let mut followed = one.followed.lock().unwrap_or_else(PoisonError::into_inner);
+                (followed.news(&mut one.sent), followed.follow.has_ended())
+            };
+            news["run"] = json!(one.run);
+            let event = SseEvent::default().event("course").data(news.to_string());
+            if handle.block_on(give.send_timeout(Ok(event), PATIENCE)).is_err() {
+                return;
+            }
+            one.over = over || ended;
+            goes_on |= !one.over;
         }
         std::thread::sleep(EVERY);
     }

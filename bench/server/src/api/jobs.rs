@@ -194,7 +194,7 @@ pub(crate) async fn submit(
     let task = blocking(move || check(&config, &of_station, &task, folder).map(|()| task)).await?;
     drop(helper);
     let rig = shared.config.rig.clone();
-    let name = new.submitter.clone();
+    let (name, submitter) = (new.submitter.clone(), caller.signed(&new.submitter));
     let job = shared.with_as((&caller, &name), move |store| {
         let text = serde_json::to_string(&task).map_err(Problem::ours)?;
         let submission = Submission {
@@ -204,7 +204,7 @@ pub(crate) async fn submit(
             task: &text,
             priority: new.priority,
             budget: new.budget_s.map(Duration::from_secs_f64),
-            submitter: &new.submitter,
+            submitter: &submitter,
             key: new.key.as_deref(),
         };
         Ok(JobView::of(store.submit(&submission)?))

@@ -23,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use super::{Shared, runs};
+use crate::caller::Caller;
 
 /// How often the record is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -75,6 +76,7 @@ struct SentEvent {
 )]
 pub(crate) async fn events(
     State(shared): State<Shared>,
+    caller: Caller,
     run: Result<UrlPath<String>, PathRejection>,
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
@@ -94,6 +96,7 @@ pub(crate) async fn events(
         give,
         handle: Handle::current(),
         over: shared.over,
+        caller,
         _permit: permit,
     };
     drop(tokio::task::spawn_blocking(move || feed.follow(&folder)));
@@ -109,11 +112,12 @@ struct Feed {
     give: Sender<Result<Event, Infallible>>,
     handle: Handle,
     over: watch::Receiver<bool>,
+    caller: Caller,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Feed {
-    fn follow(self, folder: &Path) {
+    fn follow(mut self, folder: &Path) {
         let mut follow = Follow::new(folder);
         let mut asked = std::time::Instant::now();
         loop {
@@ -138,7 +142,8 @@ impl Feed {
                 self.send(Event::default().event("interrupted").data(follow.events().to_string()));
                 return;
             }
-            if !there || self.give.is_closed() || *self.over.borrow() {
+            let may = self.caller.still_may(&self.shared, &self.handle);
+            if !there || !may || self.give.is_closed() || *self.over.borrow() {
                 return;
             }
             std::thread::sleep(LOOK);

@@ -36,7 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Config;
-use crate::caller::{Caller, admit};
+use crate::caller::{Caller, Sessions, admit};
 use crate::guard::guard;
 use crate::queue::Waker;
 use problem::Problem;
@@ -62,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) waker: Waker,
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) courses: course::Courses,
+    pub(crate) sessions: Sessions,
     /// Who starts a process of this program for a request.
     pub(crate) helpers: Arc<Semaphore>,
     /// Becomes true when the daemon ends.
@@ -150,7 +151,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(live::events))
-        .routes(routes!(course::course))
+        .routes(routes!(course::courses))
         .routes(routes!(runs::answer))
         .routes(routes!(runs::note))
         .routes(routes!(files::list))
@@ -187,7 +188,17 @@ fn wants_a_token(operation: &mut Value) {
     operation["security"] = json!([{}, {"token": []}]);
     let schema = json!({"$ref": "#/components/schemas/Problem"});
     let content = json!({problem::PROBLEM_JSON: {"schema": schema}});
-    operation["responses"]["401"] = json!({"description": "A token is needed, or is none", "content": content});
+    for (status, description) in [
+        ("401", "A token is needed, or is none"),
+        ("408", "The request did not come, or its answer took too long"),
+        ("500", "The daemon or its host has failed"),
+        ("503", "The daemon has too much to do"),
+    ] {
+        let known = &mut operation["responses"][status];
+        if known.is_null() {
+            *known = json!({"description": description, "content": content});
+        }
+    }
 }
 
 /// A problem has a media type of its own (RFC 9457).
@@ -225,6 +236,7 @@ impl Api {
             waker,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
             courses,
+            sessions: Sessions::default(),
             helpers: Arc::new(Semaphore::new(HELPERS_MAX)),
             over: is_over.clone(),
         };

@@ -1,6 +1,7 @@
-//! A browser's session: its token as a cookie that scripts cannot read, so that links and streams bring it as well.
+//! A browser's session: a secret of its own as a cookie that scripts cannot read, so that links and streams bring it as well.
 //!
-//! A cookie only ever reads; what changes anything brings its token itself, which no page from elsewhere can.
+//! It is good for reading alone, as long as its token is and the daemon lives; what changes anything brings the token itself, which no
+//! page from elsewhere can.
 
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
@@ -12,7 +13,7 @@ use crate::caller::{COOKIE_NAME, bearer};
 
 /// Begins a browser's session
 ///
-/// The token of the request is set as a cookie, which is good for requests that read.
+/// A cookie is set that is good for requests that read, as long as the request's token is; without a token it is taken away.
 #[utoipa::path(post, path = "/api/v1/session", tag = "rig", responses(
     (status = 204, description = "It has begun"),
     (status = 403, description = "The request was not meant for this daemon", body = Problem),
@@ -23,9 +24,12 @@ pub(crate) async fn begin(
     headers: HeaderMap,
 ) -> Result<(StatusCode, [(HeaderName, String); 1]), Problem> {
     // Without one, the cookie there is goes away.
-    let token = bearer(&headers)?.map_or_else(String::new, |token| token.reveal().to_owned());
+    let secret = match bearer(&headers)? {
+        Some(token) => shared.sessions.begin(token).map_err(Problem::ours)?,
+        None => String::new(),
+    };
     let secure = if shared.config.tls.is_some() { "; Secure" } else { "" };
-    let ends = if token.is_empty() { "; Max-Age=0" } else { "" };
-    let cookie = format!("{COOKIE_NAME}={token}; Path=/api; HttpOnly; SameSite=Strict{secure}{ends}");
+    let ends = if secret.is_empty() { "; Max-Age=0" } else { "" };
+    let cookie = format!("{COOKIE_NAME}={secret}; Path=/api; HttpOnly; SameSite=Strict{secure}{ends}");
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
 }
