@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod coverage;
+mod deb;
 mod failure;
 mod firmware;
 mod metrics;
@@ -32,11 +33,16 @@ enum Run {
 use Run::{Plain, Worded};
 
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "coverage",
         about: "hold stated intervals against the simulators' truth, in release; --runs, --jobs, --write",
         run: Worded(coverage::run),
+    },
+    Command {
+        name: "deb",
+        about: "make a Debian package of the program and its unit, in release; dev",
+        run: Worded(deb::run),
     },
     Command { name: "firmware", about: "build the pump board's image", run: Plain(firmware::run) },
     Command { name: "metrics", about: "measure the product's figures in release", run: Plain(metrics::run) },
