@@ -6,6 +6,7 @@ mod coverage;
 mod deb;
 mod failure;
 mod firmware;
+mod hostile;
 mod metrics;
 mod process;
 mod readme;
@@ -33,7 +34,7 @@ enum Run {
 use Run::{Plain, Worded};
 
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "coverage",
         about: "hold stated intervals against the simulators' truth, in release; --runs, --jobs, --write",
@@ -45,6 +46,11 @@ const COMMANDS: [Command; 8] = [
         run: Worded(deb::run),
     },
     Command { name: "firmware", about: "build the pump board's image", run: Plain(firmware::run) },
+    Command {
+        name: "hostile",
+        about: "send hostile requests to the daemon, by schemathesis from PyPI; so many an operation",
+        run: Worded(hostile::run),
+    },
     Command { name: "metrics", about: "measure the product's figures in release", run: Plain(metrics::run) },
     Command {
         name: "metrics analysis",

@@ -141,7 +141,10 @@ pub(crate) async fn list(
     State(shared): State<Shared>,
     listed: Result<Query<Listed>, QueryRejection>,
 ) -> Result<Json<Jobs>, Problem> {
-    let most = listed?.ended.unwrap_or(LISTED).min(LISTED_MAX);
+    let most = listed?.ended.unwrap_or(LISTED);
+    if most > LISTED_MAX {
+        return Err(Problem::request(format!("expected 'ended' to be {LISTED_MAX} at most, but found {most}")));
+    }
     let rig = shared.config.rig.clone();
     let jobs = shared.with(move |store| {
         let view = |jobs: Vec<Job>| jobs.into_iter().map(JobView::of).collect();
