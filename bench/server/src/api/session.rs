@@ -17,7 +17,8 @@ use crate::caller::{COOKIE_NAME, bearer};
 /// Begins a browser's session
 ///
 /// A cookie is set that is good for requests that read, as long as the request's token is; without a token it is taken away.
-#[utoipa::path(post, path = "/api/v1/session", tag = "rig", request_body(content = Object, description = "Nothing is to be said"), responses(
+#[utoipa::path(post, path = "/api/v1/session", tag = "rig",
+    request_body(content = Object, description = "Nothing is to be said"), responses(
     (status = 204, description = "It has begun"),
     (status = 400, description = "No JSON", body = Problem),
     (status = 413, description = "Too much", body = Problem),
