@@ -43,6 +43,26 @@ pub(crate) fn ports(station: &Station) -> BTreeMap<String, Use> {
     ports
 }
 
+/// The name by which a rig stands in the store, whoever calls it and from where.
+pub(crate) fn rig_name(argument: &str) -> String {
+    std::fs::canonicalize(argument).map_or_else(|_| argument.to_owned(), |path| path.display().to_string())
+}
+
+/// Refuses a station with ports that nobody knows to be safe, or whose instruments do not answer.
+pub(crate) fn heed_quarantine(station: &Station, rig: &str) -> Result<(), Failure> {
+    if ports(station).is_empty() || !Store::usual_folder().exists() {
+        return Ok(());
+    }
+    let name = &station.profile.station;
+    match store()?.quarantined(&rig_name(rig), name).map_err(failure)? {
+        None => Ok(()),
+        Some((why, since)) => Err(Failure::bench(format!(
+            "expected a station that is known to be safe, but {name} is in quarantine since {since}: {why}; look at it, then \
+             `dosebench release {name} --because WHAT`"
+        ))),
+    }
+}
+
 /// Takes a station's ports for this process; `None` if it has none.
 pub(crate) fn hold(station: &Station, reason: &str) -> Result<Option<Hold>, Refused> {
     let ports = ports(station);

@@ -126,5 +126,8 @@ fn show(args: &Args, file: &str, plan: &Plan) {
         line(&format!("weigh with the pump stopped for {}", span(plan.weighing.after)), plan.weighing.after);
         line(&format!("decide by {}", plan.decision_rule), Duration::ZERO);
         line("settle the checks and make the station safe", Duration::ZERO);
+        if let Some(within) = plan.resume_within {
+            say!("  interrupted in a hold or the closing weighing it goes on, within {}", span(within));
+        }
     }
 }

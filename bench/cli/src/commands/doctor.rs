@@ -149,8 +149,7 @@ fn state(rig: &RigFile, named: &str) -> Vec<Found> {
         Ok(verified) => (what, Is::Well, format!("its audit log is as it was written, {} entries", verified.entries)),
         Err(why) => (what, Is::Wrong, why.to_string()),
     }];
-    let rig_of_daemon =
-        std::fs::canonicalize(named).map_or_else(|_| named.to_owned(), |path| path.display().to_string());
+    let rig_of_daemon = crate::station::rig_name(named);
     for of in rig.stations() {
         let name = &of.profile.station;
         if let Ok(Some((why, since))) = store.quarantined(&rig_of_daemon, name) {

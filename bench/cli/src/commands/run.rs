@@ -104,6 +104,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             request.station = request.station.behind_the_ports_of(station);
         }
     }
+    if let (None, Some(request)) = (&job, requests.first()) {
+        station::heed_quarantine(&request.station, &args.rig)?;
+    }
     // Nobody else's process may use the station meanwhile.
     let reason = format!("run {}", args.scenarios.join(", "));
     let _hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose()?;

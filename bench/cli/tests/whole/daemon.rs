@@ -444,6 +444,10 @@ fn a_safe_stop_is_not_stopped_and_what_is_not_safe_is_told_and_kept_apart() {
     eventually("the next one waits", Duration::from_secs(5), || {
         daemon.job(next)["reason"].as_str().is_some_and(|why| why.contains("the station is in quarantine since"))
     });
+    // Who starts a run by hand is kept from it as well.
+    let by_hand = bench.output(&["run", &long, "--rig", &rig, "--station", "2"]);
+    assert_eq!(by_hand.status.code(), Some(4), "{}", said_by(&by_hand));
+    assert!(said_by(&by_hand).contains("is in quarantine since"), "{}", said_by(&by_hand));
     let status = String::from_utf8_lossy(&daemon.tell(&bench, &["status"]).stdout).into_owned();
     assert!(status.contains("station 1  free") && status.contains("station 2  in quarantine since"), "{status}");
     // Somebody looks, and the pump hears again.
