@@ -34,6 +34,13 @@ pub(crate) struct Which {
     daemon: Option<String>,
 }
 
+impl Which {
+    /// That one.
+    pub(crate) fn named(url: &str) -> Self {
+        Self { daemon: Some(url.to_owned()) }
+    }
+}
+
 /// A daemon.
 pub(crate) struct Client {
     agent: Agent,
@@ -101,9 +108,17 @@ impl Client {
 
     /// The events of a run from a number on, until `each` wants no more or the stream breaks off. Every few seconds there is at
     /// least one that says nothing.
-    pub(crate) fn events(&self, run: &str, from: u64, mut each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
-        let path = format!("/api/v1/runs/{run}/events?from={from}&readings=false");
-        let answer = self.taken(&path, self.known(self.streams.get(self.at(&path))).call())?;
+    pub(crate) fn events(&self, run: &str, from: u64, each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
+        self.stream(&format!("/api/v1/runs/{run}/events?from={from}&readings=false"), each)
+    }
+
+    /// The same from the first on, with readings.
+    pub(crate) fn every_event(&self, run: &str, each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
+        self.stream(&format!("/api/v1/runs/{run}/events"), each)
+    }
+
+    fn stream(&self, path: &str, mut each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
+        let answer = self.taken(path, self.known(self.streams.get(self.at(path))).call())?;
         let mut lines = BufReader::new(answer.into_body().into_reader());
         let (mut sent, mut line) = (Sent::default(), String::new());
         loop {

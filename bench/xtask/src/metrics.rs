@@ -116,6 +116,12 @@ fn figures(product: &Product) -> Result<(), Failure> {
     let wrong = format!("{:.0} / {:.0} / {:.0} / {:.0}", unreadable?, stateless?, left_unsafe?, orphans?);
     line("20 jobs, kill -9: unreadable / no state / unsafe / orphans", "0 / 0 / 0 / 0", wrong);
     line("  what was lost of a record, at most", "<= 1 s", format!("{:.2} s", number(&kills.json, "lost_s")?));
+    let watched = product.start(&["bench", "watchers", "--count", "100", "--folder", "watchers"])?;
+    let idle = (number(&watched.json, "idle_share_of_a_core")? * 1e2, number(&watched.json, "idle_mib")?);
+    line("a daemon that does nothing", "< 1 % of a core, 60 MiB", format!("{:.2} %, {:.1} MiB", idle.0, idle.1));
+    let p99 = (number(&watched.json, "alone_p99_ms")?, number(&watched.json, "watched_p99_ms")?);
+    line("a run's polls, p99, alone and with 100 who watch", "the same", format!("{:.2} / {:.2} ms", p99.0, p99.1));
+    line("  events that they missed", "0", format!("{:.0}", number(&watched.json, "missed")?));
     for (figure, asked, found) in probe(&product.root)? {
         line(&figure, asked, found);
     }

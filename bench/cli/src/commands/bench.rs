@@ -11,6 +11,7 @@ mod log;
 mod recorded;
 mod served;
 mod stamps;
+mod watchers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,8 @@ enum Of {
     Record,
     /// Jobs of a daemon on a served rig, whose processes are killed at random
     Kills,
+    /// A daemon that does nothing, and a run that so many watch
+    Watchers,
     /// One port that many processes want, while they are killed at random
     Holds,
     /// One of those processes
@@ -95,6 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
         Of::Link => link::measure(args.count).map(|figures| print(&figures)),
         Of::Holds => holds::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
+        Of::Watchers => watchers::measure(&folder, args.count).map(|figures| print(&figures)),
         Of::Kills => kills::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
         Of::HoldClient => Err(Failure::input("bench: expected --folder for what others share")),
         Of::Log | Of::Record => unreachable!("they are written above"),

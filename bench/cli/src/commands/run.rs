@@ -104,12 +104,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             request.station = request.station.behind_the_ports_of(station);
         }
     }
-    if let (None, Some(request)) = (&job, requests.first()) {
-        station::heed_quarantine(&request.station, &args.rig)?;
-    }
-    // Nobody else's process may use the station meanwhile.
-    let reason = format!("run {}", args.scenarios.join(", "));
-    let _hold = requests.first().map(|request| station::hold(&request.station, &reason)).transpose()?;
+    let _hold = requests.first().map(|request| hold(&request.station, args)).transpose()?;
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
@@ -158,6 +153,14 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         codes.push(BENCH_ERROR);
     }
     Ok(exit_code_of(codes))
+}
+
+/// Takes the station: nobody else's process may use it meanwhile. A job's was looked at by the queue.
+fn hold(of: &rig::Station, args: &Args) -> Result<Option<store::Hold>, Refused> {
+    if args.job.is_none() {
+        station::heed_quarantine(of, &args.rig)?;
+    }
+    station::hold(of, &format!("run {}", args.scenarios.join(", ")))
 }
 
 /// Keeps the station of a job apart that could not be confirmed safe; whether it did. A simulated pump ends with its run.

@@ -25,6 +25,11 @@ impl Process {
         }
         Ok(Self { child, line: line.trim_end().to_owned() })
     }
+
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Process {
