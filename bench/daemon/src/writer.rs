@@ -14,7 +14,7 @@ use record::{Recorder, WriteError};
 
 /// How often what was written is synced, by the wall clock: the next input after that begins it and the disk takes its time, and
 /// all of it is to be less than a second.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(300);
 /// How many events go to the thread at once, at most; in real time all that there are go at each sync.
 const BATCH: usize = 256;
 /// How many batches wait for the disk, at most.

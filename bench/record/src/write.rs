@@ -22,7 +22,7 @@ pub enum Pace {
     /// Time is virtual: by size, and at the rare [`Recorder::sync`] before a command that delivers. A run that can be
     /// repeated from its seed loses nothing, and a chunk for each virtual second would cost its memory and its speed.
     Virtual,
-    /// Time is real: by size, and at each [`Recorder::sync`], which is to be called twice a second: what is lost is less than one.
+    /// Time is real: by size, and at each [`Recorder::sync`], which is to be called three times a second: what is lost is less than one.
     Real,
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct Sizes {
     pub(crate) chunk_bytes: u64,
     /// The bytes of a segment.
     pub(crate) segment_bytes: u64,
-    /// The syncs of a segment, on real clocks: an hour, twice a second.
+    /// The syncs of a segment, on real clocks: an hour, three times a second.
     pub(crate) segment_flushes: u32,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { chunk_bytes: 512 * 1024, segment_bytes: 256 * 1024 * 1024, segment_flushes: 7200 }
+        Self { chunk_bytes: 512 * 1024, segment_bytes: 256 * 1024 * 1024, segment_flushes: 12_000 }
     }
 }
 
