@@ -84,7 +84,8 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
         "--exclude-checks",
         LEFT_OUT,
     ];
-    process::run(root, program.as_os_str(), &arguments)?;
+    // What it keeps of its own stays there.
+    process::run(&work, program.as_os_str(), &arguments)?;
     match daemon.0.try_wait() {
         Ok(None) => Ok(()),
         ended => Err(Failure::new(format!("expected the daemon to go on, but it has ended: {ended:?}"))),
