@@ -19,6 +19,7 @@ mod runs;
 mod served;
 mod signals;
 mod station;
+mod successor;
 mod terminal;
 mod watched;
 

@@ -198,7 +198,7 @@ impl Loop {
     async fn carry_out(&mut self, decision: EventKind, pending: &mut VecDeque<EventKind>) {
         match decision {
             EventKind::Commanded { command, request } => {
-                if request.delivers() && !self.stream.sync_intent().await {
+                if (request.delivers() || self.may_go_on()) && !self.stream.sync_intent().await {
                     // No intent on disk, no drug: the failure of the record ends the run.
                     return;
                 }
@@ -206,6 +206,9 @@ impl Loop {
                 drop(self.commands.send((command, request)).await);
             }
             EventKind::Ordered { order, instrument, what } => {
+                if self.may_go_on() && !self.stream.sync_intent().await {
+                    return;
+                }
                 // The engine waits for each answer, so there is room here too.
                 if let Some(orders) = self.orders.get(&instrument) {
                     drop(orders.send((order, what)).await);
@@ -222,6 +225,11 @@ impl Loop {
             EventKind::Ended { verdict, reason, .. } => self.ended = Some((verdict, reason)),
             _ => {}
         }
+    }
+
+    /// Whether the run may be gone on with: then whoever finds it interrupted must know of whatever was begun.
+    fn may_go_on(&self) -> bool {
+        self.job.beat.is_some() && self.stream.engine.resumes_within().is_some()
     }
 
     /// The tasks let go of their ports; then the station is made safe over a connection of its own.

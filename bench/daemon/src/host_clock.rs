@@ -14,7 +14,8 @@ use rustix::time::{ClockId, clock_gettime};
 /// A wall clock that was kept over a boot is off by so much at most: a clock of the board that is read in whole seconds, and one
 /// step of a time server. An assumption, as a half width; the pump's own clock is held against it.
 const WALL: Duration = Duration::from_secs(2);
-/// And by one part in so many of the time that it bridged.
+/// And by one part in so many of the time since run time was zero: where no time server sets it, the system's clock departs from the
+/// board's by as much, and is set by that when the host boots.
 const WALL_DRIFT: u64 = 10_000;
 /// The time since boot is read beside run time, within this.
 const BESIDE: Duration = Duration::from_millis(1);
@@ -25,13 +26,13 @@ pub(crate) fn zero() -> Zero {
 }
 
 /// The run time now, by so much it may be off against run time before, and what tells it; `None` if the clocks then do not say.
-pub(crate) fn run_time(zero: &Zero, last: RunTime) -> Option<(RunTime, Duration, Bridge)> {
+pub(crate) fn run_time(zero: &Zero) -> Option<(RunTime, Duration, Bridge)> {
     if !zero.boot.is_empty() && zero.boot == boot() {
         return Some((RunTime::from_ns(since_boot_ns().checked_sub(zero.since_boot_ns)?), BESIDE, Bridge::SinceBoot));
     }
     let passed = Timestamp::now().duration_since(zero.wall.parse().ok()?).as_nanos();
     let now = RunTime::from_ns(u64::try_from(passed).ok()?);
-    let drift = Duration::from_nanos(domain::time::duration_ns(now.since(last)) / WALL_DRIFT);
+    let drift = Duration::from_nanos(now.ns() / WALL_DRIFT);
     Some((now, WALL + drift, Bridge::WallClock))
 }
 

@@ -21,7 +21,6 @@ use scenario::Plan;
 use crate::run::{Finished, Handle};
 use crate::runtime;
 use crate::safe_stop::{self, SafeStop};
-use crate::setup::SetupError;
 use reading::Reading;
 
 /// Why nothing could be done about an interrupted run.
@@ -32,9 +31,6 @@ pub enum InterruptedError {
         "expected this host to give what a connection takes, but {0}; the station was NOT made safe: go and look at the pump"
     )]
     Runtime(#[from] io::Error),
-    /// It may go on, but could not be started.
-    #[error("expected to go on with the run, but {0}; the station was NOT made safe: go and look at the pump")]
-    Start(#[from] SetupError),
     /// The station has no pump.
     #[error("expected a station with a pump, but found none; give the rig file of the run with --rig")]
     NoPump,
@@ -56,15 +52,19 @@ pub enum Recovered {
 /// If not even the safe stop could be tried.
 pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> Result<Recovered, InterruptedError> {
     let runtime = runtime::build(&Clock::Real)?;
-    let reading = Reading::start(folder, resume);
+    let mut reading = Reading::start(folder, resume);
     let glance = reading.glance();
     if let (true, Some((verdict, reason))) = (glance.is_whole, glance.ended.clone()) {
         let (folder, safe) = (folder.to_owned(), glance.safe);
         return Ok(Recovered::Closed(Finished { folder, verdict, reason, safe, record_trouble: None }));
     }
     let mut cause = cause.to_owned();
-    let mut past = None;
-    if reading.may_resume() && glance.ended.is_none() && !glance.stopping {
+    let (mut past, mut past_lost) = (None, None);
+    if reading.may_resume() && glance.ended.is_none() && !glance.holds {
+        // Known at once: its station does not wait until the whole is read.
+        cause.push_str("; it could not go on: expected it to be interrupted in a hold or in the closing weighing");
+    }
+    if reading.may_resume() && glance.ended.is_none() && glance.holds {
         past = reading.past_in_time();
         let known = match &past {
             Some(Ok(past)) => past.may_go_on(station, &cause),
@@ -72,7 +72,14 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
             None => Err("expected its record to be read in time, but it was not".to_owned()),
         };
         match (known, past.take()) {
-            (Ok(known), Some(Ok(past))) => return past.go_on(folder, station, known),
+            (Ok(known), Some(Ok(past))) => match past.go_on(folder, station, known) {
+                Ok(goes_on) => return Ok(goes_on),
+                // Its record is as good as lost with it, the station is not.
+                Err(why) => {
+                    cause = format!("{cause}; it could not go on: {why}");
+                    past_lost = Some(why.to_string());
+                }
+            },
             (known, read) => {
                 cause = format!("{cause}; it could not go on: {}", known.err().unwrap_or_default());
                 past = read;
@@ -95,7 +102,12 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
         safe: report.confirmed,
         record_trouble: None,
     };
-    match past.unwrap_or_else(|| reading.past()) {
+    let read = match (past, past_lost) {
+        (Some(past), _) => past,
+        (None, Some(why)) => Err(why),
+        (None, None) => reading.past(),
+    };
+    match read {
         Err(why) => finished.record_trouble = Some(why),
         Ok(past) => past.end(&cause, station, (report, evidence), stop_clock, &mut finished),
     }

@@ -72,6 +72,10 @@ impl Stream {
             self.append(event);
         }
         if let Some(writer) = &mut self.writer {
+            if decisions.iter().any(|kind| matches!(kind, EventKind::SafeStopBegan { .. })) {
+                // Whoever finds the run interrupted must know that it was being ended; the safe stop does not wait for the disk.
+                writer.flush();
+            }
             writer.look();
         }
         decisions

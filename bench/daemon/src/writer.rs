@@ -82,7 +82,7 @@ impl Writer {
     }
 
     /// Asks for what there is to be written and synced soon, unless that was asked already and is not yet done.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.synced = Instant::now();
         let pending = self.syncing.as_ref().is_some_and(|done| done.try_recv() == Err(TryRecvError::Empty));
         if !pending {

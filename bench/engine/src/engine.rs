@@ -9,7 +9,7 @@ use domain::check::CheckRecord;
 use domain::event::{Opened, Phase};
 use domain::fault::Fault;
 use domain::profile::{InstrumentProfile, Role};
-use domain::pump::PumpRequest;
+use domain::pump::{PumpRequest, PumpState};
 use domain::{Event, EventKind, Order, RigProfile, RunTime, Voltage};
 use scenario::{Plan, StepKind};
 
@@ -63,8 +63,12 @@ pub struct Engine {
     held: Option<(Ending, CheckRecord)>,
     /// Whether a step is under way, or was when the station began to be made safe.
     stepping: bool,
-    /// By how much time may be off behind an interruption, in ns, until the pump's clock has been held against it.
-    bridged_u_ns: Option<u64>,
+    /// The pump's state as it told last.
+    pump_state: Option<PumpState>,
+    /// The run was interrupted, and it is not known yet how that was bridged.
+    bridge: Option<resumed::Bridged>,
+    /// Instruments are still to come back from an interruption.
+    returning: bool,
 }
 
 impl Engine {
@@ -88,7 +92,9 @@ impl Engine {
             ready: false,
             held: None,
             stepping: false,
-            bridged_u_ns: None,
+            pump_state: None,
+            bridge: None,
+            returning: false,
         }
     }
 
@@ -213,7 +219,7 @@ impl Engine {
             }
             EventKind::SettingsTold { instrument, settings } => self.told(instrument, settings),
             EventKind::ImagesCompared { instrument, images } => self.compared(instrument, images),
-            EventKind::PumpChanged(state) => self.active_alarms.clone_from(&state.alarms),
+            EventKind::PumpChanged(state) => self.pump_is(state),
             EventKind::PumpLogGap { from, to } => self.alarms.gap(*from, *to),
             EventKind::FirmwareLogGap { .. } => self.core.log_gap_at = Some(self.core.now),
             EventKind::Resumed(interruption) => self.resumed(interruption),
@@ -222,6 +228,9 @@ impl Engine {
             _ => {}
         }
         if self.ready && !stopping {
+            if self.returning {
+                self.returned();
+            }
             self.overdue();
         }
     }

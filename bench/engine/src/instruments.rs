@@ -116,12 +116,20 @@ impl Instruments {
         (final_soon && hopeless).then(|| Fault::Instrument { instrument: name.to_owned(), what: fault.to_string() })
     }
 
-    /// The run was interrupted and goes on: each is to be attached and read anew, and may be away from now on.
-    pub(crate) fn interrupted(&mut self, now: RunTime) {
+    /// The run was interrupted behind `last` and goes on: each is to be attached and read anew, and may be away from now on. One that
+    /// was away before has less of its time left.
+    pub(crate) fn interrupted(&mut self, last: RunTime, now: RunTime) {
         for known in self.known.values_mut() {
-            known.away = Some((now, "it has not answered since the run was interrupted".to_owned()));
+            let before_ns = known.away.as_ref().map_or(0, |(since, _)| time::duration_ns(last.since(*since)));
+            let since = RunTime::from_ns(now.ns().saturating_sub(before_ns));
+            known.away = Some((since, "it has not answered since the run was interrupted".to_owned()));
             known.fresh = true;
         }
+    }
+
+    /// Whether each is there.
+    pub(crate) fn all_there(&self) -> bool {
+        self.known.values().all(|known| known.away.is_none())
     }
 
     /// When the next instrument will have been away for too long. Until `silent_until` the pump may be.

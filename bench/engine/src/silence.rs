@@ -77,10 +77,9 @@ impl Silence {
     }
 
     /// The run was interrupted: nobody asked the pump meanwhile, and nobody read the supply.
-    pub(crate) fn interrupted(&mut self, now: RunTime) {
-        self.since = None;
-        self.failures.clear();
-        self.other = false;
+    pub(crate) fn interrupted(&mut self, silent_until: RunTime, last: RunTime, now: RunTime) {
+        // Until then it was silent, and longer for all that is known.
+        self.answered(silent_until, last);
         self.supply_lost(now, "the run was interrupted");
     }
 

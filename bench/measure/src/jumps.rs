@@ -19,6 +19,10 @@ const LATE_S: f64 = 5.0;
 const NOISE_FACTOR: f64 = 8.0;
 /// Evaporation or seepage that may pass between two readings, in g/s; a gap is long.
 const CREEP_G_PER_S: f64 = 5e-6;
+/// The same where nobody was there to see it pass; what evaporates in a lab is a fifth of that at most.
+pub(crate) const UNSEEN_CREEP_G_PER_S: f64 = 5e-7;
+/// By how much of what was commanded the flow may have differed where nobody was there: what differs more is a jump.
+pub(crate) const UNSEEN_FLOW: f64 = 0.3;
 /// One microlitre weighs no more than this, in g.
 const G_PER_UL: f64 = 1e-3;
 /// More jumps than this are counted, but not kept.
@@ -57,13 +61,25 @@ pub(crate) struct Jumps {
     last: Option<(f64, f64)>,
     kept: Vec<Jump>,
     dropped: u64,
+    /// The run was interrupted since the last reading.
+    unseen: bool,
 }
 
 impl Jumps {
     /// Takes a reading. `noise_g` is the standard deviation of one, `pulse_ul` the volume of a pulse.
     pub(crate) fn push(&mut self, t_s: f64, mass_g: f64, dose: &Dose, noise_g: f64, pulse_ul: f64) {
+        let unseen = core::mem::take(&mut self.unseen);
         let Some((last_s, last_g)) = self.last.replace((t_s, mass_g)) else { return };
         let by_g = mass_g - last_g;
+        if unseen {
+            let commanded_g = dose.commanded_ul(last_s - LATE_S, t_s) * G_PER_UL;
+            let creep_g = UNSEEN_CREEP_G_PER_S * (t_s - last_s).max(0.0);
+            let usual_g = NOISE_FACTOR * noise_g + creep_g + UNSEEN_FLOW * commanded_g + PULSES * pulse_ul * G_PER_UL;
+            if (by_g - commanded_g).abs() > usual_g {
+                self.keep(Jump { from_s: last_s, t_s, before_g: last_g, by_g, no_flow: None });
+            }
+            return;
+        }
         let still = NOISE_FACTOR * noise_g + CREEP_G_PER_S * (t_s - last_s).max(0.0);
         // A balance filters: a step comes as one great change and smaller ones behind it.
         let beyond_g = by_g - dose.commanded_ul(last_s, t_s) * G_PER_UL;
@@ -82,11 +98,21 @@ impl Jumps {
         if by_g > 0.0 && by_g <= still + flow_ul * G_PER_UL {
             return;
         }
+        self.keep(Jump { from_s: last_s, t_s, before_g: last_g, by_g, no_flow: None });
+    }
+
+    fn keep(&mut self, jump: Jump) {
         if self.kept.len() < KEPT_MAX {
-            self.kept.push(Jump { from_s: last_s, t_s, before_g: last_g, by_g, no_flow: None });
+            self.kept.push(jump);
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// The run was interrupted: the balance may have been off, or somebody at it. What the next reading shows is held against what
+    /// was commanded more strictly.
+    pub(crate) fn interrupted(&mut self) {
+        self.unseen = true;
     }
 
     /// What comes next is not held against what came before.

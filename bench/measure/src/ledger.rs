@@ -139,6 +139,7 @@ impl Ledger {
             EventKind::Resumed(interruption) => {
                 let from_s = interruption.last_ns.seconds();
                 let u_s = RunTime::from_ns(interruption.u_ns).seconds();
+                self.jumps.interrupted();
                 self.interruptions.push(Interrupted { from_s, to_s: at.seconds(), u_s });
             }
             EventKind::Marked { mark } => {

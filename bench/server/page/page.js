@@ -1,4 +1,4 @@
-// The rig as it stands: asked each two seconds, and each run that goes on by its stream of a message a second.
+// The rig as it stands, asked each two seconds; and the runs that go on, over one stream of a message a second for each.
 
 import { draw, extremes, merge } from "/plot.js";
 

@@ -50,6 +50,11 @@ impl Sessions {
         Ok(secret)
     }
 
+    /// Ends one.
+    pub(crate) fn end(&self, secret: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| known != secret);
+    }
+
     /// The token that a secret stands for.
     fn token(&self, secret: &str) -> Option<Token> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +108,8 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         return (api != "openapi.json").then_some(Scope::View);
     }
     match api.rsplit('/').next() {
-        Some("session") => Some(Scope::View),
+        // Who brings no token lets go of his session.
+        Some("session") => None,
         Some("jobs" | "cancel") => Some(Scope::Run),
         Some("answers" | "notes") => Some(Scope::Operate),
         _ => Some(Scope::Administer),
@@ -167,7 +173,7 @@ async fn of(shared: &Shared, needed: Option<Scope>, token: Result<Option<Token>,
 }
 
 /// The secret of a browser's session, if it brings one.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut ours = pairs.filter(|(name, _)| *name == COOKIE_NAME);
@@ -198,7 +204,7 @@ mod tests {
             (Method::POST, "/api/v1/jobs/3/cancel", Some(Scope::Run)),
             (Method::POST, "/api/v1/runs/x/answers", Some(Scope::Operate)),
             (Method::POST, "/api/v1/runs/x/notes", Some(Scope::Operate)),
-            (Method::POST, "/api/v1/session", Some(Scope::View)),
+            (Method::POST, "/api/v1/session", None),
             (Method::POST, "/api/v1/stations/1/release", Some(Scope::Administer)),
             (Method::DELETE, "/api/v1/jobs/3", Some(Scope::Administer)),
             (Method::POST, "/api/v1/openapi.json", Some(Scope::Administer)),

@@ -21,8 +21,9 @@ pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: 
     if !ours {
         let more = shared.config.names.iter().map(|name| format!(", {name}")).collect::<String>();
         let known = format!("127.0.0.1, localhost{more}");
+        let found = text(headers, header::HOST).unwrap_or("none");
         return Problem::forbidden(format!(
-            "expected a request to this host by its own name ({known}), but found another; give it to the daemon with --name"
+            "expected a request to this host by its own name ({known}), but found {found:?}; give it to the daemon with --name"
         ))
         .into_response();
     }

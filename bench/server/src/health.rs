@@ -18,6 +18,8 @@ use crate::{Config, work};
 const FRESH: Duration = Duration::from_secs(60);
 /// One that failed is asked again after this.
 const AGAIN: Duration = Duration::from_secs(30);
+/// The exit code of a check that could not ask: somebody uses the station.
+const NOT_ASKED: i32 = domain::RunVerdict::Inconclusive.exit_code() as i32;
 /// How long a check may take.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -52,6 +54,15 @@ impl Checks {
                 let ended = child.try_wait().map_err(|error| io(folder, error))?;
                 let late = Instant::now() > *until;
                 if ended.is_none() && !late {
+                    return Ok(Health::Unknown);
+                }
+                if late && ended.is_some() {
+                    // Nobody has looked at it since: what it has found is old.
+                    self.0.remove(station);
+                    return Ok(Health::Unknown);
+                }
+                if ended.and_then(|status| status.code()) == Some(NOT_ASKED) {
+                    self.0.remove(station);
                     return Ok(Health::Unknown);
                 }
                 if ended.is_some_and(|status| status.success()) {

@@ -141,21 +141,24 @@ struct Telling {
 impl Telling {
     fn go_on(mut self, over: &AtomicBool) {
         while !over.load(Ordering::Relaxed) {
-            if let Err(why) = self.look() {
+            if let Err(why) = self.look(over) {
                 error!(recipient = self.recipient.name, %why, "cannot look what there is to tell");
             }
             thread::sleep(LOOK);
         }
     }
 
-    fn look(&mut self) -> Result<(), StoreError> {
+    fn look(&mut self, over: &AtomicBool) -> Result<(), StoreError> {
         for matter in self.matters()? {
+            if over.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let key = format!("{}: {}", self.config.rig, matter.key);
             let since_ms = self.store.matter(&key)?;
             let now_ms = Timestamp::now().as_millisecond();
             let after_ms = i64::try_from(self.recipient.after.as_millis()).unwrap_or(i64::MAX);
             let notice = self.store.notice(&key, &self.recipient.name)?;
-            let is_late = now_ms - since_ms > TOLD_WITHIN_MS;
+            let is_late = now_ms - since_ms - after_ms > TOLD_WITHIN_MS;
             let is_his = matter.is_open || self.recipient.after.is_zero();
             let is_due = now_ms - since_ms >= after_ms && now_ms >= notice.not_before_ms;
             if notice.sent || is_late || !is_his || !is_due {
@@ -191,10 +194,18 @@ impl Telling {
         }
         for station in self.config.stations.keys() {
             if let Some((why, since)) = self.store.quarantined(&self.config.rig, station)? {
+                let until = if self.store.is_quarantined_by_check(&self.config.rig, station)? {
+                    "a check passes or "
+                } else {
+                    ""
+                };
                 matters.push(Matter {
                     key: format!("station {station} in quarantine since {since}"),
                     subject: format!("station {station} is in quarantine"),
-                    text: format!("{why}; no job begins there until somebody has looked: `dosebench release {station} --because WHAT`"),
+                    text: format!(
+                        "{why}; no job begins there until {until}somebody has looked: \
+                         `dosebench release {station} --because WHAT`"
+                    ),
                     is_open: true,
                 });
             }

@@ -29,7 +29,7 @@ use store::{Actor, Store, StoreError, Use};
 pub use api::description;
 pub use herald::{Channel, Encryption, Recipient, Smtp};
 pub use place::is_run_id;
-pub use retention::{Keep, Old, PURPOSES, old, remove};
+pub use retention::{Keep, Old, PURPOSES, old, remove, sweep};
 pub use tls::Tls;
 
 /// Where the daemon listens unless it is told.

@@ -30,6 +30,8 @@ const STOPPING: Duration = Duration::from_millis(50);
 const RECOVERIES_MAX: u32 = 3;
 /// The pause before the next one.
 const RECOVER_AGAIN: Duration = Duration::from_secs(5);
+/// A run that has gone on for so long since does so for good.
+const GOES_ON: Duration = Duration::from_secs(300);
 /// The pause after a process could not be started.
 const START_AGAIN: Duration = Duration::from_secs(30);
 /// Exit code of a stop that was asked for.
@@ -154,6 +156,25 @@ impl Work {
                 error!(station = job.station, job = job.id, %why, "cannot go on");
             }
         }
+        let waited_for: Vec<&String> = open.iter().map(|job| &job.station).collect();
+        for station in self.config.stations.clone().keys().filter(|station| begins && !waited_for.contains(station)) {
+            if let Err(why) = self.ask_again(station) {
+                error!(station, %why, "cannot be asked again");
+            }
+        }
+    }
+
+    /// A station that a check keeps apart is asked again though nobody waits for it.
+    fn ask_again(&mut self, station: &str) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.config);
+        let idle = self.checks.is_asking(station) || self.taken(&config.stations[station])?.is_none();
+        if idle && self.store.is_quarantined_by_check(&config.rig, station)? {
+            let folder = self.store.work_folder("health")?;
+            if self.checks.of(&config, station, &folder)? == Health::Good {
+                self.store.check_passed(&config.rig, station)?;
+            }
+        }
+        Ok(())
     }
 
     /// A job that is said to run.
@@ -164,6 +185,9 @@ impl Work {
         if job.cancelled_by.is_some() {
             self.ask_to_stop(job);
         }
+        // A run that has gone on for so long may be interrupted again.
+        let stable = |known: &mut Recovery| known.next.elapsed() > GOES_ON;
+        self.recoveries.retain(|id, known| *id != job.id || !stable(known));
         Ok(())
     }
 
@@ -313,7 +337,9 @@ impl Work {
         let Some(lock) = self.store.lock_job(job.id)? else { return Ok(()) };
         self.later(job.id, 1);
         let folder = self.store.work_folder(&job.id.to_string())?;
-        match work::recover(&self.config, job, run_folder, &folder, lock) {
+        // What failed once is not gone on with again, but closed.
+        let close = job.cancelled_by.is_some() || self.recoveries.get(&job.id).is_some_and(|known| known.tries > 1);
+        match work::recover(&self.config, job, run_folder, &folder, (lock, close)) {
             Ok(child) => drop(self.children.insert(job.id, child)),
             Err(why) => error!(job = job.id, run, %why, "its run cannot be gone on with or brought to an end"),
         }

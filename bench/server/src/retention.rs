@@ -31,7 +31,7 @@ pub const PURPOSES: [&str; 2] = ["engineering", "nightly"];
 pub struct Keep {
     /// One of [`PURPOSES`].
     pub purpose: String,
-    /// For so long after they began.
+    /// For so long after they ended.
     pub lasts: Duration,
 }
 
@@ -74,7 +74,10 @@ fn look(run: String, folder: PathBuf, keep: &[Keep]) -> Option<Old> {
     let (purpose, started) = (text("purpose")?, text("started")?);
     let kept = keep.iter().filter(|keep| keep.purpose == purpose && PURPOSES.contains(&keep.purpose.as_str()));
     let lasts = kept.map(|keep| keep.lasts).max()?;
-    let age = Timestamp::now().duration_since(started.parse::<Timestamp>().ok()?).as_nanos();
+    // From its end on: a run of days is not old when it ends.
+    let lasted = Duration::try_from_secs_f64(summary["rig_seconds"].as_f64()?).ok()?;
+    let ended = started.parse::<Timestamp>().ok()?.checked_add(lasted).ok()?;
+    let age = Timestamp::now().duration_since(ended).as_nanos();
     let is_old = u128::try_from(age).is_ok_and(|age| age > lasts.as_nanos());
     if !is_old || text("verdict")? != domain::RunVerdict::Pass.name() {
         return None;
@@ -87,20 +90,24 @@ fn look(run: String, folder: PathBuf, keep: &[Keep]) -> Option<Old> {
     Some(Old { run, purpose, started, folder, detail })
 }
 
-/// Removes a run. It is in the audit log before anything is gone.
+/// Removes a run. It is in the audit log before anything of it is gone.
 ///
 /// # Errors
 /// If the store or the disk fails.
 pub fn remove(old: &Old, store: &mut Store) -> Result<(), StoreError> {
-    store.run_removed(&old.run, &old.detail)?;
     let failed = |path: &Path, error| StoreError::Io { path: path.to_owned(), error };
     let gone = old.folder.with_file_name(format!(".{REMOVED}{}", old.run));
+    // One that cannot be moved is noted not at all, rather than each hour.
     fs::rename(&old.folder, &gone).map_err(|error| failed(&old.folder, error))?;
+    if let Err(why) = store.run_removed(&old.run, &old.detail) {
+        drop(fs::rename(&gone, &old.folder));
+        return Err(why);
+    }
     fs::remove_dir_all(&gone).map_err(|error| failed(&gone, error))
 }
 
 /// Goes on with removals that were interrupted.
-fn sweep(runs: &Path) {
+pub fn sweep(runs: &Path) {
     let begins = format!(".{REMOVED}");
     for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&begins) {

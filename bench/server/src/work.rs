@@ -144,10 +144,16 @@ pub(crate) fn run(config: &Config, job: &Job, task: &Task, folder: &Path, lock: 
 }
 
 /// Starts going on with a job's interrupted run, or bringing it to its end.
-pub(crate) fn recover(config: &Config, job: &Job, run_folder: &str, folder: &Path, lock: File) -> io::Result<Child> {
+pub(crate) fn recover(
+    config: &Config,
+    job: &Job,
+    run_folder: &str,
+    folder: &Path,
+    (lock, close): (File, bool),
+) -> io::Result<Child> {
     let mut command = program(config, folder);
     command.args(["recover", "--job", &job.id.to_string(), "--station", &job.station]);
-    if job.cancelled_by.is_some() {
+    if close {
         command.arg("--close");
     }
     if let Some(budget_s) = job.budget_s {

@@ -47,14 +47,16 @@ impl Store {
         Ok(self.connection.query_row(find, params![key, recipient], read).optional()?.unwrap_or_default())
     }
 
-    /// How many matters each recipient could not be told of yet, of those where it was tried.
+    /// How many matters each recipient could not be told of, of those where it was tried within the last ten minutes.
     ///
     /// # Errors
     /// If the store fails.
     pub fn failing_notices(&self) -> Result<Vec<(String, u32)>, StoreError> {
-        let sql = "SELECT recipient, count(*) FROM notices WHERE NOT sent GROUP BY recipient ORDER BY recipient";
+        // What is not tried again any more was given up, or is no matter any more.
+        let sql = "SELECT recipient, count(*) FROM notices WHERE NOT sent AND not_before_ms > ?1 GROUP BY recipient ORDER BY recipient";
+        let lately_ms = jiff::Timestamp::now().as_millisecond() - 600_000;
         let mut all = self.connection.prepare(sql)?;
-        Ok(all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+        Ok(all.query_map([lately_ms], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }
 
     /// A run is about to be removed; what it was stays in the audit log.

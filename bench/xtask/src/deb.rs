@@ -30,14 +30,24 @@ if [ \"$1\" = configure ]; then
             --shell /usr/sbin/nologin dosebench
     install -d -m 2775 -o dosebench -g dialout /var/lib/dosebench
     install -d -m 0755 /etc/dosebench
-    if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+    if [ -d /run/systemd/system ]; then
+        systemctl daemon-reload
+        # The next daemon is of this version, and takes up the jobs of the one before.
+        if [ -n \"$2\" ]; then systemctl kill -s KILL --kill-who=main dosebench.service || true; fi
+    fi
 fi
 ";
 
-/// Stations are left safe before the program goes.
+/// Stations are left safe before the program goes; an update takes no run with it.
 const BEFORE_REMOVAL: &str = "#!/bin/sh
 set -e
-if [ -d /run/systemd/system ]; then systemctl stop dosebench.service || true; fi
+if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now dosebench.service || true; fi
+";
+
+/// The unit is forgotten.
+const AFTER_REMOVAL: &str = "#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 ";
 
 fn control(architecture: &str, installed_kib: u64) -> String {
@@ -85,6 +95,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
         ("control", control(&architecture, installed).as_str(), 0o644),
         ("postinst", AFTER_INSTALL, 0o755),
         ("prerm", BEFORE_REMOVAL, 0o755),
+        ("postrm", AFTER_REMOVAL, 0o755),
     ] {
         write(&tree.join("DEBIAN").join(name), text, mode)?;
     }
@@ -129,6 +140,9 @@ mod tests {
         }
         let unit = fs::read_to_string(root.join("bench/server/dosebench.service")).expect("a unit");
         assert!(unit.contains("ExecStart=/usr/bin/dosebench serve --rig /etc/dosebench/rig.yaml"));
+        assert!(
+            unit.contains("\nGroup=dialout\n") && AFTER_INSTALL.contains("-o dosebench -g dialout /var/lib/dosebench")
+        );
         assert!(unit.contains("User=dosebench\n") && AFTER_INSTALL.contains("/nologin dosebench\n"));
         assert!(unit.contains("file:/usr/share/doc/dosebench/DAEMON.md"));
         let control = control("amd64", 17);

@@ -155,12 +155,7 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        check(
-            &["polish"],
-            2,
-            "expected one of the commands `coverage`, `firmware`, `metrics`, `metrics analysis`, `readme`, `test`, `tidy`, but found \
-             `polish`",
-        );
+        check(&["polish"], 2, &format!("expected {}, but found `polish`", names()));
         check(&["tidy", "--fix"], 2, "expected no argument after `tidy`, but found `--fix`");
     }
 

@@ -1,5 +1,5 @@
 //! `cargo xtask test`: the board's image, every test of the workspace, its doc tests, then tidy; stops at the first
-//! failure. What the board's tests need and this machine lacks is installed, or named.
+//! failure. What tests need and this machine lacks is installed, or named.
 //!
 //! It builds in the dev profile, the one of the README's commands, so that nothing is compiled twice.
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use ::rig::{Binding, Port, RigFile, Station};
 use daemon::health;
-use domain::Identity;
+use domain::{Identity, RunVerdict};
 use drivers::transport::usb_path;
 use jiff::{Timestamp, ToSpan, Zoned};
 use rustix::fs::{Access, access, statvfs};
@@ -48,6 +48,8 @@ pub(crate) struct Args {
 enum Is {
     Well,
     Doubtful,
+    /// It could not be looked at.
+    Unknown,
     Wrong,
 }
 
@@ -78,11 +80,17 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         let mark = match is {
             Is::Well => "ok",
             Is::Doubtful => "look",
+            Is::Unknown => "?",
             Is::Wrong => "WRONG",
         };
         say!("{mark:5}  {what}: {said}");
     }
-    Ok(if found.iter().any(|(_, is, _)| *is == Is::Wrong) { BENCH_ERROR } else { 0 })
+    let any = |wanted| found.iter().any(|(_, is, _)| *is == wanted);
+    Ok(match (any(Is::Wrong), any(Is::Unknown)) {
+        (true, _) => BENCH_ERROR,
+        (false, true) => RunVerdict::Inconclusive.exit_code(),
+        (false, false) => 0,
+    })
 }
 
 /// Whether the wall clock is set by somebody: records and certificates are dated by it.
@@ -191,7 +199,7 @@ fn asked(station: &Station) -> Result<Vec<Found>, Failure> {
     let _hold = match crate::station::hold(station, "looking whether its instruments answer") {
         Ok(hold) => hold,
         Err(Refused::Taken(why)) => {
-            return Ok(vec![(format!("station {name}"), Is::Doubtful, format!("not asked: {}", why.sentence()))]);
+            return Ok(vec![(format!("station {name}"), Is::Unknown, format!("not asked: {}", why.sentence()))]);
         }
         Err(why) => return Err(why.into()),
     };

@@ -42,6 +42,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let found = server::old(&args.runs, &args.keep).map_err(|why| {
         Failure::input(format!("expected a folder of runs, but {} is none: {why}", args.runs.display()))
     })?;
+    if !args.dry_run {
+        server::sweep(&args.runs);
+    }
     let mut store = if args.dry_run { None } else { Some(station::store()?) };
     for old in found {
         if let Some(store) = &mut store {

@@ -16,6 +16,7 @@ use record::Reader;
 use crate::commands::run;
 use crate::output::{say, tell};
 use crate::signals::Signals;
+use crate::successor::Successor;
 use crate::{BENCH_ERROR, Failure, job, load, runs, station};
 
 /// Arguments of `recover`.
@@ -52,7 +53,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     // A safe stop is bounded; nothing stops it half-way. A run that goes on hears them.
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
-    let mut job = args.job.map(|id| job::Work::on(id).map(|(work, _)| work)).transpose()?;
+    let (mut job, cancelled) = match args.job.map(job::Work::on).transpose()? {
+        Some((work, cancelled_by)) => (Some(work), cancelled_by.is_some()),
+        None => (None, false),
+    };
     let folder = runs::find(&args.run, &args.runs)?;
     let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
     let rig = load::whole_rig(&load::rig_source(&rig)?)?;
@@ -61,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     // The code of a stop says that the station was left safe.
     let mut is_safe = true;
     if outlives_its_run(station) {
-        let recovered = recovered(&folder, station, &signals, args)?;
+        let recovered = recovered(&folder, station, &signals, args, !cancelled && !args.close)?;
         is_safe = recovered.safe;
         codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
         if let (false, Some(job)) = (is_safe, &mut job) {
@@ -118,15 +122,22 @@ fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a St
 }
 
 /// Goes on with the run or closes it, if it is not closed yet and nobody works on it.
-fn recovered(folder: &Path, station: &Station, signals: &Signals, args: &Args) -> Result<Finished, Failure> {
+fn recovered(
+    folder: &Path,
+    station: &Station,
+    signals: &Signals,
+    args: &Args,
+    resume: bool,
+) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
     let _hold = station::hold(station, &format!("recover {}", folder.display())).map_err(Failure::from)?;
-    let finished = match recover(folder, station, &args.because, !args.close).map_err(Failure::bench)? {
+    let finished = match recover(folder, station, &args.because, resume).map_err(Failure::bench)? {
         Recovered::Closed(finished) => finished,
         Recovered::GoesOn(handle, plan) => {
             tell!("{}: the run goes on", folder.display());
             let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
-            let successor = run::successor(folder, &rig, station, args.job, args.json)?;
+            // Once is enough: a loop that stands still again is no accident.
+            let successor = Successor::of(folder, &rig, station, args.job, args.json).that_closes();
             run::follow(handle, &plan, signals, args.budget, Some(successor))
         }
     };

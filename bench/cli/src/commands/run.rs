@@ -2,6 +2,7 @@
 //!
 //! Everything is read and resolved before anything moves.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
 use crate::served::ServedRig;
 use crate::signals::Signals;
+use crate::successor::Successor;
 use crate::terminal::Display;
 use crate::{BENCH_ERROR, Failure, image, load, station};
 
@@ -128,8 +130,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         let run = handle.run.clone();
         let left = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
         let outlives = served.is_none() && outlives_its_run(&request.station);
-        let successor = outlives.then(|| successor(&handle.folder, &args.rig, &request.station, args.job, args.json));
-        let finished = follow(handle, &request.plan, &signals, left, successor.transpose()?);
+        let successor =
+            outlives.then(|| Successor::of(&handle.folder, &args.rig, &request.station, args.job, args.json));
+        let finished = follow(handle, &request.plan, &signals, left, successor);
         safe &= finished.safe;
         left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
         let (verdict, code) = conclude(args, &finished);
@@ -245,21 +248,6 @@ fn begin(request: Request, planned: usize, job: Option<&mut job::Work>) -> Resul
     ready.start().map_err(|e| e.to_string())
 }
 
-/// What takes a run over whose loop stands still: as if its process had been killed.
-pub(crate) fn successor(
-    folder: &Path,
-    rig: &str,
-    station: &rig::Station,
-    job: Option<i64>,
-    json: bool,
-) -> Result<Command, Failure> {
-    let program = rig::ourselves().map_err(|e| Failure::bench(format!("this program cannot find itself: {e}")))?;
-    let mut command = Command::new(program);
-    command.args(["recover", "--rig", rig, "--station", &station.profile.station, "--because", "its loop stood still"]);
-    command.args(job.map(|job| format!("--job={job}"))).args(json.then_some("--json")).arg("--").arg(folder);
-    Ok(command)
-}
-
 /// Follows a run to its end; a signal stops it, and so does the end of its time. One whose loop stands still is taken over by its
 /// successor, in this process's place: whatever holds the loop, its ports and its threads are gone then.
 pub(crate) fn follow(
@@ -267,7 +255,7 @@ pub(crate) fn follow(
     plan: &Plan,
     signals: &Signals,
     left: Option<Duration>,
-    successor: Option<Command>,
+    successor: Option<Successor>,
 ) -> Finished {
     let began = Instant::now();
     let (mut left, mut successor) = (left, successor);
@@ -278,19 +266,24 @@ pub(crate) fn follow(
             display.notice(&notice);
         }
         if let Some(name) = signals.next() {
+            successor = successor.map(Successor::that_closes);
             drop(handle.outside.send(Outside::Stop { cause: format!("stopped by {name}") }));
         }
         if let Some(budget) = left.take_if(|left| began.elapsed() >= *left) {
             let cause = format!("its time was over, the budget left it {}", domain::time::span(budget));
+            successor = successor.map(Successor::that_closes);
             drop(handle.outside.send(Outside::Stop { cause }));
         }
         if let Some(stood) = handle.stood_still()
-            && let Some(mut successor) = successor.take()
+            && let Some(successor) = successor.take()
         {
             let stood = domain::time::span(stood);
             tell!("error: {}: its loop has stood still for {stood}; the run is taken over", handle.folder.display());
-            let why = std::os::unix::process::CommandExt::exec(&mut successor);
-            tell!("error: {}: nothing could take it over ({why}); go and look at the pump", handle.folder.display());
+            let why = successor.take_over(left.map(|left| left.saturating_sub(began.elapsed())));
+            let reason =
+                format!("its loop stands still, and nothing could take it over ({why}); go and look at the pump");
+            let (folder, verdict) = (handle.folder, RunVerdict::Error);
+            return Finished { folder, verdict, reason: Some(reason), safe: false, record_trouble: None };
         }
         if let Ok(progress) = handle.progress.try_lock() {
             display.show(&progress);
@@ -354,7 +347,7 @@ pub(crate) fn summary(folder: &Path) -> Result<Value, String> {
 
 /// A Ctrl-C on the terminal goes to every process of the group: the report has a group of its own and is finished.
 fn detach(child: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(child, 0);
+    child.process_group(0);
 }
 
 pub(crate) fn print_result(summary: &Value) {

@@ -144,7 +144,7 @@ fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered()
     let audit = String::from_utf8_lossy(&bench.output(&["audit", "show"]).stdout).into_owned();
     let sent: Vec<&str> = audit.lines().filter(|line| line.contains("notice.sent")).collect();
     assert!(sent.iter().filter(|line| line.contains("asks bubbles")).count() == 2, "{sent:?}");
-    assert!(!audit.contains("head@lab.test") && !sent.iter().any(|line| line.contains("\"head\"")), "{sent:?}");
+    assert!(!sent.iter().any(|line| line.contains("head")), "{sent:?}");
     server.stop();
 }
 

@@ -18,9 +18,10 @@ use record::{Pace, Reader, Recorder, Zero};
 use rig::Station;
 
 use crate::host_clock;
-use crate::interrupted::{InterruptedError, Recovered};
+use crate::interrupted::Recovered;
 use crate::pump::LastSeen;
 use crate::run::{self, Beginning, Finished, Interrupted, Work};
+use crate::setup::SetupError;
 use crate::stream::Stream;
 
 /// A run that was interrupted, as far as its record tells, and the record that goes on behind that.
@@ -97,7 +98,7 @@ impl Past {
             );
         }
         let zero = self.zero.as_ref().ok_or("expected the record to tell the host's clocks, but it does not")?;
-        let (now, u, by) = host_clock::run_time(zero, self.last)
+        let (now, u, by) = host_clock::run_time(zero)
             .filter(|(now, ..)| *now >= self.last)
             .ok_or("expected the host's clock to stand behind the record's last event, but it stands before it")?;
         self.engine.may_go_on(now)?;
@@ -115,7 +116,7 @@ impl Past {
         folder: &Path,
         station: &Station,
         (now, interruption, pump): (RunTime, Interruption, LastSeen),
-    ) -> Result<Recovered, InterruptedError> {
+    ) -> Result<Recovered, SetupError> {
         let plan = Arc::clone(self.engine.plan());
         let past = ((self.engine, self.missing), (self.next_seq, self.last));
         let run_clock = RunClock::that_reads(now);
@@ -140,7 +141,7 @@ impl Past {
         stop_clock: RunClock,
         finished: &mut Finished,
     ) {
-        let since = self.zero.and_then(|zero| host_clock::run_time(&zero, self.last)).map(|(now, ..)| now);
+        let since = self.zero.and_then(|zero| host_clock::run_time(&zero)).map(|(now, ..)| now);
         let since = since.unwrap_or(RunTime::ZERO);
         // A clock that was set back tells nothing.
         let now = since.max(self.last + stop_clock.now().since(RunTime::ZERO));

@@ -7,24 +7,26 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use domain::event::Phase;
 use domain::{EventKind, RunVerdict};
 use engine::Replay;
 use record::Reader;
+use scenario::StepKind;
 
 use super::past::Past;
 
 /// How long the record may take to tell the little that is asked first; then the station is made safe without that.
 const GLANCE_WITHIN: Duration = Duration::from_secs(2);
 /// How long it may take to be read where the run may go on: meanwhile the pump goes on as the scenario allows it to.
-const READ_WITHIN: Duration = Duration::from_secs(60);
+const READ_WITHIN: Duration = Duration::from_secs(20);
 
 /// What has to be known of a run before anything is done; the least, if nothing can be read.
 #[derive(Default)]
 pub(super) struct Glance {
     /// From which entry on the pump's log was not read.
     pub(super) log_from: Option<u32>,
-    /// Whether its station was begun to be made safe.
-    pub(super) stopping: bool,
+    /// Whether it stands in a hold or in the closing weighing, as far as the record tells.
+    pub(super) holds: bool,
     /// Whether its station was confirmed to be safe.
     pub(super) safe: bool,
     pub(super) ended: Option<(RunVerdict, Option<String>)>,
@@ -35,12 +37,20 @@ pub(super) struct Glance {
 impl Glance {
     /// `may_resume` is told, as soon as that is known, whether the scenario allows the run to go on.
     fn at(folder: &Path, may_resume: impl Fn(bool)) -> Self {
-        let mut glance = Self::default();
+        let (mut glance, mut plan) = (Self::default(), None);
         let read = Reader::open(folder).and_then(|mut reader| {
             reader.for_each(|event| match event.kind {
-                EventKind::Opened(opened) => may_resume(Replay::resumes_within(&opened).is_some()),
+                EventKind::Opened(opened) => {
+                    plan = Replay::plan_of(&opened);
+                    may_resume(plan.as_ref().is_some_and(|plan| plan.resume_within.is_some()));
+                }
+                EventKind::StepEntered { index, .. } => {
+                    let step = plan.as_ref().and_then(|plan| plan.steps.get(index as usize));
+                    glance.holds = step.is_some_and(|step| matches!(step.kind, StepKind::Hold(_)));
+                }
+                EventKind::PhaseEntered(phase) => glance.holds = phase == Phase::ClosingWeighing,
                 EventKind::PumpLogged(entry) => glance.log_from = Some(entry.index + 1),
-                EventKind::SafeStopBegan { .. } => glance.stopping = true,
+                EventKind::SafeStopBegan { .. } => glance.holds = false,
                 EventKind::SafeStopped(report) => glance.safe = report.confirmed,
                 EventKind::Ended { verdict, reason, .. } => glance.ended = Some((verdict, reason)),
                 _ => {}
@@ -66,6 +76,8 @@ pub(super) struct Reading {
     told: Receiver<Told>,
     until: Instant,
     may_resume: bool,
+    /// What came before it was asked for.
+    early: Vec<Told>,
 }
 
 impl Reading {
@@ -80,9 +92,14 @@ impl Reading {
             drop(tell.send(Told::Past(Past::read(&folder).map(Box::new))));
         });
         let began = Instant::now();
-        let mut reading = Self { told, until: began + GLANCE_WITHIN, may_resume: false };
-        if let (true, Ok(Told::MayResume(true))) = (resume, reading.told.recv_timeout(GLANCE_WITHIN)) {
-            (reading.may_resume, reading.until) = (true, began + READ_WITHIN);
+        let mut reading = Self { told, until: began + GLANCE_WITHIN, may_resume: false, early: Vec::new() };
+        match reading.told.recv_timeout(GLANCE_WITHIN) {
+            Ok(Told::MayResume(may)) if may && resume => {
+                (reading.may_resume, reading.until) = (true, began + READ_WITHIN);
+            }
+            // A record that cannot be read tells that at once.
+            Ok(early @ (Told::Glance(_) | Told::Past(_))) => reading.early.push(early),
+            Ok(Told::MayResume(_)) | Err(_) => {}
         }
         reading
     }
@@ -92,31 +109,44 @@ impl Reading {
         self.may_resume
     }
 
+    /// What is told next, if that comes in time.
+    fn next(&mut self) -> Option<Told> {
+        if self.early.is_empty() {
+            self.told.recv_timeout(self.until.saturating_duration_since(Instant::now())).ok()
+        } else {
+            Some(self.early.remove(0))
+        }
+    }
+
     /// What has to be known first; the least, if that does not come in time.
-    pub(super) fn glance(&self) -> Glance {
+    pub(super) fn glance(&mut self) -> Glance {
         loop {
-            match self.told.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
-                Ok(Told::Glance(glance)) => return glance,
-                Ok(Told::MayResume(_)) => {}
-                Ok(Told::Past(_)) | Err(_) => return Glance::default(),
+            match self.next() {
+                Some(Told::Glance(glance)) => return glance,
+                Some(Told::MayResume(_)) => {}
+                Some(past @ Told::Past(_)) => {
+                    self.early.push(past);
+                    return Glance::default();
+                }
+                None => return Glance::default(),
             }
         }
     }
 
     /// The whole, if that comes in time.
-    pub(super) fn past_in_time(&self) -> Option<Result<Box<Past>, String>> {
+    pub(super) fn past_in_time(&mut self) -> Option<Result<Box<Past>, String>> {
         loop {
-            match self.told.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
-                Ok(Told::Past(past)) => return Some(past),
-                Ok(_) => {}
-                Err(_) => return None,
+            match self.next()? {
+                Told::Past(past) => return Some(past),
+                Told::MayResume(_) | Told::Glance(_) => {}
             }
         }
     }
 
     /// The whole, however long it takes.
     pub(super) fn past(self) -> Result<Box<Past>, String> {
-        let past = self.told.iter().find_map(|told| if let Told::Past(past) = told { Some(past) } else { None });
+        let all = self.early.into_iter().chain(self.told);
+        let past = all.into_iter().find_map(|told| if let Told::Past(past) = told { Some(past) } else { None });
         past.unwrap_or_else(|| Err("reading it has panicked; please report it with the record".to_owned()))
     }
 }

@@ -108,14 +108,10 @@ pub(crate) fn may_cause(active: &Active) -> bool {
     }
 }
 
-/// The run was interrupted and goes on: a step ends no sooner than `until`, when the instruments were read again. False if it
-/// is one that cannot be interrupted: only what leaves everything to the pump and to time can.
-pub(crate) fn interrupted(active: &mut Active, until: RunTime) -> bool {
+/// Whether a step leaves everything to the pump and to time: nothing is commanded, ordered, asked or waited for.
+pub(crate) fn leaves_all_to_the_pump(active: &Active) -> bool {
     match active {
-        Active::Hold(state) => {
-            state.until = state.until.max(until);
-            true
-        }
+        Active::Hold(_) => true,
         Active::Pump(_)
         | Active::Bolus(_)
         | Active::Expect(_)
@@ -126,6 +122,13 @@ pub(crate) fn interrupted(active: &mut Active, until: RunTime) -> bool {
         | Active::Supply(_)
         | Active::ChangeDose(_)
         | Active::Valve(_) => false,
+    }
+}
+
+/// A hold ends no sooner than that.
+pub(crate) fn hold_until(active: &mut Active, until: RunTime) {
+    if let Active::Hold(state) = active {
+        state.until = state.until.max(until);
     }
 }
 

@@ -5,7 +5,8 @@
 
 use crate::budget::{Distribution, Term};
 use crate::conversion::{Conversion, G_PER_UL_KG_PER_M3};
-use crate::ledger::{Ledger, Setup};
+use crate::jumps::{UNSEEN_CREEP_G_PER_S, UNSEEN_FLOW};
+use crate::ledger::{Interrupted, Ledger, Setup};
 use crate::settle::terms::Weighed;
 
 /// Names of terms that the boluses of a train share.
@@ -84,6 +85,10 @@ pub(super) fn terms(
         let bridged = Distribution::Rectangular { half_width: over };
         let source = "how well the length of the interruption is known, at the rate commanded";
         terms.push(Term::type_b("time over an interruption", bridged, scale, KNOWN, source)?);
+        let unseen: f64 = ledger.interruptions(from_s, to_s).map(|i| unseen_ul(ledger, conversion, i)).sum();
+        let step = Distribution::Rectangular { half_width: unseen };
+        let source = "what the mass may have stepped meanwhile without being told from flow";
+        terms.push(Term::type_b("step in an interruption", step, scale, KNOWN, source)?);
     }
     let flowing =
         [from_s, to_s].map(|t_s| if ledger.dose.flows(t_s) { ledger.dose.rate_ul_per_h(t_s) / 3600.0 } else { 0.0 });
@@ -106,6 +111,13 @@ fn wandered(half_width: f64, lasts_s: f64) -> f64 {
 fn wetted(ledger: &Ledger, from_s: f64) -> bool {
     let begun = from_s - WETTED_S;
     ledger.dose.flows(begun) && ledger.dose.flows(from_s) && !ledger.dose.changes(begun, from_s)
+}
+
+/// What of a step of the mass an interruption may hide.
+fn unseen_ul(ledger: &Ledger, conversion: &Conversion, interruption: &Interrupted) -> f64 {
+    let Interrupted { from_s, to_s, .. } = *interruption;
+    let creep_ul = UNSEEN_CREEP_G_PER_S * (to_s - from_s) * conversion.ul_per_g();
+    UNSEEN_FLOW * ledger.dose.commanded_ul(from_s, to_s) + creep_ul
 }
 
 /// That the run was interrupted within a window, as a note.
@@ -167,7 +179,7 @@ mod tests {
             run.weigh_until(WEIGHED_S + 7200, ul);
             run.mark(WEIGHED_S + 7200, "hold.end");
             run.command(WEIGHED_S + 7200, PumpRequest::Stop);
-            settled(&run.close(200.0), &figure, Some(-5.0), Some(5.0))
+            settled(&run.close(200.0), &figure, Some(-10.0), Some(10.0))
         };
         let (whole, gap) = (of(false), of(true));
         let name = "time over an interruption";
@@ -175,6 +187,9 @@ mod tests {
         let u = term_u(&gap, name).expect("a term");
         // The weighings are means of some seconds: a little less than 200 µL lies between them.
         assert!((u - 0.5 / 3.0_f64.sqrt()).abs() < 2e-4, "{u}");
+        // In 1000 s 27.8 µL were commanded, of which 30 % is 8.33 µL, and 0.5 mg may have crept: 8.83 µL of 200 are 4.42 %.
+        let step = term_u(&gap, "step in an interruption").expect("a term");
+        assert!((step - 4.42 / 3.0_f64.sqrt()).abs() < 0.01, "{step}");
         assert!(gap.expanded_uncertainty > whole.expanded_uncertainty);
         assert_eq!((gap.value, gap.verdict), (whole.value, whole.verdict));
         assert!(

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::caller::{COOKIE_NAME, bearer};
+use crate::caller::{COOKIE_NAME, bearer, cookie};
 
 /// Begins a browser's session
 ///
@@ -36,7 +36,10 @@ pub(crate) async fn begin(
     // Without a token, the cookie there is goes away.
     let secret = match bearer(&headers)? {
         Some(token) => shared.sessions.begin(token).map_err(Problem::ours)?,
-        None => String::new(),
+        None => {
+            cookie(&headers).iter().for_each(|secret| shared.sessions.end(secret));
+            String::new()
+        }
     };
     let secure = if shared.config.tls.is_some() { "; Secure" } else { "" };
     let ends = if secret.is_empty() { "; Max-Age=0" } else { "" };
