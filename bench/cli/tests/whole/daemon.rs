@@ -148,7 +148,7 @@ pub(crate) fn process_with(words: &str, rig: &str) -> Option<u32> {
 }
 
 /// What is really so at a station: its pump is stopped.
-fn delivers_nothing(server: &Server, station: &str) {
+pub(crate) fn delivers_nothing(server: &Server, station: &str) {
     eventually("the pump is stopped", Duration::from_secs(5), || {
         server.state()["stations"][station]["rate_nl_per_h"] == 0
     });

@@ -5,7 +5,7 @@ use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
 use crate::common::{Bench, events};
-use crate::daemon::{Daemon, folder_of, id_of, process_with};
+use crate::daemon::{Daemon, delivers_nothing, folder_of, id_of, process_with};
 use crate::replay::replayed;
 use crate::server::{Server, eventually, signal};
 use domain::EventKind;
@@ -153,7 +153,7 @@ fn a_pump_that_was_told_otherwise_meanwhile_ends_the_run_as_the_benchs() {
     }
     let closed = bench.output(&["recover", &copy.display().to_string(), "--rig", &rig, "--close"]);
     assert_eq!(closed.status.code(), Some(4), "{}", String::from_utf8_lossy(&closed.stderr));
-    assert_eq!(server.state()["stations"]["1"]["rate_nl_per_h"], 0);
+    delivers_nothing(&server, "1");
     let (output, summary) = recover(&bench, &folder, &rig);
     let reason = summary["reason"].as_str().expect("a reason");
     assert!(
@@ -181,7 +181,7 @@ fn one_that_commanded_or_whose_rig_has_changed_is_closed_and_says_why() {
         reason.contains("it could not go on: expected it to be interrupted in a hold or in the closing weighing"),
         "{reason}"
     );
-    assert_eq!(server.state()["stations"]["1"]["rate_nl_per_h"], 0);
+    delivers_nothing(&server, "1");
     std::fs::remove_dir_all(bench.path("runs")).expect("removed");
     let folder = killed_in(&bench, begun(&bench, &rig, GOES_ON), "delivered");
     let other = std::fs::read_to_string(&rig).expect("a rig").replace("volumes stated at: 37", "volumes stated at: 36");

@@ -126,7 +126,8 @@ impl Engine {
             return;
         }
         let Some(Bridged { u_ns, left, found }) = self.bridge.take() else { return };
-        let what = self.core.pump_clock.contradicts(kind, u_ns).or_else(|| left_otherwise(left?, found?));
+        let what =
+            self.core.pump_clock.contradicts(kind, u_ns).or_else(|| left_otherwise(left.as_ref()?, found.as_ref()?));
         if let Some(what) = what {
             self.end(Ending::Broken(Fault::Program { what }));
         }
@@ -145,7 +146,7 @@ pub(super) struct Bridged {
 }
 
 /// That somebody else has had the pump do something else: a safe stop of which the record does not tell, or another run.
-fn left_otherwise(left: PumpState, found: PumpState) -> Option<String> {
+fn left_otherwise(left: &PumpState, found: &PumpState) -> Option<String> {
     let said = |state: &PumpState| {
         let bolus = if state.bolus_running { ", a bolus running" } else { "" };
         // What a schedule gives changes by itself.
@@ -156,7 +157,7 @@ fn left_otherwise(left: PumpState, found: PumpState) -> Option<String> {
         };
         format!("{}{rate}{bolus}", state.therapy.name())
     };
-    let (left, found) = (said(&left), said(&found));
+    let (left, found) = (said(left), said(found));
     (left != found).then(|| {
         format!(
             "expected the pump as the interruption had left it, {left}, but it is {found}; somebody else has told it so, see its log"
