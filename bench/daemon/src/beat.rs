@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// How often the loop beats at least.
-pub(crate) const EVERY: Duration = Duration::from_secs(1);
+pub(crate) const EVERY: Duration = Duration::from_millis(250);
 /// The loop may stand for so long, beside what the safe stop may take: a command's intent is synced, a signal is heard.
 const ALLOWED: Duration = Duration::from_secs(30);
 

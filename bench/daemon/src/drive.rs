@@ -147,7 +147,11 @@ impl Loop {
                     wake_at = RunTime::ZERO;
                     Some(EventKind::Tick)
                 }
-                _ = beats.tick(), if real => None,
+                _ = beats.tick(), if real => {
+                    // Readings come in bursts: what came behind the first does not wait for the next.
+                    self.stream.look();
+                    None
+                }
             };
             if let Some(kind) = kind {
                 self.input(kind).await;

@@ -81,6 +81,11 @@ impl Stream {
         decisions
     }
 
+    /// Has what there is written, if that is due.
+    pub(crate) fn look(&mut self) {
+        self.writer.iter_mut().for_each(Writer::look);
+    }
+
     /// The failure of the record as an input, once; from then on nothing is recorded.
     pub(crate) fn trouble(&mut self) -> Option<EventKind> {
         let why = self.writer.as_ref()?.failure()?.to_owned();

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use domain::Event;
 use record::{Recorder, WriteError};
 
-/// How often what was written is synced, by the wall clock: the next input after that begins it and the disk takes its time, and
-/// all of it is to be less than a second.
+/// How often what was written is synced, by the wall clock: the next look after that begins it, a beat of the loop later at most, and
+/// the disk takes its time; all of it is to be less than a second.
 const EVERY: Duration = Duration::from_millis(300);
 /// How many events go to the thread at once, at most; in real time all that there are go at each sync.
 const BATCH: usize = 256;
@@ -40,6 +40,8 @@ pub(crate) struct Writer {
     /// Why the record cannot be written; set before the thread ends.
     failure: Arc<OnceLock<String>>,
     batch: Vec<Event>,
+    /// Whether something was put there that no sync was asked for yet.
+    unsynced: bool,
     real: bool,
     synced: Instant,
     /// The sync that was asked for last.
@@ -57,7 +59,7 @@ impl Writer {
                 failed.get_or_init(|| error.to_string());
             }
         });
-        Self { jobs, thread, failure, batch: Vec::new(), real, synced: Instant::now(), syncing: None }
+        Self { jobs, thread, failure, batch: Vec::new(), unsynced: false, real, synced: Instant::now(), syncing: None }
     }
 
     /// Why the record cannot be written, if it cannot.
@@ -68,6 +70,7 @@ impl Writer {
     /// Puts an event behind the others.
     pub(crate) fn append(&mut self, event: Event) {
         self.batch.push(event);
+        self.unsynced = true;
         if self.batch.len() >= BATCH {
             self.submit();
         }
@@ -76,7 +79,7 @@ impl Writer {
     /// From time to time by the wall clock, what there is is written and synced. Under virtual time a run that can be
     /// repeated from its seed loses nothing, and a chunk for each second would cost its speed.
     pub(crate) fn look(&mut self) {
-        if self.real && self.synced.elapsed() >= EVERY {
+        if self.real && self.unsynced && self.synced.elapsed() >= EVERY {
             self.flush();
         }
     }
@@ -87,6 +90,7 @@ impl Writer {
         let pending = self.syncing.as_ref().is_some_and(|done| done.try_recv() == Err(TryRecvError::Empty));
         if !pending {
             self.syncing = Some(self.sync());
+            self.unsynced = false;
         }
     }
 

@@ -62,7 +62,13 @@ fn browser(folder: &Path) -> Browser {
     let found =
         std::env::split_paths(&path).flat_map(|folder| named.map(|name| folder.join(name))).find(|p| p.exists());
     let path: PathBuf = found.expect("a Chromium on the path; `cargo xtask test` installs one");
-    let quiet = ["disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"];
+    let quiet = [
+        "disable-dev-shm-usage",
+        "disable-quic",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+    ];
     let quiet: Vec<String> = quiet.iter().map(|name| format!("--{name}")).collect();
     let options = LaunchOptions::default_builder()
         .path(Some(path))
