@@ -29,7 +29,7 @@ pub(crate) fn samples_parquet(file: &mut impl Write, story: &Story, profile: &Ri
 
 fn encode(file: &mut impl Write, story: &Story, profile: &RigProfile) -> PolarsResult<()> {
     let mut writer =
-        ParquetWriter::new(file).with_compression(ParquetCompression::Snappy).set_parallel(true).batched(&schema())?;
+        ParquetWriter::new(file).with_compression(ParquetCompression::Snappy).set_parallel(false).batched(&schema())?;
     for (channel, samples) in story.series.iter() {
         let unit = profile.channel(channel.as_str()).map(|c| c.unit.as_str());
         for from in (0..samples.len()).step_by(ROWS_PER_GROUP) {
