@@ -88,7 +88,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     // A folder of our own below the one given: only that is removed again.
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let folder = folder.join(format!("bench-{}", std::process::id()));
+    // What is started there has another folder to begin from.
+    let folder = std::path::absolute(folder.join(format!("bench-{}", std::process::id()))).map_err(Failure::bench)?;
     std::fs::create_dir_all(&folder).map_err(Failure::bench)?;
     let result = match args.of {
         Of::Readings => readings(args.count, &folder),
