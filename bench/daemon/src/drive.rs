@@ -233,7 +233,7 @@ impl Loop {
 
     /// Whether the run may be gone on with: then whoever finds it interrupted must know of whatever was begun.
     fn may_go_on(&self) -> bool {
-        self.job.beat.is_some() && self.stream.engine.resumes_within().is_some()
+        self.job.beat.is_some() && self.stream.engine.plan().resume_within.is_some()
     }
 
     /// The tasks let go of their ports; then the station is made safe over a connection of its own.

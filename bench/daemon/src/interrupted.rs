@@ -59,7 +59,7 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
         return Ok(Recovered::Closed(Finished { folder, verdict, reason, safe, record_trouble: None }));
     }
     let mut cause = cause.to_owned();
-    let (mut past, mut past_lost) = (None, None);
+    let mut past = None;
     if reading.may_resume() && glance.ended.is_none() && !glance.holds {
         // Known at once: its station does not wait until the whole is read.
         cause.push_str("; it could not go on: expected it to be interrupted in a hold or in the closing weighing");
@@ -72,12 +72,12 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
             None => Err("expected its record to be read in time, but it was not".to_owned()),
         };
         match (known, past.take()) {
-            (Ok(known), Some(Ok(past))) => match past.go_on(folder, station, known) {
+            (Ok(known), Some(Ok(read))) => match read.go_on(folder, station, known) {
                 Ok(goes_on) => return Ok(goes_on),
                 // Its record is as good as lost with it, the station is not.
                 Err(why) => {
                     cause = format!("{cause}; it could not go on: {why}");
-                    past_lost = Some(why.to_string());
+                    past = Some(Err(why.to_string()));
                 }
             },
             (known, read) => {
@@ -102,12 +102,7 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
         safe: report.confirmed,
         record_trouble: None,
     };
-    let read = match (past, past_lost) {
-        (Some(past), _) => past,
-        (None, Some(why)) => Err(why),
-        (None, None) => reading.past(),
-    };
-    match read {
+    match past.unwrap_or_else(|| reading.past()) {
         Err(why) => finished.record_trouble = Some(why),
         Ok(past) => past.end(&cause, station, (report, evidence), stop_clock, &mut finished),
     }

@@ -104,12 +104,6 @@ impl Replay {
         Some(Arc::clone(engine_of(opened).ok()?.plan()))
     }
 
-    /// How long a run that was set up so may have been interrupted and still go on; nothing if it never may.
-    #[must_use]
-    pub fn resumes_within(opened: &Opened) -> Option<core::time::Duration> {
-        engine_of(opened).ok()?.resumes_within()
-    }
-
     /// The engine behind the last event, and the decisions that follow from that and which the record does not hold any more:
     /// whoever goes on records them first. `None` if the record says nothing of how the run was set up.
     #[must_use]

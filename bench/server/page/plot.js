@@ -53,7 +53,7 @@ export function draw(canvas, kept, until_s) {
 }
 
 // The buckets with values, in stretches without a gap: one much longer than the channel is usually silent for.
-export function stretches(low) {
+function stretches(low) {
   const read = [...low.keys()].filter(i => low[i] !== null);
   const usual = read.length > 1 ? (read.at(-1) - read[0]) / (read.length - 1) : 1;
   const parts = [];

@@ -24,7 +24,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sd_notify::NotifyState;
+use serde::Serialize;
 use store::{Actor, Store, StoreError, Use};
+use utoipa::ToSchema;
 
 pub use api::description;
 pub use herald::{Channel, Encryption, Recipient, Smtp};
@@ -71,7 +73,7 @@ pub struct Config {
 }
 
 /// An instrument of a station, as the rig file has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Instrument {
     /// The station.
     pub station: String,

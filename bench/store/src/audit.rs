@@ -101,6 +101,14 @@ pub(crate) fn append(
 }
 
 impl Store {
+    /// A run is about to be removed; what it was stays in the audit log.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn run_removed(&mut self, run: &str, detail: &serde_json::Value) -> Result<(), StoreError> {
+        self.change(|change| change.note_of("run.removed", run, detail))
+    }
+
     /// Every entry of the audit log, the first one first.
     ///
     /// # Errors

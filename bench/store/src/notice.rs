@@ -59,14 +59,6 @@ impl Store {
         Ok(all.query_map([lately_ms], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }
 
-    /// A run is about to be removed; what it was stays in the audit log.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn run_removed(&mut self, run: &str, detail: &serde_json::Value) -> Result<(), StoreError> {
-        self.change(|change| change.note_of("run.removed", run, detail))
-    }
-
     /// He was told, or that has failed and is tried again so many ms from now.
     ///
     /// # Errors

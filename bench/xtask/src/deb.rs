@@ -50,14 +50,14 @@ set -e
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 ";
 
-fn control(architecture: &str, installed_kib: u64) -> String {
+fn control(architecture: &str, glibc: &str, installed_kib: u64) -> String {
     format!(
         "Package: dosebench
 Version: {VERSION}
 Architecture: {architecture}
 Maintainer: the dosebench authors <dosebench@localhost>
 Installed-Size: {installed_kib}
-Depends: libc6 (>= 2.36)
+Depends: libc6 (>= {glibc})
 Recommends: chrony | systemd-timesyncd
 Suggests: qemu-system-arm
 Section: science
@@ -82,6 +82,9 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
     let target = process::target_folder(root);
     let program = target.join(if profile == "dev" { "debug" } else { profile }).join("dosebench");
     let architecture = process::output(root, "dpkg".as_ref(), &["--print-architecture"])?.trim().to_owned();
+    // What it was linked with here is what it needs there.
+    let glibc = process::output(root, "getconf".as_ref(), &["GNU_LIBC_VERSION"])?;
+    let glibc = glibc.trim().trim_start_matches("glibc ");
     let tree = target.join("deb");
     drop(fs::remove_dir_all(&tree));
     place(&program, &tree.join("usr/bin/dosebench"), 0o755)?;
@@ -92,7 +95,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
     }
     let installed = fs::metadata(&stripped).map_err(|why| failed(&tree, &why))?.len() / 1024;
     for (name, text, mode) in [
-        ("control", control(&architecture, installed).as_str(), 0o644),
+        ("control", control(&architecture, glibc, installed).as_str(), 0o644),
         ("postinst", AFTER_INSTALL, 0o755),
         ("prerm", BEFORE_REMOVAL, 0o755),
         ("postrm", AFTER_REMOVAL, 0o755),
@@ -145,8 +148,12 @@ mod tests {
         );
         assert!(unit.contains("User=dosebench\n") && AFTER_INSTALL.contains("/nologin dosebench\n"));
         assert!(unit.contains("file:/usr/share/doc/dosebench/DAEMON.md"));
-        let control = control("amd64", 17);
-        assert!(control.contains("\nArchitecture: amd64\n") && control.ends_with("describes.\n"));
+        let control = control("amd64", "2.36", 17);
+        assert!(
+            control.contains("\nArchitecture: amd64\n")
+                && control.contains("libc6 (>= 2.36)\n")
+                && control.ends_with("describes.\n")
+        );
         assert!(control.lines().all(|line| !line.is_empty()), "an empty line would end it");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 use store::Scope;
 
@@ -27,8 +28,8 @@ enum Command {
         /// Whose it is, or what it is for
         name: String,
         /// What it allows; each includes those before it
-        #[arg(long, value_parser = ["view", "run", "operate", "administer"])]
-        scope: String,
+        #[arg(long, value_parser = PossibleValuesParser::new(Scope::ALL.map(Scope::name)).try_map(|name| scope(&name)))]
+        scope: Scope,
         /// For how long, as in '90 d'; until it is revoked unless given
         #[arg(long = "for", value_name = "TIME", value_parser = load::time)]
         lasts: Option<Duration>,
@@ -49,6 +50,11 @@ enum Command {
     },
 }
 
+/// The scope of that name.
+fn scope(name: &str) -> Result<Scope, String> {
+    Scope::named(name).ok_or_else(|| format!("expected a scope, but found '{name}'"))
+}
+
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let mut store = station::store()?;
     match &args.command {
@@ -59,9 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
                     "expected a name of 1 to {NAME_MAX} letters that can be seen, but found {name:?}"
                 ))
             })?;
-            // The command line knows no others.
-            let scope = Scope::named(scope).unwrap_or(Scope::View);
-            let (token, access) = store.grant(name, scope, *lasts).map_err(station::failure)?;
+            let (token, access) = store.grant(name, *scope, *lasts).map_err(station::failure)?;
             let until = access.until.map_or_else(|| "until it is revoked".to_owned(), |until| format!("until {until}"));
             tell!("{name} may {} {until}; nobody can read this token again", scope.name());
             say!("{}", token.reveal());

@@ -32,12 +32,6 @@ impl Engine {
         &self.core.profile
     }
 
-    /// How long a run of this plan may have been interrupted and still go on; nothing if it never may.
-    #[must_use]
-    pub fn resumes_within(&self) -> Option<Duration> {
-        self.core.plan.resume_within
-    }
-
     /// Whether the run may go on at that moment, of which nothing is known since the last event.
     ///
     /// # Errors

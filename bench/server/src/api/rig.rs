@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::Shared;
 use super::problem::Problem;
+use crate::Instrument;
 
 /// The rig.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,24 +17,7 @@ pub(crate) struct RigView {
     /// Its name.
     rig: String,
     /// Its instruments, station by station.
-    instruments: Vec<InstrumentView>,
-}
-
-/// An instrument of a station.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct InstrumentView {
-    /// The station.
-    station: String,
-    /// Its name there.
-    instrument: String,
-    /// The driver that speaks to it.
-    driver: String,
-    /// Where it is reached.
-    port: String,
-    /// Its certificate's number, if it has one.
-    certificate: Option<String>,
-    /// The day on which that falls due, `YYYY-MM-DD`.
-    due: Option<String>,
+    instruments: Vec<Instrument>,
 }
 
 /// What the rig is made of
@@ -42,14 +26,6 @@ pub(crate) struct InstrumentView {
     (status = 403, description = "The request was not meant for this daemon", body = Problem)
 ))]
 pub(crate) async fn rig(State(shared): State<Shared>) -> Result<Json<RigView>, Problem> {
-    let view = |of: &crate::Instrument| InstrumentView {
-        station: of.station.clone(),
-        instrument: of.instrument.clone(),
-        driver: of.driver.clone(),
-        port: of.port.clone(),
-        certificate: of.certificate.clone(),
-        due: of.due.clone(),
-    };
-    let instruments = shared.config.instruments.iter().map(view).collect();
-    Ok(Json(RigView { rig: shared.config.rig_name.clone(), instruments }))
+    let (rig, instruments) = (shared.config.rig_name.clone(), shared.config.instruments.clone());
+    Ok(Json(RigView { rig, instruments }))
 }
