@@ -8,12 +8,14 @@ use store::Store;
 
 use crate::{Failure, station};
 
-/// Why nothing was run.
+/// Why nothing was run, or not to its end.
 pub(crate) enum Refused {
     /// The station is somebody else's.
     Taken(Failure),
     /// It could not be noted that the station is not safe: whoever finds the job must look at its record.
     Unnoted(Failure),
+    /// Its run was left as it is: whoever finds the job goes on with it.
+    Left(Failure),
     /// Anything else.
     For(Failure),
 }
@@ -27,7 +29,9 @@ impl From<Failure> for Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Taken(failure) | Refused::Unnoted(failure) | Refused::For(failure) => failure,
+            Refused::Taken(failure) | Refused::Unnoted(failure) | Refused::Left(failure) | Refused::For(failure) => {
+                failure
+            }
         }
     }
 }
@@ -82,7 +86,7 @@ impl Work {
             Ok(code) => self.store.end_job(self.id, *code, self.left_unsafe.as_deref()),
             Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Some(why.sentence())),
             // It stays as it is, and its run without a verdict.
-            Err(Refused::Unnoted(_)) => Ok(()),
+            Err(Refused::Unnoted(_) | Refused::Left(_)) => Ok(()),
             Err(Refused::For(why)) => self.store.end_job(self.id, why.code, Some(why.sentence())),
         };
         noted.map_err(station::failure)?;

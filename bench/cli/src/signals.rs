@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP as messages.
+//! SIGINT, SIGTERM and SIGHUP as messages, and SIGUSR1 where a run may be left as it is.
 //!
 //! The handler does nothing but wake a thread; who listens decides what a signal means.
 
@@ -7,28 +7,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals as Caught;
 
-/// Whether a signal has come, whoever took the message.
+/// The host restarts: what can go on behind that is left as it is, anything else stops.
+pub(crate) const LEAVE: &str = "SIGUSR1";
+
+/// Whether a signal has come that asks to stop, whoever took the message.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// The signals that ask this program to stop.
+/// The signals that ask this program to stop, and the one that asks it to leave a run.
 pub(crate) struct Signals {
     names: Receiver<&'static str>,
 }
 
 impl Signals {
-    /// Catches them from now on.
+    /// Catches those that ask to stop from now on.
     pub(crate) fn catch() -> io::Result<Self> {
-        let mut caught = Caught::new([SIGINT, SIGTERM, SIGHUP])?;
+        Self::catch_all(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    /// Catches [`LEAVE`] as well.
+    pub(crate) fn catch_and_leave() -> io::Result<Self> {
+        Self::catch_all(&[SIGINT, SIGTERM, SIGHUP, SIGUSR1])
+    }
+
+    fn catch_all(signals: &[i32]) -> io::Result<Self> {
+        let mut caught = Caught::new(signals)?;
         let (send, names) = channel();
         thread::spawn(move || {
             for signal in &mut caught {
-                STOPPED.store(true, Ordering::SeqCst);
+                STOPPED.fetch_or(signal != SIGUSR1, Ordering::SeqCst);
                 let name = match signal {
                     SIGINT => "SIGINT",
                     SIGTERM => "SIGTERM",
+                    SIGUSR1 => LEAVE,
                     _ => "SIGHUP",
                 };
                 if send.send(name).is_err() {
@@ -49,7 +62,7 @@ impl Signals {
         self.names.recv().unwrap_or("SIGTERM")
     }
 
-    /// Whether any signal has come.
+    /// Whether any signal has come that asks to stop.
     pub(crate) fn stopped() -> bool {
         STOPPED.load(Ordering::SeqCst)
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 
 use ::rig::Station;
+use domain::Temperature;
 use store::{Actor, Hold, Store, StoreError, Token, Use, Wanted};
 
 use crate::job::Refused;
@@ -37,10 +38,20 @@ pub(crate) fn ports(station: &Station) -> BTreeMap<String, Use> {
     for (port, alone) in station.bindings.iter().flat_map(::rig::Binding::uses) {
         let of = if alone { Use::Alone } else { Use::Shared };
         // Of two uses of one port the stricter counts.
-        let known = ports.entry(port).or_insert(of);
-        *known = of.max(*known);
+        let known = ports.entry(port).or_insert_with(|| of.clone());
+        *known = of.max(known.clone());
     }
     ports
+}
+
+/// What a run needs of what stations share: each thing with its use.
+pub(crate) type Needs = BTreeMap<String, Use>;
+
+/// What a run needs of what stations share, beside its ports: the bath at a temperature.
+pub(crate) fn needs(station: &Station, bath: Option<Temperature>) -> Needs {
+    let Some(at) = bath else { return BTreeMap::new() };
+    let set_points = station.bindings.iter().filter_map(::rig::Binding::set_point);
+    set_points.map(|resource| (resource, Use::At(at.to_string()))).collect()
 }
 
 /// The name by which a rig stands in the store, whoever calls it and from where.
@@ -63,16 +74,17 @@ pub(crate) fn heed_quarantine(station: &Station, rig: &str) -> Result<(), Failur
     }
 }
 
-/// Takes a station's ports for this process; `None` if it has none.
-pub(crate) fn hold(station: &Station, reason: &str) -> Result<Option<Hold>, Refused> {
-    let ports = ports(station);
+/// Takes a station's ports for this process, and what else it needs; `None` if it has no ports.
+pub(crate) fn hold(station: &Station, needs: Needs, reason: &str) -> Result<Option<Hold>, Refused> {
+    let mut ports = ports(station);
     if ports.is_empty() {
         return Ok(None);
     }
+    ports.extend(needs);
     let (holder, lease) = (who(), token());
     let wanted = Wanted { resources: &ports, holder: &holder, reason, lease: lease.as_ref() };
     Hold::take(store()?, &wanted).map(Some).map_err(|why| match why {
-        StoreError::Held { .. } | StoreError::Leased { .. } => Refused::Taken(failure(why)),
+        StoreError::Held { .. } | StoreError::Set(_) | StoreError::Leased { .. } => Refused::Taken(failure(why)),
         other => Refused::For(failure(other)),
     })
 }

@@ -58,6 +58,8 @@ pub enum Outside {
         /// Who or what.
         cause: String,
     },
+    /// The host restarts: the run is to be left as it is where it may go on behind that, and to stop elsewhere.
+    Leave,
     /// Somebody said something over the run's socket.
     Said {
         /// What.

@@ -50,6 +50,8 @@ pub(crate) struct Loop {
     /// Another program holds a port of this station.
     contended: bool,
     ended: Option<(RunVerdict, Option<String>)>,
+    /// It is to be left to its pump, for another process to go on with.
+    leaves: bool,
     safe: bool,
 }
 
@@ -116,6 +118,7 @@ impl Loop {
             lasted_before,
             contended: false,
             ended,
+            leaves: false,
             safe: false,
         }
     }
@@ -156,6 +159,10 @@ impl Loop {
             if let Some(kind) = kind {
                 self.input(kind).await;
             }
+            // A record that cannot be written is no run that anybody goes on with: it ends as one whose record failed.
+            if std::mem::take(&mut self.leaves) && self.stream.sync_intent().await {
+                return self.leave();
+            }
             events += 1;
             if real || events.is_multiple_of(REPORT_EVERY) {
                 self.report();
@@ -164,13 +171,21 @@ impl Loop {
         self.close(began)
     }
 
+    /// Ends without an end: nothing is commanded, and the record lacks nothing of what happened.
+    fn leave(self) -> Finished {
+        self.tasks.iter().for_each(AbortHandle::abort);
+        let reason = Some("it was left to its pump, for the host restarts".to_owned());
+        let (folder, verdict) = (self.job.folder, RunVerdict::Error);
+        Finished { folder, verdict, reason, safe: false, record_trouble: None, left: true }
+    }
+
     fn close(self, began: Instant) -> Finished {
         if let Some(world) = &self.bound.world {
             world.close_truth(&self.job.station.profile.station);
         }
         let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
         let record_trouble = self.stream.finish((self.lasted_before + began.elapsed()).as_secs_f64()).err();
-        Finished { folder: self.job.folder, verdict, reason, safe: self.safe, record_trouble }
+        Finished { folder: self.job.folder, verdict, reason, safe: self.safe, record_trouble, left: false }
     }
 
     /// Takes an input and carries out what the engine decides, and what follows from that.
@@ -236,6 +251,14 @@ impl Loop {
         self.job.beat.is_some() && self.stream.engine.plan().resume_within.is_some()
     }
 
+    /// Whether the run may go on as it stands now when somebody finds it interrupted.
+    fn may_be_left(&self) -> Result<(), String> {
+        if self.job.beat.is_none() {
+            return Err("its simulated pump ends with it".to_owned());
+        }
+        self.stream.engine.may_go_on(self.stream.now())
+    }
+
     /// The tasks let go of their ports; then the station is made safe over a connection of its own.
     async fn make_safe(&mut self, cause: &str, pending: &mut VecDeque<EventKind>) {
         drop(self.job.notify.send(Notice::Line(format!("making the station safe: {cause}"))));
@@ -263,9 +286,19 @@ impl Loop {
         pending.push_back(EventKind::SafeStopped(report));
     }
 
-    fn hear(&self, outside: Outside) -> Option<EventKind> {
+    fn hear(&mut self, outside: Outside) -> Option<EventKind> {
         match outside {
             Outside::Stop { cause } => Some(EventKind::StopAsked { cause }),
+            Outside::Leave => match self.may_be_left() {
+                Ok(()) => {
+                    self.leaves = true;
+                    None
+                }
+                Err(why) => {
+                    let cause = format!("stopped, for the host restarts and the run cannot go on behind that: {why}");
+                    Some(EventKind::StopAsked { cause })
+                }
+            },
             Outside::Said { message: Message::Note { text, by }, reply } => {
                 drop(reply.send(Ok(())));
                 Some(EventKind::Remarked { text, by })

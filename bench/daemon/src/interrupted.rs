@@ -56,7 +56,7 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
     let glance = reading.glance();
     if let (true, Some((verdict, reason))) = (glance.is_whole, glance.ended.clone()) {
         let (folder, safe) = (folder.to_owned(), glance.safe);
-        return Ok(Recovered::Closed(Finished { folder, verdict, reason, safe, record_trouble: None }));
+        return Ok(Recovered::Closed(Finished { folder, verdict, reason, safe, record_trouble: None, left: false }));
     }
     let mut cause = cause.to_owned();
     let mut past = None;
@@ -101,6 +101,7 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
         reason: Some(format!("the run was interrupted: {cause}; {}", told_of(&report))),
         safe: report.confirmed,
         record_trouble: None,
+        left: false,
     };
     match past.unwrap_or_else(|| reading.past()) {
         Err(why) => finished.record_trouble = Some(why),

@@ -57,6 +57,8 @@ pub struct Finished {
     pub safe: bool,
     /// What kept the record from being whole, if anything did.
     pub record_trouble: Option<String>,
+    /// It has not ended: its pump goes on, and so may the run, by whoever finds it interrupted. Nothing else here counts then.
+    pub left: bool,
 }
 
 /// A run that is under way.
@@ -99,6 +101,7 @@ impl Handle {
             reason: Some("the run's thread panicked; please report it with the record".to_owned()),
             safe: false,
             record_trouble: None,
+            left: false,
         })
     }
 }
@@ -249,6 +252,7 @@ impl Job {
             reason: Some(what),
             safe: false,
             record_trouble: None,
+            left: false,
         };
         let runtime = match runtime::build(&self.station.profile.clock) {
             Ok(runtime) => runtime,

@@ -140,6 +140,7 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         decision_rule: plan.decision_rule,
         stated: Stated { test: plan.stated.clone(), site: request.station.stated.clone() },
         overdue_accepted: request.overdue_accepted.clone(),
+        bath_c: plan.bath.as_ref().map(|bath| bath.at_c),
         checks: plan.checks.clone(),
     })
 }

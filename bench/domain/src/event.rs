@@ -14,10 +14,10 @@ use crate::firmware::{FirmwareLine, Images};
 use crate::identity::Identity;
 pub use crate::interruption::{Bridge, Interruption};
 use crate::order::{Order, OrderOutcome};
-use crate::profile::{RigProfile, SafePump};
+use crate::profile::{Declared, RigProfile, SafePump};
 pub use crate::prompt::{Answer, Prompt, PromptEntry};
 use crate::pump::{PumpLogEntry, PumpOutcome, PumpRequest, PumpState};
-use crate::quantity::{MassRate, Ratio};
+use crate::quantity::{MassRate, Ratio, Temperature};
 use crate::reading::Reading;
 use crate::settings::BalanceSettings;
 use crate::stated::{OverdueAccepted, Stated};
@@ -36,7 +36,8 @@ pub use crate::stated::Protocol;
 ///   own line held, a step of the mass with the tail of the balance's filter.
 /// - 5: a verdict's interval is by trials of the model where that is wider than the GUM's; what a balance says of its settings.
 /// - 6: a run that goes on after it was interrupted.
-pub const FORMAT: u32 = 6;
+/// - 7: a bath, and the temperature that a run needs of it.
+pub const FORMAT: u32 = 7;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,6 +101,9 @@ pub struct Opened {
     /// Who runs it although a certificate falls due, and why; nobody in records of the formats before 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_accepted: Option<OverdueAccepted>,
+    /// The range in which the bath must be from the opening weighing on, if the scenario needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bath_c: Option<Declared<Temperature>>,
     /// The checks that the plan holds, in order.
     pub checks: Vec<String>,
 }

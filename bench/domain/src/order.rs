@@ -1,4 +1,4 @@
-//! Orders: what the bench tells the rig to do, other than the pump: valve, supply, debug probe, simulated plant.
+//! Orders: what the bench tells the rig to do, other than the pump: valve, supply, bath, debug probe, simulated plant.
 //!
 //! An order goes to an instrument by name, carries a number, and is answered once.
 
@@ -7,7 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::firmware::Place;
-use crate::quantity::Voltage;
+use crate::quantity::{Temperature, Voltage};
 use crate::stimulus::Stimulus;
 
 /// From this position on a valve counts as closed, in per cent closed.
@@ -40,6 +40,11 @@ pub enum Order {
         /// Whether its output is on.
         output: bool,
     },
+    /// Set the temperature that a bath is to keep.
+    Bath {
+        /// The set-point.
+        at_c: Temperature,
+    },
     /// Write the rig file's image to the board, verify it, and let it run.
     Flash,
     /// Reset the board and let it run.
@@ -62,12 +67,12 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether it may be told again when nobody knows whether it was heard: a valve or a supply may be told twice what it
+    /// Whether it may be told again when nobody knows whether it was heard: a valve, a supply or a bath may be told twice what it
     /// is to be, a plant would be pushed twice, a board reset, held or
     /// written to twice.
     #[must_use]
     pub const fn may_repeat(&self) -> bool {
-        matches!(self, Self::Valve { .. } | Self::Supply { .. } | Self::Peek(_))
+        matches!(self, Self::Valve { .. } | Self::Supply { .. } | Self::Bath { .. } | Self::Peek(_))
     }
 }
 
@@ -79,6 +84,7 @@ impl fmt::Display for Order {
             Self::Supply { output: false, .. } => f.write_str("output off"),
             Self::Supply { voltage_v: Some(voltage), output: true } => write!(f, "{voltage}, output on"),
             Self::Supply { voltage_v: None, output: true } => f.write_str("output on"),
+            Self::Bath { at_c } => write!(f, "keep {at_c}"),
             Self::Flash => f.write_str("flash the image"),
             Self::Reset => f.write_str("reset the board"),
             Self::Halt => f.write_str("halt the core"),

@@ -51,6 +51,8 @@ pub enum Role {
     Fluid,
     /// The room's air: temperature, pressure, humidity.
     Climate,
+    /// The bath that keeps pump and liquid at a temperature.
+    Bath,
     /// The supply that plays the pump's battery.
     Supply,
     /// The debug probe on the board.
@@ -72,6 +74,7 @@ impl Role {
             Self::Valve => "valve",
             Self::Fluid => "fluid",
             Self::Climate => "climate",
+            Self::Bath => "bath",
             Self::Supply => "supply",
             Self::Probe => "probe",
             Self::Plant => "plant",
@@ -79,7 +82,7 @@ impl Role {
     }
 
     /// Every role, in the order in which rig files and reports name them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Pump,
         Self::Balance,
         Self::Reference,
@@ -88,6 +91,7 @@ impl Role {
         Self::Valve,
         Self::Fluid,
         Self::Climate,
+        Self::Bath,
         Self::Supply,
         Self::Probe,
         Self::Plant,
@@ -162,6 +166,9 @@ pub struct InstrumentProfile {
     /// balances were not asked.
     #[serde(default)]
     pub settings: Option<Switches>,
+    /// From which to which temperature a bath may be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settable_c: Option<(Temperature, Temperature)>,
 }
 
 /// What the pump can do, from its specification: a plan beyond it is refused before anything moves.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use domain::check::CheckRecord;
-use domain::event::{Opened, Phase};
+use domain::event::Phase;
 use domain::fault::Fault;
 use domain::profile::{InstrumentProfile, Role};
 use domain::pump::{PumpRequest, PumpState};
@@ -20,18 +20,20 @@ use crate::guards::Guards;
 use crate::initial::{Initial, Reached};
 use crate::instruments::Instruments;
 use crate::position::Position;
-use crate::preconditions::{self, Wanted};
 use crate::silence::Silence;
 use crate::steps::{self, Active, Answer, Command, Flow};
 use crate::valve::ValveWatch;
 
 mod attribution;
+mod begin;
 mod resumed;
 
 #[derive(Debug, Clone)]
 enum State {
     /// The station is brought to where weighing can begin.
     Starting(Initial),
+    /// The bath is brought to the temperature that the plan needs.
+    Tempering(begin::Tempering),
     /// The pump is told to stop before a weighing.
     Halting { command: Command, then: Phase },
     /// The vessel is weighed with the pump stopped.
@@ -135,6 +137,7 @@ impl Engine {
             State::Weighing { until, .. } => Some(*until),
             State::Stepping { active, .. } => steps::due(active),
             State::Starting(initial) => initial.due(),
+            State::Tempering(tempering) => Some(tempering.until),
             State::Stopping | State::Ended => return None,
             State::Halting { .. } => None,
         };
@@ -155,6 +158,7 @@ impl Engine {
         let at = |now: &str| Position { now: now.to_owned(), step: None, steps };
         match &self.state {
             State::Starting(initial) => at(initial.name()),
+            State::Tempering(_) => at("bringing the bath to its temperature"),
             State::Halting { then, .. } => at(then.name()),
             State::Weighing { phase, .. } => at(phase.name()),
             State::Stepping { index, .. } => {
@@ -235,12 +239,6 @@ impl Engine {
         }
     }
 
-    fn open(&mut self, opened: &Opened) {
-        self.device_expected.clone_from(&opened.device_expected);
-        self.overdue = preconditions::overdue(opened);
-        self.core.dose_base = opened.dose_base;
-    }
-
     /// Leads from one part of the run to the next.
     fn lead(&mut self, event: &Event) {
         // What a flash before the weighing has brought about is kept for the step behind it.
@@ -252,6 +250,7 @@ impl Engine {
                 Reached::There => self.begin(),
                 Reached::Failed(ending) => self.stop(ending),
             },
+            State::Tempering(tempering) => self.tempered(tempering, event),
             State::Halting { command, then } => match command.answer(event) {
                 Answer::Pending => State::Halting { command, then },
                 Answer::Accepted => self.weigh(then),
@@ -291,23 +290,11 @@ impl Engine {
     /// Whether the first step is done already, and those behind it have not begun.
     fn flashed_before(&self) -> bool {
         let opening = match &self.state {
-            State::Starting(_) => true,
+            State::Starting(_) | State::Tempering(_) => true,
             State::Halting { then: phase, .. } | State::Weighing { phase, .. } => *phase == Phase::OpeningWeighing,
             State::Stepping { .. } | State::Stopping | State::Ended => false,
         };
         opening && self.core.flashed_first_at.is_some()
-    }
-
-    /// The station is ready: preconditions, then the opening weighing.
-    fn begin(&mut self) -> State {
-        self.ready = true;
-        let images = self.core.images.as_ref().filter(|_| !self.core.may_differ());
-        let wanted = Wanted { device: self.device_expected.as_deref(), overdue: self.overdue.as_deref(), images };
-        let unmet = preconditions::unmet(&self.core.profile, &self.instruments, &self.active_alarms, wanted);
-        if let Some(why) = unmet {
-            return self.stop(Ending::NotRun(why));
-        }
-        self.halt(Phase::OpeningWeighing)
     }
 
     fn halt(&mut self, then: Phase) -> State {

@@ -273,12 +273,7 @@ mod tests {
                 let like = profile.instruments[1].clone();
                 profile.instruments.push(domain::profile::InstrumentProfile { name: name.to_owned(), role, ..like });
             }
-            let text = format!(
-                "scenario: plan\nweighing: {{before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}}\nsteps:\n{steps}"
-            );
-            let source = text::Source::new("plan.yaml", text.into_bytes()).expect("text");
-            let document = scenario::Document::parse(source).expect("a scenario");
-            let plan = scenario::resolve(&document, &[], &profile).expect("a plan");
+            let plan = crate::testing::plan(steps, &profile);
             let initial = Some(Initial::new(&plan));
             let core = Core::new(Arc::new(plan), Arc::new(profile));
             Self { core, initial, end: None, seq: 0 }

@@ -220,6 +220,7 @@ mod tests {
             calibration: None,
             meter: None,
             settings: None,
+            settable_c: None,
         });
         profile
     }

@@ -9,6 +9,7 @@ use domain::profile::{
     ChannelProfile, Clock, Declared, Fluid, InstrumentProfile, Method, PumpLimits, Role, SafePump, SafeState,
 };
 use domain::quantity::{FlowRate, Length, Pressure, Ratio, Temperature, Volume};
+use scenario::Plan;
 
 fn sure<T>(value: T, zero: T) -> Declared<T> {
     Declared { value, half_width: zero }
@@ -26,7 +27,18 @@ fn instrument(name: &str, role: Role, channel: &str, unit: &str) -> InstrumentPr
         calibration: None,
         meter: None,
         settings: None,
+        settable_c: None,
     }
+}
+
+/// A plan of these steps for a station.
+pub(crate) fn plan(steps: &str, profile: &RigProfile) -> Plan {
+    let text = format!(
+        "scenario: plan\nweighing: {{before: 14 s, after: 14 s, evaporation changes at most: 1 ug/s}}\nsteps:\n{steps}"
+    );
+    let source = text::Source::new("plan.yaml", text.into_bytes()).expect("text");
+    let document = scenario::Document::parse(source).expect("a scenario");
+    scenario::resolve(&document, &[], profile).expect("a plan")
 }
 
 /// The station.

@@ -1,12 +1,13 @@
-//! The room as it was read, held against the room as the rig file declares it.
+//! The room as it was read, held against the room as the rig file declares it, and a bath against what the scenario needs of it.
 //!
 //! Buoyancy, density and evaporation are corrected for the declared conditions; where the climate was another one, the
 //! corrections and their uncertainty are not what they claim. Detection flags: it can turn a pass into inconclusive and
 //! nothing else.
 
+use domain::event::Opened;
 use domain::profile::{Declared, Method, Role};
 use domain::quantity::significant;
-use domain::{Reading, RigProfile, Status};
+use domain::{Reading, Status};
 
 /// So many readings make a mean that is held against what is declared: a single one has the sensor's noise.
 const BLOCK: u32 = 30;
@@ -22,6 +23,18 @@ const SPANS_MAX: usize = 64;
 pub(crate) const SENSOR_C: f64 = 0.5;
 pub(crate) const SENSOR_HPA: f64 = 2.0;
 pub(crate) const SENSOR_PERCENT: f64 = 3.0;
+/// A bath's set-point that is told as it was ordered, but for what its register rounds, in K.
+const SET_POINT_C: f64 = 0.1;
+
+/// Who says in which range a quantity must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum By {
+    /// The rig file, of the room.
+    #[default]
+    Rig,
+    /// The scenario, of the bath.
+    Scenario,
+}
 
 /// A quantity of the room and the range in which it must be, in its channel's unit.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,6 +45,7 @@ struct Watched {
     high: f64,
     /// What its sensor may be off.
     sensor: f64,
+    by: By,
     sum: f64,
     count: u32,
     /// When the block under way began, in s of run time.
@@ -65,16 +79,35 @@ impl Outside {
 pub(crate) struct Conditions(Vec<Watched>);
 
 impl Conditions {
-    /// Nothing is watched on a rig without climate.
-    pub(crate) fn of(profile: &RigProfile) -> Self {
-        let Some(climate) = profile.by_role(Role::Climate) else { return Self::default() };
-        let declared = declared(&profile.method);
-        let watched = declared.into_iter().map(|(quantity, unit, sensor, value, half)| {
-            let channel = format!("{}.{quantity}", climate.name);
-            let (low, high) = (value - half, value + half);
-            Watched { channel, unit, low, high, sensor, ..Watched::default() }
+    /// Nothing is watched of the room on a rig without climate, and no bath that the scenario does not need.
+    pub(crate) fn of(opened: &Opened) -> Self {
+        let profile = &opened.profile;
+        let room = profile.by_role(Role::Climate).map(|climate| {
+            declared(&profile.method).map(|(quantity, unit, sensor, value, half)| {
+                let channel = format!("{}.{quantity}", climate.name);
+                let (low, high) = (value - half, value + half);
+                Watched { channel, unit, low, high, sensor, ..Watched::default() }
+            })
         });
-        Self(watched.collect())
+        let bath = profile.by_role(Role::Bath).zip(opened.bath_c).map(|(bath, needed)| {
+            let at = needed.value.c();
+            // One who sets it to something else is found before its water has followed.
+            [("temperature", needed.half_width.c()), ("set_point", SET_POINT_C)].map(|(quantity, half)| {
+                let channel = format!("{}.{quantity}", bath.name);
+                let (low, high) = (at - half, at + half);
+                Watched { channel, unit: "°C", low, high, by: By::Scenario, ..Watched::default() }
+            })
+        });
+        Self(room.into_iter().flatten().chain(bath.into_iter().flatten()).collect())
+    }
+
+    /// The first weighing begins: what a bath was before, on its way to its set-point, speaks against nothing.
+    pub(crate) fn begin(&mut self) {
+        for watched in self.0.iter_mut().filter(|watched| watched.by == By::Scenario) {
+            let Watched { unit, low, high, by, .. } = *watched;
+            let channel = std::mem::take(&mut watched.channel);
+            *watched = Watched { channel, unit, low, high, by, ..Watched::default() };
+        }
     }
 
     pub(crate) fn push(&mut self, reading: &Reading) {
@@ -155,12 +188,18 @@ impl Watched {
             || "no reading within the sensor's range".to_owned(),
             |mean| format!("{} {unit}", domain::quantity::to_decimal(mean, 2)),
         );
-        Some(format!(
-            "expected {} from {low} to {high} {unit} as the rig file declares, give or take the sensor's {} {unit}, but \
-             found {found} from {from_s:.0} s of run time on; bring the room back, or declare the wider range",
-            self.channel,
-            shown(self.sensor)
-        ))
+        let channel = &self.channel;
+        Some(match self.by {
+            By::Rig => format!(
+                "expected {channel} from {low} to {high} {unit} as the rig file declares, give or take the sensor's {} {unit}, \
+                 but found {found} from {from_s:.0} s of run time on; bring the room back, or declare the wider range",
+                shown(self.sensor)
+            ),
+            By::Scenario => format!(
+                "expected {channel} from {low} to {high} {unit} as the scenario needs, but found {found} from {from_s:.0} s of \
+                 run time on; look at the bath, and at who else may set it"
+            ),
+        })
     }
 
     fn mean_outside(&self) -> Option<f64> {

@@ -130,7 +130,7 @@ impl Ledger {
             EventKind::Opened(opened) => {
                 self.setup = setup(opened);
                 self.course = Course::of(self.setup.as_ref().map_or(0.0, |setup| setup.poll_s));
-                self.conditions = Conditions::of(&opened.profile);
+                self.conditions = Conditions::of(opened);
                 self.room = Room::of(&opened.profile);
                 self.meter = FlowMeter::of(&opened.profile);
                 self.occlusions = Occlusions::of(&opened.profile);
@@ -174,6 +174,9 @@ impl Ledger {
     }
 
     fn enter(&mut self, phase: Phase, at: RunTime) {
+        if phase == Phase::OpeningWeighing {
+            self.conditions.begin();
+        }
         if phase == Phase::Steps {
             self.zero = self.weigh(at).map(|w| (w.t_s, w.mass_g));
             self.steps_from = Some(at);

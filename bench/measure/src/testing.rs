@@ -148,6 +148,7 @@ fn opened(profile: RigProfile) -> Opened {
         decision_rule: DecisionRule::GuardBand,
         stated: domain::stated::Stated::default(),
         overdue_accepted: None,
+        bath_c: None,
         checks: Vec::new(),
     }
 }
@@ -164,6 +165,7 @@ fn instrument(role: Role, channel: &str, unit: &str) -> InstrumentProfile {
         calibration: None,
         meter: None,
         settings: None,
+        settable_c: None,
     }
 }
 

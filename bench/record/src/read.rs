@@ -81,6 +81,22 @@ impl Reader {
         &self.metadata
     }
 
+    /// The first event alone, which tells how the run was set up; `None` if there is none.
+    pub fn first(&self) -> Result<Option<Event>, ReadError> {
+        let (mut stamp, mut found, mut failed) = (Stamp::default(), None, None);
+        let mut events = Events::new(|event| found = found.take().or(Some(event)));
+        let read = self.parts(|mut part| {
+            let none_yet = part.ends.is_empty();
+            stamp.stamp(&mut part);
+            failed = events.take(part).err();
+            none_yet && failed.is_none()
+        });
+        drop(events);
+        failed.map_or(Ok(()), Err)?;
+        read?;
+        Ok(found)
+    }
+
     /// Gives each event in order, from the first; a second call begins anew.
     pub fn for_each(&mut self, f: impl FnMut(Event)) -> Result<Tail, ReadError> {
         let (mut stamp, mut events) = (Stamp::default(), Events::new(f));

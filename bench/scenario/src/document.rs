@@ -6,6 +6,7 @@
 use text::{Diagnostics, Field, Kind, Node, Source, Value, parse, validate};
 
 use crate::guard;
+use crate::needs::NEEDS;
 use crate::range::{self, Range};
 use crate::stated;
 use crate::steps::VARIANTS;
@@ -100,6 +101,11 @@ pub const SCENARIO: Kind = Kind::Map(&[
         "decision",
         Kind::Map(DECISION),
         "by which rule volumes and errors are held against their limits; the guard band unless given",
+    ),
+    Field::optional(
+        "needs",
+        Kind::Map(NEEDS),
+        "what the rig must be brought to before anything is weighed; stations whose runs need the same share it",
     ),
     Field::optional(
         "resume",

@@ -7,6 +7,7 @@ mod document;
 mod guard;
 pub mod library;
 mod lower;
+mod needs;
 mod plan;
 mod range;
 mod reference;
@@ -16,6 +17,7 @@ pub mod steps;
 
 pub use document::{Assignment, Document, SCENARIO, VARIANTS_MAX};
 pub use guard::{Guard, GuardElse};
+pub use needs::Bath;
 pub use plan::{
     Bolus, Check, Else, Expect, Expected, Hold, Operator, Patient, Peek, Plan, Press, Probe, Refill, Step, StepKind,
     Stimulate, Supply, Therapy, Valve, Weighing,

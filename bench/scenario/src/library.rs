@@ -6,6 +6,7 @@
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("bolus/patient-lockout", include_str!("../../../scenarios/bolus/patient-lockout.yaml")),
     ("bolus/train-of-25", include_str!("../../../scenarios/bolus/train-of-25.yaml")),
+    ("conditions/accuracy-by-temperature", include_str!("../../../scenarios/conditions/accuracy-by-temperature.yaml")),
     ("conditions/accuracy-matrix", include_str!("../../../scenarios/conditions/accuracy-matrix.yaml")),
     ("endurance/basal-72h", include_str!("../../../scenarios/endurance/basal-72h.yaml")),
     ("endurance/trumpet-of-basal", include_str!("../../../scenarios/endurance/trumpet-of-basal.yaml")),

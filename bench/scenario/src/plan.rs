@@ -13,6 +13,7 @@ use domain::stated::TestStated;
 use domain::{EventKind, Figure, FlowRate, Limits, MassRate, Order, Ratio, Stimulus, Voltage, Volume};
 
 use crate::guard::Guard;
+use crate::needs::Bath;
 
 /// A scenario, resolved against a rig's station.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Plan {
     pub weighing: Weighing,
     /// By which rule values with an uncertainty are decided.
     pub decision_rule: DecisionRule,
+    /// The bath that it needs.
+    pub bath: Option<Bath>,
     /// How long a run may have been interrupted and still go on; it does not if this is nothing.
     pub resume_within: Option<Duration>,
     /// What it states for the report.

@@ -14,6 +14,7 @@ use text::{Diagnostics, Node, View, validate};
 use crate::document::{Document, RULES, SCENARIO};
 use crate::guard;
 use crate::lower::{Context, Named, Rate};
+use crate::needs;
 use crate::plan::{Plan, Step, Weighing};
 use crate::stated;
 use crate::steps::REGISTRY;
@@ -59,6 +60,7 @@ fn lower(
         .collect();
     finally(view, profile, problems);
     let weighing = view.view("weighing").map(|w| weighing(w, profile, problems));
+    let bath = needs::bath(view, profile, problems);
     let decision_rule = view.view("decision").map_or(Some(DecisionRule::default()), |d| decision(d, problems));
     let mut context = Context {
         profile,
@@ -88,6 +90,7 @@ fn lower(
         parameters: assignment.to_vec(),
         weighing: weighing??,
         decision_rule: decision_rule?,
+        bath: bath?,
         resume_within: view.view("resume").and_then(|resume| resume.duration("within")),
         stated: view.view("report").map(stated::lower).unwrap_or_default(),
         steps,

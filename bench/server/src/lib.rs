@@ -143,11 +143,20 @@ pub enum ServeError {
     },
 }
 
-/// Serves until `stop` returns; then every job's work is stopped, and its station left safe. `ready` is told where it listens.
+/// What becomes of what runs when the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It stops, its station left safe.
+    Stop,
+    /// The same, but for runs that may go on when the next daemon finds them: those are left to their pumps.
+    Leave,
+}
+
+/// Serves until `end` returns, which says what becomes of what runs. `ready` is told where it listens.
 ///
 /// # Errors
 /// If it cannot begin.
-pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()) -> Result<(), ServeError> {
+pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl FnOnce() -> Ending) -> Result<(), ServeError> {
     let beyond = !config.listen.ip().is_loopback();
     if beyond && config.tls.is_none() {
         return Err(ServeError::Beyond(config.listen));
@@ -172,11 +181,11 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), stop: impl FnOnce()
     let api = api::Api::start(Arc::clone(&config), listener, tls, courses, store, queue.waker()).map_err(refused)?;
     ready(listen);
     supervisor::tell(&NotifyState::Ready);
-    stop();
+    let ending = end();
     supervisor::tell(&NotifyState::Stopping);
-    // Nobody submits any more; then what runs is stopped.
+    // Nobody submits any more; then what runs is stopped, or left.
     api.stop();
-    let left = queue.stop();
+    let left = queue.stop(ending);
     herald.stop();
     retention.stop();
     if left.is_empty() { Ok(()) } else { Err(ServeError::Left(left.join(", "))) }

@@ -12,20 +12,18 @@ use std::time::{Duration, Instant};
 
 use domain::RunVerdict;
 use domain::verdict::exit_code_of;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
 use tracing::{error, info, warn};
 
 use crate::health::{Checks, Health};
 use crate::work::{self, Task};
-use crate::{Config, supervisor};
+use crate::{Config, Ending, supervisor};
+
+mod ending;
 
 /// How often it looks unasked.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long work that was stopped may take: a safe stop of 10 s, and the report of a long run.
-const STOPPED_WITHIN: Duration = Duration::from_secs(60);
-/// How often the end of that is looked for.
-const STOPPING: Duration = Duration::from_millis(50);
 /// After so many tries, an interrupted run is left to people.
 const RECOVERIES_MAX: u32 = 3;
 /// The pause before the next one.
@@ -42,7 +40,7 @@ const BENCH_ERROR: u8 = RunVerdict::Error.exit_code();
 /// What the queue is told.
 enum Told {
     Look,
-    Stop,
+    End(Ending),
 }
 
 /// The queue's thread.
@@ -79,6 +77,7 @@ impl Queue {
                 asked: BTreeSet::new(),
                 pauses: BTreeMap::new(),
                 checks: Checks::default(),
+                needed: BTreeMap::new(),
                 looked: beat,
             }
             .go_on(&told)
@@ -95,9 +94,9 @@ impl Queue {
         Waker(self.tell.clone())
     }
 
-    /// Stops all work and waits for its end; what may not be safe by then, a phrase each.
-    pub(crate) fn stop(self) -> Vec<String> {
-        drop(self.tell.send(Told::Stop));
+    /// Stops all work, or leaves what may go on, and waits for its end; what may not be safe by then, a phrase each.
+    pub(crate) fn stop(self, ending: Ending) -> Vec<String> {
+        drop(self.tell.send(Told::End(ending)));
         self.thread.join().unwrap_or_else(|_| vec!["the queue, which has panicked".to_owned()])
     }
 }
@@ -120,6 +119,8 @@ struct Work {
     /// Stations where nothing could be started, and when that is tried again.
     pauses: BTreeMap<String, Instant>,
     checks: Checks,
+    /// At this look: what the jobs need that were looked at before, which are those that run and those that have waited longer.
+    needed: BTreeMap<String, Vec<(i64, Use)>>,
     looked: Arc<Mutex<Instant>>,
 }
 
@@ -131,7 +132,8 @@ impl Work {
             supervisor::is_alive();
             match told.recv_timeout(LOOK) {
                 Ok(Told::Look) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
+                Ok(Told::End(Ending::Leave)) => return self.leave(),
+                Ok(Told::End(Ending::Stop)) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }
         }
     }
@@ -145,6 +147,7 @@ impl Work {
             Err(why) => return error!(%why, "cannot look at the jobs"),
         };
         let mut seen = BTreeSet::new();
+        self.needed.clear();
         // The first of each station is the one that runs, or the one that is next.
         for job in open.iter().filter(|job| seen.insert(job.station.as_str())) {
             let done = match job.state {
@@ -179,26 +182,17 @@ impl Work {
 
     /// A job that is said to run.
     fn running(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.needs(job);
         if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
             return self.settle(job);
         }
         if job.cancelled_by.is_some() {
-            self.ask_to_stop(job);
+            self.ask(job, Signal::TERM);
         }
         // A run that has gone on for so long may be interrupted again.
         let stable = |known: &mut Recovery| known.next.elapsed() > GOES_ON;
         self.recoveries.retain(|id, known| *id != job.id || !stable(known));
         Ok(())
-    }
-
-    /// Asks a job's process to stop, once: as soon as it is known and alive.
-    fn ask_to_stop(&mut self, job: &Job) {
-        let Some(process) = job.process.filter(|process| !self.asked.contains(&(job.id, *process))) else { return };
-        // What cannot be told now is asked again at the next look.
-        if self.store.job_is_alive(job.id).unwrap_or(false) {
-            terminate(process);
-            self.asked.insert((job.id, process));
-        }
     }
 
     /// The next job of a station where none runs.
@@ -219,6 +213,10 @@ impl Work {
             return self.store.set_job_waiting(job.id, Some(&why.to_string()));
         }
         if let Some(why) = self.kept_apart(job, ports)? {
+            return self.store.set_job_waiting(job.id, Some(&why));
+        }
+        // Last: what cannot begin for another reason keeps nobody else from what it needs.
+        if let Some(why) = self.set_otherwise(job)? {
             return self.store.set_job_waiting(job.id, Some(&why));
         }
         if self.pauses.get(&job.station).is_some_and(|until| Instant::now() < *until) {
@@ -272,6 +270,29 @@ impl Work {
                 self.store.quarantine_by_check(&config.rig, station, &why)?;
                 Ok(self.store.quarantined(&config.rig, station)?.map(waits))
             }
+        }
+    }
+
+    /// Why what a job's runs need cannot be had as they need it, if it cannot: a job that runs or has waited longer needs it
+    /// otherwise, or somebody else has it so.
+    fn set_otherwise(&mut self, job: &Job) -> Result<Option<String>, StoreError> {
+        let other = |(resource, of): (&String, &Use)| {
+            let (first, wanted) = self.needed.get(resource)?.iter().find(|(_, wanted)| wanted != of)?;
+            let at = wanted.setting().map_or_else(|| "alone".to_owned(), |setting| format!("at {setting}"));
+            Some(format!("job {first} comes first, and needs {resource} {at}"))
+        };
+        let why = match job.needs.iter().find_map(other) {
+            Some(why) => Some(why),
+            None => self.taken(&job.needs)?.map(|why| why.to_string()),
+        };
+        self.needs(job);
+        Ok(why)
+    }
+
+    /// Nobody who comes behind a job gets otherwise what that needs.
+    fn needs(&mut self, job: &Job) {
+        for (resource, of) in &job.needs {
+            self.needed.entry(resource.clone()).or_default().push((job.id, of.clone()));
         }
     }
 
@@ -351,35 +372,5 @@ impl Work {
             recovery.tries += tries;
             recovery.next = Instant::now() + RECOVER_AGAIN;
         }
-    }
-
-    /// Stops all work of this rig, and waits until the stations are safe and the records whole. What is not by then is named.
-    fn stop(mut self) -> Vec<String> {
-        let until = Instant::now() + STOPPED_WITHIN;
-        let mut left = vec!["what runs, which the store does not tell".to_owned()];
-        loop {
-            // A store that fails now may tell at the next look.
-            if let Ok(open) = self.store.open_jobs(&self.config.rig) {
-                let running: Vec<Job> = open.into_iter().filter(|job| job.state == JobState::Running).collect();
-                left = running.iter().map(|job| format!("job {} at station {}", job.id, job.station)).collect();
-                // Bringing a run to its end does not hear it.
-                running.iter().for_each(|job| self.ask_to_stop(job));
-            }
-            if left.is_empty() || Instant::now() > until {
-                return left;
-            }
-            self.look(false);
-            supervisor::is_alive();
-            thread::sleep(STOPPING);
-        }
-    }
-}
-
-/// Asks a process to stop.
-fn terminate(process: u32) {
-    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(process) = process {
-        // It may just have ended.
-        let _ = kill_process(process, Signal::TERM);
     }
 }

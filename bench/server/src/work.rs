@@ -90,9 +90,10 @@ pub(crate) fn scratch() -> String {
     format!("check-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Lets a process work for so long, and tells how it ended and what it said on stderr; `None` if it took longer.
+/// Lets a process work for so long, and tells how it ended and what it said on stderr; `None` if it took longer. Its stdout goes
+/// where the command says.
 pub(crate) fn bounded(mut command: Command, within: Duration) -> io::Result<Option<(ExitStatus, String)>> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let stderr = child.stderr.take();
     let said = std::thread::spawn(move || {

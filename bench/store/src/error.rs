@@ -22,6 +22,9 @@ pub enum StoreError {
         /// What for.
         reason: String,
     },
+    /// Somebody has a thing set to something else.
+    #[error(transparent)]
+    Set(Box<Set>),
     /// A port is leased to somebody else.
     #[error(
         "expected {resource} to be free, but {holder} has leased it until {until} ({reason}); ask for it, or wait until then"
@@ -97,6 +100,26 @@ pub enum StoreError {
     /// The database failed.
     #[error("the store failed: {0}; {hint}", hint = hint(.0))]
     Database(#[from] rusqlite::Error),
+}
+
+/// Somebody has a thing set to something else.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "expected {resource} to be had at {wanted}, but {holder} needs it at {found} since {since} ({reason}); wait for it, or stop it"
+)]
+pub struct Set {
+    /// The thing.
+    pub resource: String,
+    /// To what it is wanted.
+    pub wanted: String,
+    /// To what it is set.
+    pub found: String,
+    /// By whom.
+    pub holder: String,
+    /// Since when.
+    pub since: String,
+    /// What for.
+    pub reason: String,
 }
 
 impl StoreError {

@@ -12,11 +12,11 @@ use data_encoding::HEXLOWER;
 use rusqlite::{Row, params};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::error::StoreError;
+use crate::error::{Set, StoreError};
 use crate::lease::{self, Token};
 use crate::store::{Change, FILE_MODE, Store, share, shown};
 
@@ -24,13 +24,36 @@ use crate::store::{Change, FILE_MODE, Store, share, shown};
 const PORT: &str = "port-";
 
 /// How a port is used; of two uses by one, the greater counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
     /// Beside others, as a module that has something for each station.
     Shared,
+    /// Beside others that want it set to the same, as a bath to a temperature.
+    At(String),
     /// By nobody else.
     Alone,
+}
+
+impl Use {
+    /// What it is to be set to, if others may have it so as well.
+    #[must_use]
+    pub fn setting(&self) -> Option<&str> {
+        if let Self::At(setting) = self { Some(setting) } else { None }
+    }
+}
+
+/// What several runs need one after the other: what they all need at one setting is had so, and anything else alone.
+#[must_use]
+pub fn needs(runs: impl IntoIterator<Item = BTreeMap<String, Use>>) -> BTreeMap<String, Use> {
+    let mut all: BTreeMap<String, Use> = BTreeMap::new();
+    for (resource, of) in runs.into_iter().flatten() {
+        let known = all.entry(resource).or_insert_with(|| of.clone());
+        if *known != of {
+            *known = Use::Alone;
+        }
+    }
+    all
 }
 
 /// What is wanted of which ports.
@@ -132,7 +155,7 @@ impl Hold {
             // Within the change: nobody looks for locks without a row meanwhile.
             let (name, mut lock) = new_lock(&locks)?;
             for (resource, of) in wanted.resources {
-                match lock_port(&locks, resource, *of)? {
+                match lock_port(&locks, resource, of)? {
                     Some(file) => lock.files.push(file),
                     None => return Ok(Err(unknown(resource))),
                 }
@@ -200,7 +223,7 @@ fn new_lock(locks: &Path) -> Result<(String, Lock), StoreError> {
 }
 
 /// Takes the lock of a port, whose file stays; `None` if somebody has it.
-fn lock_port(locks: &Path, resource: &str, of: Use) -> Result<Option<File>, StoreError> {
+fn lock_port(locks: &Path, resource: &str, of: &Use) -> Result<Option<File>, StoreError> {
     let path = locks.join(format!("{PORT}{}", HEXLOWER.encode(&Sha256::digest(resource.as_bytes()))));
     let io = |e: std::io::Error| StoreError::io(&path, e);
     let file = match File::open(&path) {
@@ -214,7 +237,8 @@ fn lock_port(locks: &Path, resource: &str, of: Use) -> Result<Option<File>, Stor
     };
     let wanted = match of {
         Use::Alone => FlockOperation::NonBlockingLockExclusive,
-        Use::Shared => FlockOperation::NonBlockingLockShared,
+        // To what it is set, the rows alone tell.
+        Use::Shared | Use::At(_) => FlockOperation::NonBlockingLockShared,
     };
     match flock(&file, wanted) {
         Ok(()) => Ok(Some(file)),
@@ -238,28 +262,41 @@ pub(crate) fn refused(
     locks: &Path,
 ) -> Result<Option<StoreError>, StoreError> {
     for (resource, of) in resources {
-        if let Some(why) = lease::refused(change, resource, *of, own)? {
+        if let Some(why) = lease::refused(change, resource, of, own)? {
             return Ok(Some(why));
         }
-        if let Some(known) = in_the_way(change, resource, *of, locks)? {
-            let Known { holder, reason, since, .. } = known;
-            return Ok(Some(StoreError::Held { resource: resource.clone(), holder, since, reason }));
+        if let Some((known, setting)) = in_the_way(change, resource, of, locks)? {
+            let (Known { holder, reason, since, .. }, resource) = (known, resource.clone());
+            return Ok(Some(match (setting, of) {
+                (Some(found), Use::At(wanted)) => {
+                    let wanted = wanted.clone();
+                    StoreError::Set(Box::new(Set { resource, wanted, found, holder, since, reason }))
+                }
+                _ => StoreError::Held { resource, holder, since, reason },
+            }));
         }
     }
     Ok(None)
 }
 
-/// A process that uses a port so that another use is not possible.
-fn in_the_way(change: &Change<'_>, resource: &str, of: Use, locks: &Path) -> Result<Option<Known>, StoreError> {
+/// A process that uses a port so that another use is not possible, and what it has it set to.
+fn in_the_way(
+    change: &Change<'_>,
+    resource: &str,
+    of: &Use,
+    locks: &Path,
+) -> Result<Option<(Known, Option<String>)>, StoreError> {
     let mut found = change.transaction.prepare(&format!(
-        "SELECT {}, alone FROM holds JOIN held ON hold = id WHERE resource = ?1 ORDER BY id",
+        "SELECT {}, alone, setting FROM holds JOIN held ON hold = id WHERE resource = ?1 ORDER BY id",
         Known::FIELDS
     ))?;
-    let with_use = |row: &Row<'_>| Ok((Known::of(row)?, row.get(6)?));
-    let known: Vec<(Known, bool)> = found.query_map([resource], with_use)?.collect::<Result<_, _>>()?;
-    for (known, alone) in known {
-        if !is_gone(change, &known, locks)? && (alone || of == Use::Alone) {
-            return Ok(Some(known));
+    let with_use = |row: &Row<'_>| Ok((Known::of(row)?, row.get(6)?, row.get(7)?));
+    let known: Vec<(Known, bool, Option<String>)> = found.query_map([resource], with_use)?.collect::<Result<_, _>>()?;
+    for (known, alone, setting) in known {
+        let other = |wanted: &String| setting.as_ref().is_some_and(|setting| setting != wanted);
+        let is_other = matches!(of, Use::At(wanted) if other(wanted));
+        if !is_gone(change, &known, locks)? && (alone || *of == Use::Alone || is_other) {
+            return Ok(Some((known, setting)));
         }
     }
     Ok(None)
@@ -305,8 +342,10 @@ fn insert(change: &Change<'_>, wanted: &Wanted<'_>, lease: Option<i64>, lock: &s
     )?;
     let id = change.transaction.last_insert_rowid();
     for (resource, of) in wanted.resources {
-        let alone = *of == Use::Alone;
-        change.transaction.execute("INSERT INTO held VALUES (?1, ?2, ?3)", params![resource, id, alone])?;
+        let (alone, setting) = (*of == Use::Alone, of.setting());
+        change
+            .transaction
+            .execute("INSERT INTO held VALUES (?1, ?2, ?3, ?4)", params![resource, id, alone, setting])?;
     }
     let detail =
         json!({"resources": wanted.resources, "holder": wanted.holder, "reason": wanted.reason, "lease": lease});

@@ -2,11 +2,13 @@
 //!
 //! How it gets from one state to the next is `queue`'s; what its task says is not known here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::Row;
 use serde::Serialize;
 
+use crate::hold::Use;
 use crate::store::shown;
 
 /// What is to be done.
@@ -20,6 +22,8 @@ pub struct Submission<'a> {
     pub title: &'a str,
     /// What is to be done, for whoever does it.
     pub task: &'a str,
+    /// What its runs need beside the station's ports, such as a bath at a temperature.
+    pub needs: &'a BTreeMap<String, Use>,
     /// Higher goes first; of equals the one that was submitted first.
     pub priority: i32,
     /// How long it may run.
@@ -69,6 +73,9 @@ pub struct Job {
     /// What is to be done.
     #[serde(skip)]
     pub task: String,
+    /// What its runs need beside the station's ports.
+    #[serde(skip)]
+    pub needs: BTreeMap<String, Use>,
     /// Higher goes first.
     pub priority: i32,
     /// How long it may run, in s.
@@ -112,7 +119,7 @@ pub enum Cancelled {
 
 /// What [`Job::of`] takes, in its order.
 pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget_ms, submitter, submitted_ms, state, attempts, started_ms, \
-                      ended_ms, process, exit_code, reason, cancelled_by, planned";
+                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs";
 
 impl Job {
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -141,6 +148,8 @@ impl Job {
             reason: row.get(15)?,
             cancelled_by: row.get(16)?,
             planned: row.get(17)?,
+            // What this version cannot read holds nobody up: the process asks for it once more.
+            needs: serde_json::from_str(&row.get::<_, String>(18)?).unwrap_or_default(),
             runs: Vec::new(),
         })
     }

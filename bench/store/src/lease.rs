@@ -204,12 +204,12 @@ pub(crate) fn id_of(change: &Change<'_>, token: &Token) -> Result<i64, StoreErro
 pub(crate) fn refused(
     change: &Change<'_>,
     resource: &str,
-    of: Use,
+    of: &Use,
     own: Option<i64>,
 ) -> Result<Option<StoreError>, StoreError> {
     let sql = "SELECT holder, reason, until_ms FROM leases JOIN leased ON lease = id \
                WHERE resource = ?1 AND (alone OR ?2) AND id IS NOT ?3 ORDER BY id";
-    let found = change.transaction.query_row(sql, params![resource, of == Use::Alone, own], |row| {
+    let found = change.transaction.query_row(sql, params![resource, *of == Use::Alone, own], |row| {
         let of: (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(of)
     });

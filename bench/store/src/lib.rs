@@ -19,8 +19,8 @@ mod store;
 
 pub use access::{Access, Scope};
 pub use audit::{Entry, Verified};
-pub use error::StoreError;
-pub use hold::{Hold, Holder, Use, Wanted};
+pub use error::{Set, StoreError};
+pub use hold::{Hold, Holder, Use, Wanted, needs};
 pub use job::{Cancelled, Job, JobRun, JobState, Submission};
 pub use lease::{Lease, Token};
 pub use notice::Notice;

@@ -29,8 +29,9 @@ impl Store {
     /// [`StoreError::Key`] if the earlier one was something else.
     pub fn submit(&mut self, submission: &Submission<'_>) -> Result<Job, StoreError> {
         let id = self.change(|change| {
-            let Submission { rig, station, title, task, priority, budget, submitter, key } = submission;
+            let Submission { rig, station, title, task, needs, priority, budget, submitter, key } = submission;
             let budget_ms = budget.map(|budget| i64::try_from(budget.as_millis()).unwrap_or(i64::MAX));
+            let needs = json!(needs).to_string();
             let known = "SELECT id, station = ?4 AND task = ?5 AND priority = ?6 AND budget_ms IS ?7 FROM jobs \
                          WHERE rig = ?1 AND submitter = ?2 AND key = ?3";
             let of = params![rig, submitter, key, station, task, priority, budget_ms];
@@ -40,9 +41,9 @@ impl Store {
                 return if is_same { Ok(job) } else { Err(StoreError::Key { key, job }) };
             }
             change.transaction.execute(
-                "INSERT INTO jobs (rig, station, title, task, priority, budget_ms, submitter, key, submitted_ms) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                params![rig, station, title, task, priority, budget_ms, submitter, key, change.now_ms()],
+                "INSERT INTO jobs (rig, station, title, task, priority, budget_ms, submitter, key, submitted_ms, needs) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![rig, station, title, task, priority, budget_ms, submitter, key, change.now_ms(), needs],
             )?;
             let id = change.transaction.last_insert_rowid();
             let detail = json!({"rig": rig, "station": station, "title": title, "priority": priority,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps from an empty file; as many as there are versions.
-const STEPS: [&str; 3] = ["
+const STEPS: [&str; 4] = ["
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -122,6 +122,11 @@ CREATE TABLE notices (
     not_before_ms INTEGER NOT NULL,
     PRIMARY KEY (matter, recipient)
 ) STRICT, WITHOUT ROWID;
+", "
+-- To what a thing is set that several may have if they want the same.
+ALTER TABLE held ADD COLUMN setting TEXT;
+-- What a job's runs need to be set, as JSON: each thing with its use.
+ALTER TABLE jobs ADD COLUMN needs TEXT NOT NULL DEFAULT '{}';
 "];
 
 /// Brings a file to this version.

@@ -1,16 +1,20 @@
 //! Jobs from one state to the next, over stores that are opened anew: what one has written the next one knows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use store::{Actor, Cancelled, Job, JobState, Store, StoreError, Submission};
+use store::{Actor, Cancelled, Job, JobState, Store, StoreError, Submission, Use};
+
+static NOTHING: BTreeMap<String, Use> = BTreeMap::new();
 
 fn open(folder: &Path) -> Store {
     Store::open(folder, Actor("a test".to_owned())).expect("a store")
 }
 
 fn wanted<'a>(station: &'a str, task: &'a str, priority: i32, key: Option<&'a str>) -> Submission<'a> {
-    Submission { rig: "rig", station, title: task, task, priority, budget: None, submitter: "anna", key }
+    let needs = &NOTHING;
+    Submission { rig: "rig", station, title: task, task, needs, priority, budget: None, submitter: "anna", key }
 }
 
 fn submit(folder: &Path, station: &str, task: &str, priority: i32) -> i64 {
@@ -156,7 +160,7 @@ fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
     // The first version had neither jobs nor quarantines, the second one no tokens.
     let file = rusqlite::Connection::open(folder.join("bench.sqlite")).expect("the file");
     let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; \
-                    DROP TABLE matters; PRAGMA user_version = 1;";
+                    DROP TABLE matters; ALTER TABLE held DROP COLUMN setting; PRAGMA user_version = 1;";
     file.execute_batch(drop_all).expect("as it was");
     drop(file);
     let id = submit(folder, "1", "x", 0);

@@ -13,7 +13,7 @@ fn open(folder: &Path) -> Store {
 }
 
 fn ports(names: &[(&str, Use)]) -> BTreeMap<String, Use> {
-    names.iter().map(|(name, of)| ((*name).to_owned(), *of)).collect()
+    names.iter().map(|(name, of)| ((*name).to_owned(), of.clone())).collect()
 }
 
 fn wanted<'a>(resources: &'a BTreeMap<String, Use>, holder: &'a str, lease: Option<&'a Token>) -> Wanted<'a> {
@@ -53,6 +53,35 @@ fn a_port_is_one_holders_until_it_lets_go() {
         left.map(|lock| lock.file_name()).all(|name| name.to_string_lossy().starts_with("port-")),
         "no hold's is left"
     );
+}
+
+#[test]
+fn what_is_set_is_shared_by_all_who_need_it_so_and_by_nobody_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let at = |c: &str| ("the set-point", Use::At(format!("{c} °C")));
+    let first = take(folder, &[("a", Use::Alone), at("37")], "first").expect("free");
+    let second = take(folder, &[("b", Use::Alone), at("37")], "second").expect("they need the same");
+    let refused = take(folder, &[("c", Use::Alone), at("35")], "third").err().expect("it is set otherwise");
+    assert!(matches!(&refused, StoreError::Set(set) if set.found == "37 °C" && set.wanted == "35 °C"));
+    let said = refused.to_string();
+    assert!(said.contains("expected the set-point to be had at 35 °C, but first needs it at 37 °C since 2"), "{said}");
+    assert!(
+        take(folder, &[("the set-point", Use::Alone)], "fourth").is_err(),
+        "one who needs several in turn has it alone"
+    );
+    drop(first);
+    assert!(take(folder, &[at("35")], "third").is_err(), "the second needs it still");
+    drop(second);
+    let third = take(folder, &[("c", Use::Alone), at("35")], "third").expect("nobody needs it otherwise");
+    assert!(take(folder, &[at("37")], "first").is_err());
+    drop(third);
+    let alone = take(folder, &[("the set-point", Use::Alone)], "fourth").expect("free");
+    assert!(matches!(take(folder, &[at("37")], "first"), Err(StoreError::Held { .. })));
+    drop(alone);
+    let runs = |settings: &[&str]| store::needs(settings.iter().map(|c| ports(&[at(c)])));
+    assert_eq!(runs(&["37", "37"]), ports(&[at("37")]));
+    assert_eq!(runs(&["35", "37"]), ports(&[("the set-point", Use::Alone)]));
 }
 
 /// Somebody has cleared the folder, or begun a new file: the ports' locks keep who uses them all the same.
@@ -242,5 +271,5 @@ fn a_store_of_a_later_version_is_left_alone() {
     let file = Connection::open(folder.path().join("bench.sqlite")).expect("the file");
     file.pragma_update(None, "user_version", 99).expect("written");
     let refused = Store::open(folder.path(), Actor("a test".to_owned())).err().expect("refused").to_string();
-    assert!(refused.contains("has format 99, this version knows 3 at most"), "{refused}");
+    assert!(refused.contains("has format 99, this version knows 4 at most"), "{refused}");
 }

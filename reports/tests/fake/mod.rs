@@ -125,6 +125,7 @@ fn profile(virtual_time: bool) -> RigProfile {
         calibration,
         meter: None,
         settings: None,
+        settable_c: None,
     };
     let calibration = Calibration {
         certificate: "DKD-2026-0815".to_owned(),
@@ -205,6 +206,7 @@ fn opened(fake: &Fake) -> Opened {
         device_expected: None,
         ends_on: "2026-11-22".to_owned(),
         overdue_accepted: None,
+        bath_c: None,
         dose_base: 0,
         profile: profile(fake.virtual_time),
         evaporation_changes_at_most_ug_per_s: MassRate::from_ug_per_s(0.5),

@@ -10,6 +10,7 @@ use serde_json::json;
 use text::Source;
 
 use crate::output::{say, tell_raw};
+use crate::station::{self, Needs};
 use crate::{Failure, image, load};
 
 /// Arguments of `check`.
@@ -59,13 +60,14 @@ fn check(args: &Args, file: &str) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    for plan in plans(args, &source)? {
-        show(args, file, &plan);
+    for (plan, needs) in plans(args, &source)? {
+        show(args, file, &plan, &needs);
     }
     Ok(())
 }
 
-fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
+/// The plans of a scenario, and what each needs of what stations share.
+fn plans(args: &Args, source: &Source) -> Result<Vec<(Plan, Needs)>, Failure> {
     let source_of_rig = load::rig_source(&args.rig)?;
     let rig = load::rig(&source_of_rig)?;
     let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
@@ -88,7 +90,11 @@ fn plans(args: &Args, source: &Source) -> Result<Vec<Plan>, Failure> {
                 .map_err(|why| Failure::input(format!("{}: {why}", source.name())))?;
         }
     }
-    Ok(plans)
+    let with_needs = |plan: Plan| {
+        let needs = station::needs(station, plan.bath.as_ref().map(|bath| bath.at_c.value));
+        (plan, needs)
+    };
+    Ok(plans.into_iter().map(with_needs).collect())
 }
 
 /// What a scenario is refused for with values that nobody has set yet.
@@ -98,7 +104,7 @@ fn at_the_end_of_a_range(extreme: &[(String, String)], failure: &Failure) -> Fai
     Failure { text, code: failure.code }
 }
 
-fn show(args: &Args, file: &str, plan: &Plan) {
+fn show(args: &Args, file: &str, plan: &Plan, needs: &Needs) {
     let parameters: Vec<String> = plan.parameters.iter().map(|(n, v)| format!("{n} = {v}")).collect();
     if args.json {
         let parameters: serde_json::Map<String, serde_json::Value> =
@@ -107,7 +113,7 @@ fn show(args: &Args, file: &str, plan: &Plan) {
         say!(
             "{}",
             json!({"file": file, "kind": "scenario", "scenario": plan.title, "parameters": parameters,
-                   "duration_s": plan.duration().as_secs_f64(), "steps": steps, "checks": plan.checks})
+                   "duration_s": plan.duration().as_secs_f64(), "needs": needs, "steps": steps, "checks": plan.checks})
         );
         return;
     }
@@ -119,6 +125,9 @@ fn show(args: &Args, file: &str, plan: &Plan) {
             say!("  {:>14}  {what}", clock(at));
             at += lasts;
         };
+        if let Some(bath) = &plan.bath {
+            say!("  {:>14}  bring the bath to {bath}, within {}", "", span(bath.within));
+        }
         line(&format!("weigh with the pump stopped for {}", span(plan.weighing.before)), plan.weighing.before);
         for step in &plan.steps {
             line(&format!("{}: {}", step.name, step.what), step.duration());

@@ -196,13 +196,14 @@ fn port(station: &Station, binding: &Binding) -> Option<Found> {
 /// What a station's instruments say of themselves. One that somebody uses is not asked.
 fn asked(station: &Station) -> Result<Vec<Found>, Failure> {
     let name = &station.profile.station;
-    let _hold = match crate::station::hold(station, "looking whether its instruments answer") {
-        Ok(hold) => hold,
-        Err(Refused::Taken(why)) => {
-            return Ok(vec![(format!("station {name}"), Is::Unknown, format!("not asked: {}", why.sentence()))]);
-        }
-        Err(why) => return Err(why.into()),
-    };
+    let _hold =
+        match crate::station::hold(station, crate::station::Needs::new(), "looking whether its instruments answer") {
+            Ok(hold) => hold,
+            Err(Refused::Taken(why)) => {
+                return Ok(vec![(format!("station {name}"), Is::Unknown, format!("not asked: {}", why.sentence()))]);
+            }
+            Err(why) => return Err(why.into()),
+        };
     let answers = health::ask(station).map_err(Failure::bench)?;
     let found = |(instrument, answer): (String, Result<Identity, String>)| {
         let what = format!("station {name} {instrument}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ::rig::{RigFile, Station};
 use daemon::Finished;
 use daemon::interrupted::{Recovered, outlives_its_run, recover};
+use domain::event::Opened;
 use domain::verdict::exit_code_of;
 use domain::{EventKind, RunVerdict};
 use record::Reader;
@@ -52,7 +53,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     // A safe stop is bounded; nothing stops it half-way. A run that goes on hears them.
-    let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    let signals = Signals::catch_and_leave().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let (mut job, cancelled) = match args.job.map(job::Work::on).transpose()? {
         Some((work, cancelled_by)) => (Some(work), cancelled_by.is_some()),
         None => (None, false),
@@ -66,6 +67,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let mut is_safe = true;
     if outlives_its_run(station) {
         let recovered = recovered(&folder, station, &signals, args, !cancelled && !args.close)?;
+        if recovered.left {
+            return Err(run::left_as_it_is(&recovered));
+        }
         is_safe = recovered.safe;
         codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
         if let (false, Some(job)) = (is_safe, &mut job) {
@@ -98,17 +102,17 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(code)
 }
 
+/// How a run was set up, as its record tells.
+fn opened(folder: &Path) -> Option<Opened> {
+    match Reader::open(folder).ok()?.first().ok()??.kind {
+        EventKind::Opened(opened) => Some(*opened),
+        _ => None,
+    }
+}
+
 /// The station of a run: as it is named, or as its record tells.
 fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a Station, Failure> {
-    let named = args.station.clone().or_else(|| {
-        let mut station = None;
-        let found = Reader::open(folder).ok()?.for_each(|event| {
-            if let (None, EventKind::Opened(opened)) = (&station, &event.kind) {
-                station = Some(opened.profile.station.clone());
-            }
-        });
-        found.ok().and(station)
-    });
+    let named = args.station.clone().or_else(|| Some(opened(folder)?.profile.station));
     let known: Vec<&str> = rig.stations().iter().map(|station| station.profile.station.as_str()).collect();
     if named.is_none() && known.len() > 1 {
         // Another station's pump is not to be stopped for it.
@@ -130,8 +134,18 @@ fn recovered(
     resume: bool,
 ) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
-    let _hold = station::hold(station, &format!("recover {}", folder.display())).map_err(Failure::from)?;
-    let finished = match recover(folder, station, &args.because, resume).map_err(Failure::bench)? {
+    let reason = format!("recover {}", folder.display());
+    let bath = opened(folder).filter(|_| resume).and_then(|opened| opened.bath_c);
+    let mut because = args.because.clone();
+    let mut hold = station::hold(station, station::needs(station, bath.map(|bath| bath.value)), &reason);
+    let mut resume = resume;
+    if let (Some(_), Err(job::Refused::Taken(why))) = (bath, &hold) {
+        // Somebody else may have set the bath to something else meanwhile: the run is closed then.
+        because.push_str(&format!("; it could not go on: {}", why.sentence()));
+        (hold, resume) = (station::hold(station, station::Needs::new(), &reason), false);
+    }
+    let _hold = hold.map_err(Failure::from)?;
+    let finished = match recover(folder, station, &because, resume).map_err(Failure::bench)? {
         Recovered::Closed(finished) => finished,
         Recovered::GoesOn(handle, plan) => {
             tell!("{}: the run goes on", folder.display());
@@ -141,6 +155,9 @@ fn recovered(
             run::follow(handle, &plan, signals, args.budget, Some(successor))
         }
     };
+    if finished.left {
+        return Ok(finished);
+    }
     if let Some(why) = &finished.record_trouble {
         tell!("error: {}: {why}", folder.display());
     }

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
 use crate::served::ServedRig;
-use crate::signals::Signals;
+use crate::signals::{LEAVE, Signals};
 use crate::successor::Successor;
 use crate::terminal::Display;
 use crate::{BENCH_ERROR, Failure, image, load, station};
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 
 fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> {
     let began = Instant::now();
-    let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    let signals = Signals::catch_and_leave().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     if let Some(junit) = &args.junit {
         // Yesterday's green must not stand where today's results are looked for.
         drop(std::fs::remove_file(junit));
@@ -106,7 +106,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             request.station = request.station.behind_the_ports_of(station);
         }
     }
-    let _hold = requests.first().map(|request| hold(&request.station, args)).transpose()?;
+    let _hold = hold(&requests, args)?;
     let planned = requests.len();
     let mut codes = Vec::new();
     let mut folders = Vec::new();
@@ -133,6 +133,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         let successor =
             outlives.then(|| Successor::of(&handle.folder, &args.rig, &request.station, args.job, args.json));
         let finished = follow(handle, &request.plan, &signals, left, successor);
+        if finished.left {
+            return Err(Refused::Left(left_as_it_is(&finished)));
+        }
         safe &= finished.safe;
         left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
         let (verdict, code) = conclude(args, &finished);
@@ -159,11 +162,14 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
 }
 
 /// Takes the station: nobody else's process may use it meanwhile. A job's was looked at by the queue.
-fn hold(of: &rig::Station, args: &Args) -> Result<Option<store::Hold>, Refused> {
+fn hold(requests: &[Request], args: &Args) -> Result<Option<store::Hold>, Refused> {
+    let Some(of) = requests.first().map(|request| &request.station) else { return Ok(None) };
+    let bath = |request: &Request| request.plan.bath.as_ref().map(|bath| bath.at_c.value);
+    let needs = store::needs(requests.iter().map(|request| station::needs(of, bath(request))));
     if args.job.is_none() {
         station::heed_quarantine(of, &args.rig)?;
     }
-    station::hold(of, &format!("run {}", args.scenarios.join(", ")))
+    station::hold(of, needs, &format!("run {}", args.scenarios.join(", ")))
 }
 
 /// Keeps the station of a job apart that could not be confirmed safe; whether it did. A simulated pump ends with its run.
@@ -266,8 +272,12 @@ pub(crate) fn follow(
             display.notice(&notice);
         }
         if let Some(name) = signals.next() {
-            successor = successor.map(Successor::that_closes);
-            drop(handle.outside.send(Outside::Stop { cause: format!("stopped by {name}") }));
+            let cause = format!("stopped by {name}");
+            let wanted = if name == LEAVE && successor.is_some() { Outside::Leave } else { Outside::Stop { cause } };
+            if matches!(wanted, Outside::Stop { .. }) {
+                successor = successor.map(Successor::that_closes);
+            }
+            drop(handle.outside.send(wanted));
         }
         if let Some(budget) = left.take_if(|left| began.elapsed() >= *left) {
             let cause = format!("its time was over, the budget left it {}", domain::time::span(budget));
@@ -283,7 +293,7 @@ pub(crate) fn follow(
             let reason =
                 format!("its loop stands still, and nothing could take it over ({why}); go and look at the pump");
             let (folder, verdict) = (handle.folder, RunVerdict::Error);
-            return Finished { folder, verdict, reason: Some(reason), safe: false, record_trouble: None };
+            return Finished { folder, verdict, reason: Some(reason), safe: false, record_trouble: None, left: false };
         }
         if let Ok(progress) = handle.progress.try_lock() {
             display.show(&progress);
@@ -294,6 +304,14 @@ pub(crate) fn follow(
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// What is said of a run that has not ended.
+pub(crate) fn left_as_it_is(finished: &Finished) -> Failure {
+    let folder = finished.folder.display();
+    Failure::bench(format!(
+        "the run was left as it is, for the host restarts, and its pump delivers; `dosebench recover {folder}` goes on with it"
+    ))
 }
 
 /// Makes a run's files and prints its result; the verdict and the exit code that it calls for.

@@ -1,6 +1,7 @@
 //! `dosebench serve`: the daemon of a rig, in the foreground.
 //!
-//! It prints one line, where it can be reached, and ends on SIGTERM or Ctrl-C with every station left safe.
+//! It prints one line, where it can be reached, and ends on SIGTERM or Ctrl-C with every station left safe. Where the host restarts,
+//! or on SIGUSR1, runs that may go on behind that are left to their pumps.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use store::{Actor, Store};
 
 use crate::commands::prune;
 use crate::output::say;
-use crate::signals::Signals;
-use crate::{Failure, load, notify, station};
+use crate::signals::{LEAVE, Signals};
+use crate::{Failure, load, notify, restart, station};
 
 /// Arguments of `serve`.
 #[derive(clap::Args)]
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(false);
     // A log that is there already is another's, and stays.
     drop(if args.log == "json" { log.json().flatten_event(true).try_init() } else { log.try_init() });
-    let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
+    let signals = Signals::catch_and_leave().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let stations = rig.stations().iter().map(|station| (station.profile.station.clone(), station::ports(station)));
     let whole = |path: &str| std::fs::canonicalize(path).map_err(|e| Failure::input(format!("{path}: {e}")));
@@ -87,7 +88,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     };
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let ready = |listen: SocketAddr| say!("{scheme}://{listen}");
-    let served = server::serve(config, ready, || _ = signals.wait());
+    let end = || {
+        let leaves = signals.wait() == LEAVE || restart::is_coming();
+        if leaves { server::Ending::Leave } else { server::Ending::Stop }
+    };
+    let served = server::serve(config, ready, end);
     served.map(|()| 0).map_err(|why| match why {
         server::ServeError::Beyond(_) | server::ServeError::Tls { .. } => Failure::input(why),
         _ => Failure::bench(why),

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::common::{Bench, events};
@@ -13,7 +14,7 @@ use domain::EventKind;
 use serde_json::Value;
 
 /// It delivers for as long as anybody looks.
-const LONG: &str = "scenario: Long
+pub(crate) const LONG: &str = "scenario: Long
 weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
 steps:
   - start: {continuous: 20 mL/day}
@@ -39,8 +40,21 @@ impl Daemon {
         Self::of(bench, &["serve", "--rig", rig, "--runs", "served", "--listen", listen])
     }
 
+    /// On a host whose systemd tells that it restarts.
+    pub(crate) fn before_a_restart(bench: &Bench, rig: &str) -> Self {
+        let systemctl = bench.write("systemctl", "#!/bin/sh\necho '1095 reboot.target start waiting'\n");
+        std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        let path = format!("{}:{}", bench.path("").display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = bench.command(&["serve", "--rig", rig, "--runs", "served", "--listen", "127.0.0.1:0"]);
+        command.env("PATH", path);
+        Self::started(command)
+    }
+
     fn of(bench: &Bench, arguments: &[&str]) -> Self {
-        let mut command = bench.command(arguments);
+        Self::started(bench.command(arguments))
+    }
+
+    fn started(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");

@@ -53,9 +53,10 @@ fn every_scenario_resolves_on_every_rig() {
         for (name, text) in scenario::library::SCENARIOS {
             let source = source(name, text);
             // A rig without valve, supply and plant has what the volumes need, and refuses the rest by name; what is done
-            // to the firmware needs a debug probe.
+            // to the firmware needs a debug probe, and what needs a bath needs one.
             let probed = profile.by_role(Role::Probe).is_some() || !name.starts_with("firmware/");
-            let whole = profile.by_role(Role::Supply).is_some() && probed;
+            let bathed = profile.by_role(Role::Bath).is_some() || !text.contains("\nneeds:\n  bath:");
+            let whole = profile.by_role(Role::Supply).is_some() && probed && bathed;
             let document = Document::parse(source.clone()).unwrap_or_else(|p| panic!("{}", p.render(&source)));
             for variant in document.variants(&[]).expect("few") {
                 match scenario::resolve(&document, &variant, profile) {

@@ -2,6 +2,7 @@
 
 mod access;
 mod analyze;
+mod bath;
 mod command_line;
 mod common;
 mod coverage;

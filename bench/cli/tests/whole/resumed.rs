@@ -5,7 +5,7 @@ use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
 use crate::common::{Bench, events};
-use crate::daemon::{Daemon, delivers_nothing, folder_of, id_of, process_with};
+use crate::daemon::{Daemon, LONG, delivers_nothing, folder_of, id_of, process_with};
 use crate::replay::replayed;
 use crate::server::{Server, eventually, signal};
 use domain::EventKind;
@@ -118,6 +118,48 @@ fn a_power_cut_takes_run_and_daemon_and_the_next_daemon_goes_on() {
     assert_eq!(job["runs"].as_array().map(Vec::len), Some(1));
     let (all, _) = events(&folder);
     assert_eq!(all.iter().filter(|event| matches!(event.kind, EventKind::Resumed(_))).count(), 1);
+    daemon.stop();
+    server.stop();
+}
+
+#[test]
+fn a_host_that_restarts_in_order_stops_what_cannot_go_on_and_leaves_the_rest_to_the_next_daemon() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let daemon = Daemon::before_a_restart(&bench, &rig);
+    let submit = |name: &str, text: &str, station: &str| {
+        let scenario = bench.write(name, text);
+        id_of(&daemon.tell(&bench, &["submit", &scenario, "--station", station]))
+    };
+    let (holds, cannot) = (submit("goes-on.yaml", GOES_ON, "1"), submit("long.yaml", LONG, "2"));
+    let folder = |id| folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+    eventually("both deliver", Duration::from_secs(60), || {
+        [holds, cannot].into_iter().all(|id| folder(id).is_some_and(|folder| is_in(&folder, "delivered")))
+    });
+    let (left, stopped) = (folder(holds).expect("a run"), folder(cannot).expect("a run"));
+    daemon.stop();
+    delivers_nothing(&server, "2");
+    assert!(server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() > Some(0), "its pump goes on by itself");
+    let ended = |folder: &Path| {
+        let ending = |kind: &EventKind| match kind {
+            EventKind::Ended { reason, .. } => Some(reason.clone().unwrap_or_default()),
+            _ => None,
+        };
+        events(folder).0.iter().find_map(|event| ending(&event.kind))
+    };
+    assert_eq!(ended(&left), None);
+    let why = ended(&stopped).expect("it was stopped");
+    assert!(why.contains("the host restarts") && why.contains("to allow that with 'resume', but it does not"), "{why}");
+    let daemon = Daemon::start(&bench, &rig);
+    let job = daemon.wait(holds);
+    let verdict = &job["runs"][0]["verdict"];
+    assert_eq!(
+        (&job["exit_code"], verdict, job["runs"].as_array().map(Vec::len)),
+        (&0.into(), &"pass".into(), Some(1))
+    );
+    assert!(replayed(&left) > 5);
+    assert_eq!(daemon.job(cannot)["exit_code"], 5);
     daemon.stop();
     server.stop();
 }

@@ -51,7 +51,7 @@ impl Engine {
         let can = match &self.state {
             State::Stepping { active, .. } => steps::leaves_all_to_the_pump(active),
             State::Weighing { phase, .. } => *phase == Phase::ClosingWeighing,
-            State::Starting(_) | State::Halting { .. } | State::Stopping | State::Ended => false,
+            State::Starting(_) | State::Tempering(_) | State::Halting { .. } | State::Stopping | State::Ended => false,
         };
         if can && self.held.is_none() && self.core.decisions.is_empty() {
             return Ok(());

@@ -148,5 +148,6 @@ pub(crate) fn due(active: &Active) -> Option<RunTime> {
 
 pub(crate) use check::settle;
 pub(crate) use command::{Answer, Pending as Command};
+pub(crate) use order::{Answer as Answered, Pending as Ordered};
 pub(crate) use supply::enter as enter_supply;
 pub(crate) use valve::enter_unweighed as enter_valve;

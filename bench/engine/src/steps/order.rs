@@ -11,7 +11,7 @@ use crate::ending::Ending;
 
 /// An order under way.
 #[derive(Debug, Clone)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     number: u32,
     instrument: String,
     what: Order,
@@ -19,7 +19,7 @@ pub(super) struct Pending {
 
 /// What an event means for an order under way.
 #[derive(Debug, Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Nothing.
     Pending,
     /// It was carried out.
@@ -34,12 +34,12 @@ pub(super) enum Answer {
 }
 
 impl Pending {
-    pub(super) fn send(instrument: &str, what: Order, core: &mut Core) -> Self {
+    pub(crate) fn send(instrument: &str, what: Order, core: &mut Core) -> Self {
         let number = core.order(instrument.to_owned(), what.clone());
         Self { number, instrument: instrument.to_owned(), what }
     }
 
-    pub(super) fn answer(&self, event: &Event) -> Answer {
+    pub(crate) fn answer(&self, event: &Event) -> Answer {
         let EventKind::OrderAnswered { order, at_ns, outcome, .. } = &event.kind else { return Answer::Pending };
         if *order != self.number {
             return Answer::Pending;

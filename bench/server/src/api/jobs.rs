@@ -194,7 +194,7 @@ pub(crate) async fn submit(
     let (config, of_station) = (std::sync::Arc::clone(&shared.config), station.clone());
     let folder = shared.with(|store| Ok(store.work_folder(&work::scratch())?)).await?;
     let helper = shared.helper().await;
-    let task = blocking(move || check(&config, &of_station, &task, folder).map(|()| task)).await?;
+    let (task, needs) = blocking(move || check(&config, &of_station, &task, folder).map(|needs| (task, needs))).await?;
     drop(helper);
     let rig = shared.config.rig.clone();
     let (name, submitter) = (new.submitter.clone(), caller.signed(&new.submitter));
@@ -205,6 +205,7 @@ pub(crate) async fn submit(
             station: &station,
             title: &task.scenario,
             task: &text,
+            needs: &needs,
             priority: new.priority,
             budget: new.budget_s.map(Duration::from_secs_f64),
             submitter: &submitter,

@@ -2,9 +2,12 @@
 //!
 //! What is wrong is told before the job waits, in the words of `dosebench check`.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use store::{Use, needs};
 use utoipa::ToSchema;
 
 use super::HELPER_WITHIN;
@@ -129,8 +132,21 @@ pub(super) fn sensible(new: &NewJob) -> Result<(), Problem> {
     }
 }
 
-/// Whether a task can run on the rig, as `dosebench check` says; in a folder that goes away again.
-pub(super) fn check(config: &Config, station: &str, task: &Task, folder: PathBuf) -> Result<(), Problem> {
+/// What a task's runs need, as a line of `dosebench check --json` tells it.
+#[derive(Deserialize)]
+struct Checked {
+    #[serde(default)]
+    needs: BTreeMap<String, Use>,
+}
+
+/// Whether a task can run on the rig, as `dosebench check` says, and what it needs of what stations share; in a folder that goes
+/// away again.
+pub(super) fn check(
+    config: &Config,
+    station: &str,
+    task: &Task,
+    folder: PathBuf,
+) -> Result<BTreeMap<String, Use>, Problem> {
     // A name that ends as a file's would be one of ours.
     let is_file = |name: &str| {
         let name = name.to_ascii_lowercase();
@@ -140,9 +156,11 @@ pub(super) fn check(config: &Config, station: &str, task: &Task, folder: PathBuf
     if task.text.is_none() && is_file(&task.scenario) {
         return Err(Problem::input("expected the text of the scenario's file beside its name, but found none"));
     }
+    let told = folder.path.join("checked.json");
     let checked = task.scenario_in(&folder.path).and_then(|scenario| {
         let mut command = work::program(config, &folder.path);
-        command.args(["check", "--rig", &config.rig, "--station", station]).args(task.sets()).arg("--").arg(scenario);
+        command.args(["check", "--json", "--rig", &config.rig, "--station", station]).args(task.sets());
+        command.arg("--").arg(scenario).stdout(File::create(&told)?);
         work::bounded(command, HELPER_WITHIN)
     });
     let checked = checked.map_err(|why| Problem::ours(format!("the scenario cannot be checked: {why}")))?;
@@ -150,7 +168,12 @@ pub(super) fn check(config: &Config, station: &str, task: &Task, folder: PathBuf
         return Err(Problem::busy("expected the scenario to be checked in time, but it was not; try again later"));
     };
     match status.code() {
-        Some(0) => Ok(()),
+        Some(0) => {
+            let told = std::fs::read_to_string(&told).map_err(Problem::ours)?;
+            let lines = told.lines().map(serde_json::from_str::<Checked>);
+            let runs: Vec<Checked> = lines.collect::<Result<_, _>>().map_err(Problem::ours)?;
+            Ok(needs(runs.into_iter().map(|run| run.needs)))
+        }
         Some(2) => Err(Problem::input(said)),
         _ => Err(Problem::ours(format!("the check ended with {status}: {said}"))),
     }

@@ -3,6 +3,7 @@
 //! They are read from their folders; what is said to one goes the way that people's words go.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
@@ -185,6 +186,7 @@ async fn say(shared: &Shared, run: &str, before: Vec<String>, behind: Vec<String
     blocking(move || {
         let mut command = work::program(&config, &config.runs);
         command.args(before).arg(folder).args(behind);
+        command.stdout(Stdio::null());
         match work::bounded(command, HELPER_WITHIN).map_err(Problem::ours)? {
             Some((status, _)) if status.success() => Ok(StatusCode::NO_CONTENT),
             Some((_, said)) => Err(Problem::conflict(said.trim_start_matches("error: "))),

@@ -1,7 +1,7 @@
 //! Instruments with their papers, the environment as it was read, and how often everything was read.
 //! It formats what was read, and judges nothing.
 
-use domain::event::Opened;
+use domain::event::{Opened, Phase};
 use domain::identity::Nature;
 use domain::profile::{Declared, InstrumentProfile, Role};
 use domain::quantity::to_decimal;
@@ -92,9 +92,13 @@ pub(super) fn environment(material: &Material<'_>, opened: &Opened) -> Section {
         ("Relative humidity", Role::Climate, "humidity", "%", humidity.value.percent(), humidity.half_width.percent()),
         ("Liquid temperature", Role::Fluid, "temperature", "°C", vessel, vessel_half),
     ];
-    let rows = watched.iter().map(|watched| surroundings(material, opened, watched)).collect();
-    let caption = "Over the run, from the moment the rig was ready; readings beyond a sensor's range are left out. Corrections \
-                   use what is declared.";
+    let bath = opened.bath_c.map(|needed| {
+        let (value, half) = of(needed);
+        ("Bath temperature", Role::Bath, "temperature", "°C", value, half)
+    });
+    let rows = watched.iter().chain(&bath).map(|watched| surroundings(material, opened, watched)).collect();
+    let caption = "Over the run, from the moment the rig was ready, of a bath from the opening weighing on; readings beyond a \
+                   sensor's range are left out. Corrections use what is declared.";
     let columns = [("Quantity", 24), ("Least", 13), ("Mean", 13), ("Greatest", 13), ("Declared", 22), ("Readings", 15)];
     section("environment", "Environment", vec![table(caption, &columns, rows)])
 }
@@ -102,7 +106,9 @@ pub(super) fn environment(material: &Material<'_>, opened: &Opened) -> Section {
 fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> Vec<Cell> {
     let (name, role, quantity, unit, value, half) = *watched;
     let instrument = opened.profile.by_role(role);
-    let from = material.story.ready.unwrap_or(RunTime::ZERO);
+    let weighed =
+        || material.story.steps.iter().find(|step| step.phase == Some(Phase::OpeningWeighing)).map(|step| step.at);
+    let from = if role == Role::Bath { weighed() } else { material.story.ready }.unwrap_or(RunTime::ZERO);
     let channel = instrument.map(|instrument| format!("{}.{quantity}", instrument.name));
     let samples = channel.as_deref().and_then(|channel| material.story.series.of(channel)).into_iter();
     let read: Vec<f64> = samples
@@ -119,6 +125,7 @@ fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> 
     // The sensor is in the line, where the liquid may be warmed.
     let declared = match role {
         Role::Fluid => Cell::of("\u{2013}").small(format!("in the vessel {declared}")),
+        Role::Bath => Cell::of(declared).small("needed"),
         _ => Cell::of(declared),
     };
     if read.is_empty() {

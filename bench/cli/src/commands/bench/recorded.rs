@@ -195,6 +195,7 @@ fn opened(request: &Request, seed: u64) -> Opened {
         decision_rule: plan.decision_rule,
         stated: domain::stated::Stated::default(),
         overdue_accepted: None,
+        bath_c: None,
         checks: vec!["accuracy".to_owned()],
     }
 }

@@ -1,0 +1,137 @@
+//! A bath that stations share: it is brought to what a run needs, watched, and had by all who need the same.
+
+use std::time::Duration;
+
+use crate::common::{Bench, events};
+use crate::daemon::{Daemon, folder_of, id_of};
+use crate::server::{Server, eventually};
+use domain::event::Phase;
+use domain::{EventKind, Order};
+
+/// It needs the bath, and delivers for a while.
+fn scenario(at: &str, lasts: &str) -> String {
+    format!(
+        "scenario: In a bath
+parameters: {{bath: {{default: {at} ± 0.5 °C}}}}
+needs: {{bath: {{at: $bath, within: 20 min}}}}
+weighing: {{before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}}
+steps:
+  - start: {{continuous: 24 mL/day}}
+  - hold: {{name: delivered, for: {lasts}}}
+  - stop: {{}}
+  - check: {{volume during: delivered, tolerance: ±50 % of commanded, because: that is coarse}}
+"
+    )
+}
+
+/// The library's rig with something else said of its first station's plant.
+fn rig(bench: &Bench, name: &str, simulation: &str) -> String {
+    let text = include_str!("../../../../fixtures/rigs/virtual-bath.yaml");
+    let first = "simulation: {delivered too much: 1.2 %";
+    bench.write(name, &text.replacen(first, &format!("{first}, {simulation}"), 1))
+}
+
+#[test]
+fn nothing_is_weighed_before_the_bath_is_where_it_must_be() {
+    let bench = Bench::new();
+    let file = bench.write("bath.yaml", &scenario("37", "30 min"));
+    let run = bench.run(&file, &["--rig", "virtual-bath"]);
+    assert_eq!(run.code, 0, "{}", run.summary);
+    let (all, _) = events(&run.folder());
+    let position = |of: &dyn Fn(&EventKind) -> bool| all.iter().position(|event| of(&event.kind)).expect("an event");
+    let ordered = position(&|kind| matches!(kind, EventKind::Ordered { what: Order::Bath { .. }, .. }));
+    let weighed = position(&|kind| matches!(kind, EventKind::PhaseEntered(Phase::OpeningWeighing)));
+    // From 23 to 36.5 °C with a time constant of 2 min, and 30 s within the range.
+    let took_s = all[weighed].t_ns.since(all[ordered].t_ns).as_secs_f64();
+    assert!((400.0..470.0).contains(&took_s), "{took_s}");
+    let reads = |channel: &str| {
+        let behind = all[weighed..].iter().filter_map(|event| match &event.kind {
+            EventKind::Reading(reading) if reading.channel.as_str() == channel => Some(reading.value),
+            _ => None,
+        });
+        behind.collect::<Vec<f64>>()
+    };
+    for channel in ["bath.temperature", "bath.set_point", "fluid.temperature"] {
+        let values = reads(channel);
+        assert!(values.len() > 100 && values.iter().all(|c| (c - 37.0).abs() < 0.6), "{channel}: {values:?}");
+    }
+    // A matrix has the temperature as one of its parameters.
+    let matrix = bench.run(&file, &["--rig", "virtual-bath", "--set", "bath=39 ± 0.5 °C"]);
+    assert_eq!(matrix.code, 0, "{}", matrix.summary);
+}
+
+#[test]
+fn a_bath_that_is_not_there_or_cannot_is_told_before_anything_moves() {
+    let bench = Bench::new();
+    let file = bench.write("bath.yaml", &scenario("37", "30 min"));
+    let refused = |arguments: &[&str]| {
+        let output = bench.output(&[&["check", &file], arguments].concat());
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = refused(&["--rig", "virtual"]);
+    assert!(said.contains("bath: expected a rig with a bath, but rig 'virtual' has none"), "{said}");
+    let said = refused(&["--rig", "virtual-bath", "--set", "bath=50 ± 0.5 °C"]);
+    assert!(
+        said.contains("at: expected a set-point from 15 °C to 45 °C, which the bath of rig 'virtual-bath'"),
+        "{said}"
+    );
+    let said = refused(&["--rig", "virtual-bath", "--set", "bath=37 °C"]);
+    assert!(said.contains("expected a range around the set-point, as in 37 ± 0.5 °C, but found '37 °C'"), "{said}");
+    let slow = rig(&bench, "slow.yaml", "bath follows in: 5 h");
+    let run = bench.run(&file, &["--rig", &slow]);
+    assert_eq!((run.code, &run.summary["verdict"]), (4, &"not_run".into()), "{}", run.summary);
+    let reason = run.summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("expected bath to be at 37 ± 0.5 °C for 30 s within 20 min, but found 23.9"), "{reason}");
+}
+
+#[test]
+fn a_bath_that_leaves_its_range_makes_no_pass() {
+    let bench = Bench::new();
+    let file = bench.write("bath.yaml", &scenario("37", "2 h"));
+    let faults = "faults: [{device: bath, fault: overload, from: 40 min, until: 60 min}]";
+    let run = bench.run(&file, &["--rig", &rig(&bench, "lost.yaml", faults)]);
+    assert_eq!((run.code, &run.summary["verdict"]), (3, &"inconclusive".into()), "{}", run.summary);
+    let reason = run.summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains("expected bath.temperature from 36.5 to 37.5 °C as the scenario needs"), "{reason}");
+}
+
+#[test]
+fn runs_that_need_the_same_go_side_by_side_and_one_that_needs_another_waits_its_turn() {
+    let bench = Bench::new();
+    let served = rig(&bench, "quick.yaml", "bath follows in: 1 s");
+    let server = Server::start(&bench, &served);
+    let daemon = Daemon::start(&bench, &server.rig());
+    let submit = |at: &str, station: &str| {
+        let file = bench.write(&format!("at-{at}-{station}.yaml"), &scenario(at, "30 s"));
+        id_of(&daemon.tell(&bench, &["submit", &file, "--station", station]))
+    };
+    let delivers = |id: i64| {
+        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+        folder.is_some_and(|folder| {
+            let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
+            events(&folder).0.iter().any(|event| is_step(&event.kind))
+        })
+    };
+    let first = submit("37", "1");
+    eventually("the first delivers", Duration::from_secs(120), || delivers(first));
+    let beside = submit("37", "2");
+    eventually("the second does beside it", Duration::from_secs(120), || delivers(beside));
+    // Behind the first at its station, and before whoever comes later at the other.
+    let (colder, later) = (submit("35", "1"), submit("37", "2"));
+    daemon.wait(first);
+    eventually("it waits for the bath", Duration::from_secs(20), || {
+        daemon.job(colder)["reason"].as_str().is_some_and(|why| why.contains("at 37 °C"))
+    });
+    for id in [beside, colder, later] {
+        let job = daemon.wait(id);
+        assert_eq!(job["exit_code"], 0, "{job}");
+    }
+    let moment = |id: i64, of: &str| daemon.job(id)[of].as_str().expect("a moment").to_owned();
+    assert!(moment(beside, "started") < moment(first, "ended"), "side by side");
+    assert!(moment(colder, "started") >= moment(beside, "ended"), "nobody was disturbed");
+    assert!(moment(later, "started") >= moment(colder, "ended"), "who waits is not passed by");
+    // Somebody at this host who runs by hand is told as well.
+    daemon.stop();
+    server.stop();
+}

@@ -1,0 +1,83 @@
+//! The end of the queue: what runs is stopped, or left to its pump where the host restarts.
+//!
+//! It begins nothing. What it leaves, the next daemon finds.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use store::{Job, JobState};
+
+use super::Work;
+use crate::supervisor;
+
+/// How long work that was stopped may take: a safe stop of 10 s, and the report of a long run.
+const STOPPED_WITHIN: Duration = Duration::from_secs(60);
+/// How often the end of that is looked for.
+const STOPPING: Duration = Duration::from_millis(50);
+
+impl Work {
+    /// Asks a job's process to stop, or to leave its run, once: as soon as it is known and alive.
+    pub(super) fn ask(&mut self, job: &Job, by: Signal) {
+        let Some(process) = job.process.filter(|process| !self.asked.contains(&(job.id, *process))) else { return };
+        // What cannot be told now is asked again at the next look.
+        if self.store.job_is_alive(job.id).unwrap_or(false) {
+            signal(process, by);
+            self.asked.insert((job.id, process));
+        }
+    }
+
+    /// Stops all work of this rig, and waits until the stations are safe and the records whole. What is not by then is named.
+    pub(super) fn stop(mut self) -> Vec<String> {
+        let until = Instant::now() + STOPPED_WITHIN;
+        let mut left = vec!["what runs, which the store does not tell".to_owned()];
+        loop {
+            // A store that fails now may tell at the next look.
+            if let Ok(open) = self.store.open_jobs(&self.config.rig) {
+                let running: Vec<Job> = open.into_iter().filter(|job| job.state == JobState::Running).collect();
+                left = running.iter().map(|job| format!("job {} at station {}", job.id, job.station)).collect();
+                // Bringing a run to its end does not hear it.
+                running.iter().for_each(|job| self.ask(job, Signal::TERM));
+            }
+            if left.is_empty() || Instant::now() > until {
+                return left;
+            }
+            self.look(false);
+            supervisor::is_alive();
+            thread::sleep(STOPPING);
+        }
+    }
+
+    /// Asks all work of this rig to leave its runs, and waits until no process works any more. Nobody settles what they leave: the
+    /// next daemon does.
+    pub(super) fn leave(mut self) -> Vec<String> {
+        let until = Instant::now() + STOPPED_WITHIN;
+        loop {
+            let mut left = vec!["what runs, which the store does not tell".to_owned()];
+            if let Ok(open) = self.store.open_jobs(&self.config.rig) {
+                self.children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
+                left.clear();
+                for job in open.iter().filter(|job| job.state == JobState::Running) {
+                    if self.children.contains_key(&job.id) || self.store.job_is_alive(job.id).unwrap_or(true) {
+                        left.push(format!("job {} at station {}", job.id, job.station));
+                        self.ask(job, Signal::USR1);
+                    }
+                }
+            }
+            if left.is_empty() || Instant::now() > until {
+                return left;
+            }
+            supervisor::is_alive();
+            thread::sleep(STOPPING);
+        }
+    }
+}
+
+/// Sends a process a signal.
+fn signal(process: u32, signal: Signal) {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    if let Some(process) = process {
+        // It may just have ended.
+        let _ = kill_process(process, signal);
+    }
+}
