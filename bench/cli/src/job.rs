@@ -73,6 +73,11 @@ impl Work {
         Ok(())
     }
 
+    /// Its run is left as it is.
+    pub(crate) fn left(&mut self) -> Result<(), Failure> {
+        self.store.leave_job(self.id).map_err(station::failure)
+    }
+
     /// It was cancelled before it began.
     pub(crate) fn cancelled(mut self, by: &str, code: u8) -> Result<u8, Failure> {
         let reason = format!("cancelled by {by} before it began");
@@ -86,7 +91,8 @@ impl Work {
             Ok(code) => self.store.end_job(self.id, *code, self.left_unsafe.as_deref()),
             Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Some(why.sentence())),
             // It stays as it is, and its run without a verdict.
-            Err(Refused::Unnoted(_) | Refused::Left(_)) => Ok(()),
+            Err(Refused::Unnoted(_)) => Ok(()),
+            Err(Refused::Left(_)) => self.store.leave_job(self.id),
             Err(Refused::For(why)) => self.store.end_job(self.id, why.code, Some(why.sentence())),
         };
         noted.map_err(station::failure)?;

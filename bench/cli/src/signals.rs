@@ -15,6 +15,8 @@ pub(crate) const LEAVE: &str = "SIGUSR1";
 
 /// Whether a signal has come that asks to stop, whoever took the message.
 static STOPPED: AtomicBool = AtomicBool::new(false);
+/// Whether [`LEAVE`] has come, whoever took the message.
+static LEAVES: AtomicBool = AtomicBool::new(false);
 
 /// The signals that ask this program to stop, and the one that asks it to leave a run.
 pub(crate) struct Signals {
@@ -37,7 +39,8 @@ impl Signals {
         let (send, names) = channel();
         thread::spawn(move || {
             for signal in &mut caught {
-                STOPPED.fetch_or(signal != SIGUSR1, Ordering::SeqCst);
+                let of = if signal == SIGUSR1 { &LEAVES } else { &STOPPED };
+                of.store(true, Ordering::SeqCst);
                 let name = match signal {
                     SIGINT => "SIGINT",
                     SIGTERM => "SIGTERM",
@@ -60,6 +63,11 @@ impl Signals {
     /// Waits for a signal.
     pub(crate) fn wait(&self) -> &'static str {
         self.names.recv().unwrap_or("SIGTERM")
+    }
+
+    /// Whether [`LEAVE`] has come.
+    pub(crate) fn leaves() -> bool {
+        LEAVES.load(Ordering::SeqCst)
     }
 
     /// Whether any signal has come that asks to stop.

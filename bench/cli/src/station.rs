@@ -15,6 +15,9 @@ use crate::{Failure, user};
 /// Has the token of a lease under which a station is used.
 pub(crate) const TOKEN: &str = "DOSEBENCH_LEASE";
 
+/// How a bath is had by who does not set it.
+const AS_IT_IS: &str = "what it is";
+
 /// Opens the host's store.
 pub(crate) fn store() -> Result<Store, Failure> {
     Store::open(&Store::usual_folder(), Actor(who())).map_err(failure)
@@ -47,11 +50,12 @@ pub(crate) fn ports(station: &Station) -> BTreeMap<String, Use> {
 /// What a run needs of what stations share: each thing with its use.
 pub(crate) type Needs = BTreeMap<String, Use>;
 
-/// What a run needs of what stations share, beside its ports: the bath at a temperature.
+/// What a run needs of what stations share, beside its ports: the bath at a temperature. One that states none needs it to stay what it
+/// is: nobody may set it to something else meanwhile.
 pub(crate) fn needs(station: &Station, bath: Option<Temperature>) -> Needs {
-    let Some(at) = bath else { return BTreeMap::new() };
+    let at = bath.map_or_else(|| AS_IT_IS.to_owned(), |at| at.to_string());
     let set_points = station.bindings.iter().filter_map(::rig::Binding::set_point);
-    set_points.map(|resource| (resource, Use::At(at.to_string()))).collect()
+    set_points.map(|resource| (resource, Use::At(at.clone()))).collect()
 }
 
 /// The name by which a rig stands in the store, whoever calls it and from where.

@@ -253,8 +253,12 @@ impl Loop {
 
     /// Whether the run may go on as it stands now when somebody finds it interrupted.
     fn may_be_left(&self) -> Result<(), String> {
-        if self.job.beat.is_none() {
-            return Err("its simulated pump ends with it".to_owned());
+        let simulated = |b: &rig::Binding| b.port == rig::Port::Simulated;
+        if self.job.beat.is_none() || self.job.station.bindings.iter().any(simulated) {
+            return Err("what is simulated ends with it".to_owned());
+        }
+        if !self.pump_seen {
+            return Err("the pump has not answered yet".to_owned());
         }
         self.stream.engine.may_go_on(self.stream.now())
     }

@@ -253,7 +253,7 @@ impl Engine {
             State::Tempering(tempering) => self.tempered(tempering, event),
             State::Halting { command, then } => match command.answer(event) {
                 Answer::Pending => State::Halting { command, then },
-                Answer::Accepted => self.weigh(then),
+                Answer::Accepted => self.halted(then),
                 Answer::Failed(ending) => self.stop(ending),
             },
             State::Weighing { phase, until } if self.core.now < until => State::Weighing { phase, until },
@@ -344,6 +344,7 @@ impl Engine {
         }
         checks.extend(self.guards.passed());
         checks.extend(self.silence.settled(&self.core.profile));
+        checks.extend(self.bath_kept());
         for check in checks {
             self.core.decide(EventKind::CheckDecided(Box::new(check)));
         }

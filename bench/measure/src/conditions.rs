@@ -102,11 +102,11 @@ impl Conditions {
     }
 
     /// The first weighing begins: what a bath was before, on its way to its set-point, speaks against nothing.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self, at_s: f64) {
         for watched in self.0.iter_mut().filter(|watched| watched.by == By::Scenario) {
             let Watched { unit, low, high, by, .. } = *watched;
             let channel = std::mem::take(&mut watched.channel);
-            *watched = Watched { channel, unit, low, high, by, ..Watched::default() };
+            *watched = Watched { channel, unit, low, high, by, read_s: Some(at_s), ..Watched::default() };
         }
     }
 
@@ -117,6 +117,12 @@ impl Conditions {
             return watched.beyond(reading.at_ns.seconds());
         }
         watched.push(reading);
+    }
+
+    /// What speaks against the bath since the first weighing began.
+    pub(crate) fn bath_objection(&self) -> Option<String> {
+        let mut of_bath = self.0.iter().filter(|watched| watched.by == By::Scenario);
+        of_bath.find_map(|w| w.unknown().or_else(|| w.objection(&[(0.0, f64::INFINITY)])))
     }
 
     /// The first quantity that was not as declared within one of the spans, in s of run time, or that nobody knows, as a

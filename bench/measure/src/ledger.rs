@@ -175,7 +175,7 @@ impl Ledger {
 
     fn enter(&mut self, phase: Phase, at: RunTime) {
         if phase == Phase::OpeningWeighing {
-            self.conditions.begin();
+            self.conditions.begin(at.seconds());
         }
         if phase == Phase::Steps {
             self.zero = self.weigh(at).map(|w| (w.t_s, w.mass_g));

@@ -10,6 +10,9 @@ use domain::profile::{Declared, Role};
 use domain::{Dimension, RigProfile, Temperature};
 use text::{Diagnostics, Field, Kind, View};
 
+/// A bath that takes longer is no bath for a test.
+const WITHIN_MAX: Duration = Duration::from_secs(86_400);
+
 const BATH: &[Field] = &[
     Field::required(
         "at",
@@ -55,6 +58,11 @@ pub(crate) fn bath(view: View<'_>, profile: &RigProfile, problems: &mut Diagnost
         problems.push(view.pos(), message);
         return None;
     };
+    if !(Duration::from_secs(1)..=WITHIN_MAX).contains(&within) {
+        let found = view.text("within").unwrap_or("");
+        problems.push(view.pos_of("within"), format!("within: expected 1 s to 24 h, but found '{found}'"));
+        return None;
+    }
     let wrong = match bath.settable_c {
         _ if span.half_width <= 0.0 => Some("a range around the set-point, as in 37 ± 0.5 °C".to_owned()),
         Some((from, to)) if !(from..=to).contains(&at_c.value) => {

@@ -25,6 +25,9 @@ pub const NO_UNEXPECTED_ALARM: &str = "no unexpected alarm or reset";
 /// The check that the pump answers; plans hold it on rigs whose supply can tell whose fault a silence is.
 pub const DEVICE_ANSWERS: &str = "device answers";
 
+/// The check that the bath stayed where it was needed; plans that need one hold it. It is never a fail.
+pub const BATH_KEPT: &str = "bath kept its temperature";
+
 /// The plan of a document with these parameters on this rig.
 ///
 /// # Errors
@@ -68,7 +71,7 @@ fn lower(
         named: Vec::new(),
         rate: Rate::None,
         patient_ul: None,
-        checks: implicit_checks(profile),
+        checks: implicit_checks(profile, bath.as_ref().is_some_and(Option::is_some)),
         counts: Vec::new(),
         problems,
     };
@@ -102,10 +105,13 @@ fn lower(
     })
 }
 
-fn implicit_checks(profile: &RigProfile) -> Vec<String> {
+fn implicit_checks(profile: &RigProfile, bath: bool) -> Vec<String> {
     let mut checks = vec![NO_UNEXPECTED_ALARM.to_owned()];
     if profile.pump.supply_v.is_some() && profile.by_role(Role::Supply).is_some() {
         checks.push(DEVICE_ANSWERS.to_owned());
+    }
+    if bath {
+        checks.push(BATH_KEPT.to_owned());
     }
     checks
 }

@@ -32,6 +32,8 @@ const RECOVER_AGAIN: Duration = Duration::from_secs(5);
 const GOES_ON: Duration = Duration::from_secs(300);
 /// The pause after a process could not be started.
 const START_AGAIN: Duration = Duration::from_secs(30);
+/// The pause after a process was refused its station.
+const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = RunVerdict::Aborted.exit_code();
 /// Exit code of what the bench is to blame for.
@@ -141,11 +143,17 @@ impl Work {
     /// Looks at every station; one that fails does not keep others waiting.
     fn look(&mut self, begins: bool) {
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
+        let worked = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        let over: Vec<i64> = self.children.iter_mut().filter_map(|(id, child)| worked(child).then_some(*id)).collect();
+        self.children.retain(|id, _| !over.contains(id));
         let open = match self.store.open_jobs(&self.config.rig) {
             Ok(open) => open,
             Err(why) => return error!(%why, "cannot look at the jobs"),
         };
+        for job in open.iter().filter(|job| job.state == JobState::Queued && over.contains(&job.id)) {
+            // Its process was refused what the queue took to be free: it is not begun again and again.
+            self.pauses.insert(job.station.clone(), Instant::now() + REFUSED_AGAIN);
+        }
         let mut seen = BTreeSet::new();
         self.needed.clear();
         // The first of each station is the one that runs, or the one that is next.
@@ -213,6 +221,10 @@ impl Work {
             return self.store.set_job_waiting(job.id, Some(&why.to_string()));
         }
         if let Some(why) = self.kept_apart(job, ports)? {
+            if self.store.quarantined(&config.rig, &job.station)?.is_none() {
+                // It is only being asked whether it answers.
+                self.needs(job);
+            }
             return self.store.set_job_waiting(job.id, Some(&why));
         }
         // Last: what cannot begin for another reason keeps nobody else from what it needs.
@@ -277,7 +289,8 @@ impl Work {
     /// otherwise, or somebody else has it so.
     fn set_otherwise(&mut self, job: &Job) -> Result<Option<String>, StoreError> {
         let other = |(resource, of): (&String, &Use)| {
-            let (first, wanted) = self.needed.get(resource)?.iter().find(|(_, wanted)| wanted != of)?;
+            let other = |wanted: &Use| wanted != of || *of == Use::Alone;
+            let (first, wanted) = self.needed.get(resource)?.iter().find(|(_, wanted)| other(wanted))?;
             let at = wanted.setting().map_or_else(|| "alone".to_owned(), |setting| format!("at {setting}"));
             Some(format!("job {first} comes first, and needs {resource} {at}"))
         };

@@ -100,6 +100,9 @@ pub struct Job {
     pub reason: Option<String>,
     /// Who has cancelled it.
     pub cancelled_by: Option<String>,
+    /// Whether its process has left its run as it was, for whoever finds it to go on with.
+    #[serde(skip)]
+    pub is_left: bool,
     /// How many runs it is to make, once that is known.
     pub planned: Option<u32>,
     /// Its runs, in order.
@@ -119,7 +122,7 @@ pub enum Cancelled {
 
 /// What [`Job::of`] takes, in its order.
 pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget_ms, submitter, submitted_ms, state, attempts, started_ms, \
-                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs";
+                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left";
 
 impl Job {
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -150,6 +153,7 @@ impl Job {
             planned: row.get(17)?,
             // What this version cannot read holds nobody up: the process asks for it once more.
             needs: serde_json::from_str(&row.get::<_, String>(18)?).unwrap_or_default(),
+            is_left: row.get(19)?,
             runs: Vec::new(),
         })
     }

@@ -153,7 +153,7 @@ impl Store {
     /// If the store fails.
     pub fn set_job_process(&mut self, id: i64, process: u32) -> Result<Option<String>, StoreError> {
         self.change(|change| {
-            let set = "UPDATE jobs SET process = ?2 WHERE id = ?1 RETURNING cancelled_by";
+            let set = "UPDATE jobs SET process = ?2, is_left = 0 WHERE id = ?1 RETURNING cancelled_by";
             Ok(change.transaction.query_row(set, params![id, process], |row| row.get(0))?)
         })
     }
@@ -212,6 +212,17 @@ impl Store {
             let set = "UPDATE job_runs SET verdict = ?3, exit_code = ?4 WHERE job = ?1 AND run = ?2";
             change.transaction.execute(set, params![id, run, verdict, exit_code])?;
             change.note("job.run.ended", id, &json!({"run": run, "verdict": verdict, "exit_code": exit_code}))
+        })
+    }
+
+    /// Notes that a job's process leaves its run as it is: whoever finds it goes on with it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn leave_job(&mut self, id: i64) -> Result<(), StoreError> {
+        self.change(|change| {
+            change.transaction.execute("UPDATE jobs SET is_left = 1 WHERE id = ?1 AND state = 'running'", [id])?;
+            change.note("job.left", id, &json!({}))
         })
     }
 

@@ -127,6 +127,8 @@ CREATE TABLE notices (
 ALTER TABLE held ADD COLUMN setting TEXT;
 -- What a job's runs need to be set, as JSON: each thing with its use.
 ALTER TABLE jobs ADD COLUMN needs TEXT NOT NULL DEFAULT '{}';
+-- Whether its process has left its run as it was, for whoever finds it to go on with.
+ALTER TABLE jobs ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0 CHECK (is_left IN (0, 1));
 "];
 
 /// Brings a file to this version.

@@ -17,6 +17,7 @@ use record::Reader;
 use crate::commands::run;
 use crate::output::{say, tell};
 use crate::signals::Signals;
+use crate::station::Needs;
 use crate::successor::Successor;
 use crate::{BENCH_ERROR, Failure, job, load, runs, station};
 
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     if outlives_its_run(station) {
         let recovered = recovered(&folder, station, &signals, args, !cancelled && !args.close)?;
         if recovered.left {
+            job.as_mut().map_or(Ok(()), job::Work::left)?;
             return Err(run::left_as_it_is(&recovered));
         }
         is_safe = recovered.safe;
@@ -135,14 +137,15 @@ fn recovered(
 ) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
     let reason = format!("recover {}", folder.display());
-    let bath = opened(folder).filter(|_| resume).and_then(|opened| opened.bath_c);
+    let bath = opened(folder).and_then(|opened| opened.bath_c);
     let mut because = args.because.clone();
-    let mut hold = station::hold(station, station::needs(station, bath.map(|bath| bath.value)), &reason);
+    let needs = station::needs(station, bath.map(|bath| bath.value));
+    let mut hold = station::hold(station, if resume { needs } else { Needs::new() }, &reason);
     let mut resume = resume;
-    if let (Some(_), Err(job::Refused::Taken(why))) = (bath, &hold) {
+    if let (true, Err(job::Refused::Taken(why))) = (resume, &hold) {
         // Somebody else may have set the bath to something else meanwhile: the run is closed then.
         because.push_str(&format!("; it could not go on: {}", why.sentence()));
-        (hold, resume) = (station::hold(station, station::Needs::new(), &reason), false);
+        (hold, resume) = (station::hold(station, Needs::new(), &reason), false);
     }
     let _hold = hold.map_err(Failure::from)?;
     let finished = match recover(folder, station, &because, resume).map_err(Failure::bench)? {

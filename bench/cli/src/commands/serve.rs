@@ -1,7 +1,7 @@
 //! `dosebench serve`: the daemon of a rig, in the foreground.
 //!
-//! It prints one line, where it can be reached, and ends on SIGTERM or Ctrl-C with every station left safe. Where the host restarts,
-//! or on SIGUSR1, runs that may go on behind that are left to their pumps.
+//! It prints one line, where it can be reached, and ends on SIGTERM or Ctrl-C with every station left safe. On SIGUSR1, and where the
+//! host restarts and it with that, runs that may go on behind that are left to their pumps.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// How long runs of a purpose are kept that passed, as in 'nightly=30 d'; all are kept unless given
     #[arg(long, value_name = "PURPOSE=TIME", value_parser = prune::keep)]
     keep: Vec<server::Keep>,
+    /// This daemon starts with the host: where that restarts, runs that may go on are left to their pumps meanwhile
+    #[arg(long)]
+    starts_with_host: bool,
     /// The form of the log on stderr
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     log: String,
@@ -89,7 +92,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let ready = |listen: SocketAddr| say!("{scheme}://{listen}");
     let end = || {
-        let leaves = signals.wait() == LEAVE || restart::is_coming();
+        let leaves = signals.wait() == LEAVE || (args.starts_with_host && restart::is_coming());
         if leaves { server::Ending::Leave } else { server::Ending::Stop }
     };
     let served = server::serve(config, ready, end);

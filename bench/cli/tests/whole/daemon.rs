@@ -45,7 +45,8 @@ impl Daemon {
         let systemctl = bench.write("systemctl", "#!/bin/sh\necho '1095 reboot.target start waiting'\n");
         std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).expect("a program");
         let path = format!("{}:{}", bench.path("").display(), std::env::var("PATH").unwrap_or_default());
-        let mut command = bench.command(&["serve", "--rig", rig, "--runs", "served", "--listen", "127.0.0.1:0"]);
+        let of = ["serve", "--rig", rig, "--runs", "served", "--listen", "127.0.0.1:0", "--starts-with-host"];
+        let mut command = bench.command(&of);
         command.env("PATH", path);
         Self::started(command)
     }

@@ -1,13 +1,14 @@
-//! From instruments that answer to a run that may begin: preconditions, then the bath that the plan needs.
+//! From instruments that answer to a run that may begin: preconditions, a pump that stands, then the bath that the plan needs.
 //!
 //! A bath takes its time. Meanwhile the run is under way: an instrument that goes away is missed, and somebody may stop it.
 
 use core::time::Duration;
 
+use domain::check::CheckHead;
 use domain::event::{Opened, Phase};
 use domain::quantity::significant;
-use domain::{Event, EventKind, Order, RunTime, Status, time};
-use scenario::Bath;
+use domain::{CheckRecord, CheckVerdict, Event, EventKind, Limits, Order, RunTime, Status, time};
+use scenario::{BATH_KEPT, Bath};
 
 use super::{Engine, State};
 use crate::ending::Ending;
@@ -44,7 +45,7 @@ impl Engine {
         self.core.dose_base = opened.dose_base;
     }
 
-    /// The station is ready: preconditions, then the bath, or the opening weighing.
+    /// The station is ready: preconditions, then the pump is stopped, whatever it did before.
     pub(super) fn begin(&mut self) -> State {
         self.ready = true;
         let images = self.core.images.as_ref().filter(|_| !self.core.may_differ());
@@ -53,17 +54,47 @@ impl Engine {
         if let Some(why) = unmet {
             return self.stop(Ending::NotRun(why));
         }
-        let Some(bath) = self.core.plan.bath.clone() else { return self.halt(Phase::OpeningWeighing) };
+        self.halt(Phase::OpeningWeighing)
+    }
+
+    /// The pump stands: the bath is brought to its set-point before the first weighing.
+    pub(super) fn halted(&mut self, then: Phase) -> State {
+        let bath = self.core.plan.bath.clone().filter(|_| then == Phase::OpeningWeighing);
+        let Some(bath) = bath else { return self.weigh(then) };
         let ordered = Some(Ordered::send(&bath.instrument, Order::Bath { at_c: bath.at_c.value }, &mut self.core));
         let until = self.core.now + bath.within;
         State::Tempering(Tempering { bath, ordered, steady: None, found_c: None, until })
+    }
+
+    /// The check that the bath has stayed where it was needed. No device is to blame for a bath.
+    pub(super) fn bath_kept(&self) -> Option<CheckRecord> {
+        let bath = self.core.plan.bath.as_ref()?;
+        let objection = self.core.ledger.bath_objection();
+        let (at, half) = (bath.at_c.value.c(), bath.at_c.half_width.c());
+        Some(CheckRecord {
+            head: CheckHead {
+                name: BATH_KEPT.to_owned(),
+                step: "throughout".to_owned(),
+                because: "what was found holds for that temperature alone".to_owned(),
+                requirements: Vec::new(),
+            },
+            verdict: if objection.is_none() { CheckVerdict::Pass } else { CheckVerdict::Inconclusive },
+            value: None,
+            unit: "°C".to_owned(),
+            expanded_uncertainty: None,
+            coverage_factor: None,
+            limits: Limits { low: Some(at - half), high: Some(at + half) },
+            reason: objection,
+            figure: None,
+            notes: Vec::new(),
+        })
     }
 
     /// An event comes while the bath is brought to its set-point.
     pub(super) fn tempered(&mut self, tempering: Tempering, event: &Event) -> State {
         match tempering.apply(event, self.core.now) {
             Reached::NotYet(tempering) => State::Tempering(tempering),
-            Reached::There => self.halt(Phase::OpeningWeighing),
+            Reached::There => self.weigh(Phase::OpeningWeighing),
             Reached::Not(ending) => self.stop(ending),
         }
     }
@@ -77,9 +108,12 @@ impl Tempering {
                 Answered::Done { .. } => self.ordered = None,
                 Answered::Failed(ending) => return Reached::Not(ending),
             }
+        } else if matches!(&event.kind, EventKind::Lost { instrument, .. } if *instrument == self.bath.instrument) {
+            // Nobody knows where it was meanwhile.
+            self.steady = None;
         } else if let Some((at, found_c)) = self.reading(event) {
-            self.found_c = Some(found_c);
-            let off = (found_c - self.bath.at_c.value.c()).abs();
+            self.found_c = found_c.or(self.found_c);
+            let off = found_c.map_or(f64::INFINITY, |c| (c - self.bath.at_c.value.c()).abs());
             self.steady = self.steady.or(Some(at)).filter(|_| off <= self.bath.at_c.half_width.c());
             if self.steady.is_some_and(|since| at.since(since) >= STEADY) {
                 return Reached::There;
@@ -98,11 +132,11 @@ impl Tempering {
         )))
     }
 
-    /// The bath's temperature, if that is what was read.
-    fn reading(&self, event: &Event) -> Option<(RunTime, f64)> {
+    /// The bath's temperature, if that is what was read; none of it if nobody can tell.
+    fn reading(&self, event: &Event) -> Option<(RunTime, Option<f64>)> {
         let EventKind::Reading(reading) = &event.kind else { return None };
         let of_bath = reading.channel.as_str().strip_prefix(self.bath.instrument.as_str()) == Some(".temperature");
-        (of_bath && reading.status == Status::Ok).then_some((reading.at_ns, reading.value))
+        of_bath.then_some((reading.at_ns, Some(reading.value).filter(|_| reading.status == Status::Ok)))
     }
 }
 
@@ -163,6 +197,11 @@ mod tests {
             tempering = goes_on(tempering, &reads(seconds, "bath.set_point", 37.0));
             tempering = goes_on(tempering, &reads(seconds, "fluid.temperature", 37.0));
         }
+        let mut beyond = reads(79, "bath.temperature", 37.0);
+        if let EventKind::Reading(reading) = &mut beyond.kind {
+            reading.status = Status::Overload;
+        }
+        assert_eq!(goes_on(tempering.clone(), &beyond).steady, None, "nobody knows where it is");
         let there = reads(80, "bath.temperature", 37.0);
         assert!(
             matches!(tempering.apply(&there, there.t_ns), Reached::There),

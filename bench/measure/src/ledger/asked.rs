@@ -59,6 +59,13 @@ impl Ledger {
         &self.course
     }
 
+    /// What speaks against the bath that the scenario needs, from the first weighing on, as a sentence; none if it was where it had to
+    /// be, or none is needed.
+    #[must_use]
+    pub fn bath_objection(&self) -> Option<String> {
+        self.conditions.bath_objection()
+    }
+
     /// From when to when, in s of run time, each window is that an error of the flow is looked for in, whether its ends were
     /// read or not.
     ///

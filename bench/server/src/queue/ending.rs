@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState};
+use tracing::error;
 
 use super::Work;
 use crate::supervisor;
@@ -22,7 +23,8 @@ impl Work {
         let Some(process) = job.process.filter(|process| !self.asked.contains(&(job.id, *process))) else { return };
         // What cannot be told now is asked again at the next look.
         if self.store.job_is_alive(job.id).unwrap_or(false) {
-            signal(process, by);
+            // What cannot be left is stopped.
+            signal(process, if catches(process, by) { by } else { Signal::TERM });
             self.asked.insert((job.id, process));
         }
     }
@@ -48,8 +50,8 @@ impl Work {
         }
     }
 
-    /// Asks all work of this rig to leave its runs, and waits until no process works any more. Nobody settles what they leave: the
-    /// next daemon does.
+    /// Asks all work of this rig to leave its runs, and waits until each has been left or has ended. What its process said it has
+    /// left, the next daemon goes on with; what was interrupted otherwise is brought to its end as ever.
     pub(super) fn leave(mut self) -> Vec<String> {
         let until = Instant::now() + STOPPED_WITHIN;
         loop {
@@ -59,9 +61,13 @@ impl Work {
                 left.clear();
                 for job in open.iter().filter(|job| job.state == JobState::Running) {
                     if self.children.contains_key(&job.id) || self.store.job_is_alive(job.id).unwrap_or(true) {
-                        left.push(format!("job {} at station {}", job.id, job.station));
                         self.ask(job, Signal::USR1);
+                    } else if job.is_left {
+                        continue;
+                    } else if let Err(why) = self.running(job) {
+                        error!(station = job.station, job = job.id, %why, "cannot go on");
                     }
+                    left.push(format!("job {} at station {}", job.id, job.station));
                 }
             }
             if left.is_empty() || Instant::now() > until {
@@ -71,6 +77,14 @@ impl Work {
             thread::sleep(STOPPING);
         }
     }
+}
+
+/// Whether a process has a handler for a signal: one of an earlier version has none for the newer ones, and would end at once.
+fn catches(process: u32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    caught >> (signal.as_raw() - 1) & 1 == 1
 }
 
 /// Sends a process a signal.
