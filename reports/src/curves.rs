@@ -48,6 +48,16 @@ pub(crate) struct Course<'a> {
     delivered: Vec<Vec<Delivered>>,
     /// The plots over windows.
     windows: Vec<Panel>,
+    /// The channels that are shown, each with its parts without a longer silence.
+    channels: Vec<Channel<'a>>,
+}
+
+/// A channel as it is shown.
+struct Channel<'a> {
+    name: &'a str,
+    unit: &'a str,
+    samples: &'a Samples,
+    parts: Vec<Range<usize>>,
 }
 
 impl<'a> Course<'a> {
@@ -66,7 +76,9 @@ impl<'a> Course<'a> {
             windows.extend(rates.map(|rates| rate_panel(&TimeAxis::of(story), &rates)));
             windows.extend(trumpet_panel(story, profile, ledger, &delivered));
         }
-        Self { story, profile, ledger, delivered, windows }
+        let channels = story.series.iter().take(CHANNELS);
+        let channels = channels.filter_map(|(name, samples)| shown_channel(profile, name.as_str(), samples)).collect();
+        Self { story, profile, ledger, delivered, windows, channels }
     }
 
     /// The plots. Those that the run's record does not support are not among them.
@@ -79,10 +91,7 @@ impl<'a> Course<'a> {
         }
         panels.extend(self.windows.iter().cloned());
         panels.extend(occlusion_panel(story, profile, points));
-        let channels = story.series.iter().take(CHANNELS);
-        panels.extend(
-            channels.filter_map(|(name, samples)| channel_panel(profile, &clock, (name.as_str(), samples), points)),
-        );
+        panels.extend(self.channels.iter().filter_map(|channel| channel_panel(&clock, channel, points)));
         Plots { frame: clock.frame(story), panels }
     }
 }
@@ -114,6 +123,14 @@ impl<'a> TimeAxis<'a> {
 
     fn shows(&self, at: RunTime) -> bool {
         (self.from..=self.to).contains(&self.at(at))
+    }
+
+    /// What of a part is shown.
+    fn shown(&self, samples: &Samples, part: Range<usize>) -> Range<usize> {
+        let moments = samples.moments(part.clone());
+        let first = moments.partition_point(|at| self.at(*at) < self.from);
+        let behind = moments.partition_point(|at| self.at(*at) <= self.to);
+        part.start + first..part.start + behind
     }
 
     fn frame(&self, story: &Story) -> Frame {
@@ -186,9 +203,14 @@ fn volume_panels(
 
     let count = parts.iter().map(Vec::len).sum::<usize>().max(1);
     let shown = |part: &[Delivered], whole: usize, value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
-        let points = || part.iter().filter(|d| clock.shows(d.at));
+        // They are in the order of their time.
+        let (first, behind) = (
+            part.partition_point(|d| clock.at(d.at) < clock.from),
+            part.partition_point(|d| clock.at(d.at) <= clock.to),
+        );
+        let part = part.get(first..behind).unwrap_or_default();
         let limit = (most_points * whole).div_ceil(count);
-        thin(points().count(), points().map(|d| (clock.at(d.at), value(d))), limit)
+        placed(clock, thin(part.len(), part.iter().map(|d| (d.at, value(d))), limit))
     };
     let delivered = parts.iter().map(|part| shown(part, part.len(), &|d| d.ul / ul)).collect();
     let errors = parts.iter().map(|part| shown(&thinned(part), part.len(), &|d| d.ul - commanded_ul(d.at))).collect();
@@ -315,22 +337,28 @@ fn occlusion_panel(story: &Story, profile: &RigProfile, most_points: usize) -> O
     })
 }
 
-fn channel_panel(
-    profile: &RigProfile,
-    clock: &TimeAxis<'_>,
-    (channel, samples): (&str, &Samples),
-    most_points: usize,
-) -> Option<Panel> {
-    let declared = profile.channel(channel)?;
+/// A channel that the rig declares.
+fn shown_channel<'a>(profile: &'a RigProfile, name: &'a str, samples: &'a Samples) -> Option<Channel<'a>> {
+    let declared = profile.channel(name)?;
     let instrument = profile.instruments.iter().find(|i| i.channels.contains(declared))?;
-    let parts = broken(samples, silence(instrument));
-    let count: usize = parts.iter().map(|part| usable(samples, part.clone()).count()).sum();
-    let shown = |part: Range<usize>| -> Vec<Point> {
-        let limit = (most_points * usable(samples, part.clone()).count()).div_ceil(count.max(1));
-        let points = || usable(samples, part.clone()).filter(|s| clock.shows(s.at));
-        thin(points().count(), points().map(|s| (clock.at(s.at), s.value)), limit)
+    Some(Channel { name, unit: &declared.unit, samples, parts: broken(samples, silence(instrument)) })
+}
+
+/// Points where the plot has them.
+fn placed(clock: &TimeAxis<'_>, points: Vec<Point<RunTime>>) -> Vec<Point> {
+    points.into_iter().map(|(at, value)| (clock.at(at), value)).collect()
+}
+
+fn channel_panel(clock: &TimeAxis<'_>, channel: &Channel<'_>, most_points: usize) -> Option<Panel> {
+    let Channel { name: channel, unit, samples, ref parts } = *channel;
+    let count: usize = parts.iter().map(|part| samples.usable(part.clone())).sum();
+    let shown = |part: &Range<usize>| -> Vec<Point> {
+        let limit = (most_points * samples.usable(part.clone())).div_ceil(count.max(1));
+        let part = clock.shown(samples, part.clone());
+        let points = usable(samples, part.clone()).map(|s| (s.at, s.value));
+        placed(clock, thin(samples.usable(part), points, limit))
     };
-    let parts: Vec<Vec<Point>> = parts.into_iter().map(shown).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<Vec<Point>> = parts.iter().map(shown).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
         return None;
     }
@@ -343,7 +371,7 @@ fn channel_panel(
         file: format!("channel-{}", plain_name(channel)),
         title: channel.to_owned(),
         caption: format!("Readings of {channel} as they came, without any correction."),
-        value_label: format!("{label} / {}", number::unit(&declared.unit)),
+        value_label: format!("{label} / {}", number::unit(unit)),
         curves: vec![Curve { name: "reading", stroke: Stroke::Solid, parts }],
         about_zero: false,
         small: true,

@@ -3,7 +3,7 @@
 //! Each bucket of neighbouring points keeps its least and its greatest value, in the order in which they came.
 
 /// A point of a curve: where, and what.
-pub(crate) type Point = (f64, f64);
+pub(crate) type Point<X = f64> = (X, f64);
 
 /// At most about `limit` points of a curve: first, last, and of each bucket the extremes.
 ///
@@ -12,8 +12,9 @@ pub(crate) fn decimate(points: &[Point], limit: usize) -> Vec<Point> {
     thin(points.len(), points.iter().copied(), limit)
 }
 
-/// The same of a curve that is not held as points, but made of them one by one, so many of them.
-pub(crate) fn thin(count: usize, points: impl Iterator<Item = Point>, limit: usize) -> Vec<Point> {
+/// The same of a curve that is not held as points, but made of them one by one, so many of them. Where each stands need not be in the
+/// plot's own unit yet: few are left to be put there.
+pub(crate) fn thin<X: Copy>(count: usize, points: impl Iterator<Item = Point<X>>, limit: usize) -> Vec<Point<X>> {
     let limit = limit.max(4);
     let mut points = points.take(count);
     if count <= limit {
@@ -32,7 +33,7 @@ pub(crate) fn thin(count: usize, points: impl Iterator<Item = Point>, limit: usi
     kept
 }
 
-fn extremes(mut bucket: impl Iterator<Item = Point>, kept: &mut Vec<Point>) {
+fn extremes<X: Copy>(mut bucket: impl Iterator<Item = Point<X>>, kept: &mut Vec<Point<X>>) {
     let Some(first) = bucket.next() else { return };
     let (mut low, mut high) = ((0, first), (0, first));
     for (i, point) in bucket.enumerate() {

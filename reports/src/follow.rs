@@ -2,7 +2,7 @@
 //!
 //! What comes out is what one thread would give, event by event; only the time differs.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
 use domain::Event;
@@ -16,8 +16,14 @@ pub(crate) fn follow(reader: &Reader, f: impl FnMut(Event)) -> Result<Tail, Read
     thread::scope(|scope| {
         let (raw, to_stamp) = sync_channel(AHEAD);
         let (stamped, parts) = sync_channel(AHEAD);
+        let (used_up, again) = channel();
         // Whoever finds nobody at the other end stops.
-        let read = scope.spawn(move || reader.parts(|part| raw.send(part).is_ok()));
+        let read = scope.spawn(move || {
+            reader.parts(|part| {
+                raw.send(part).ok()?;
+                Some(again.try_recv().unwrap_or_default())
+            })
+        });
         scope.spawn(move || {
             let mut stamp = Stamp::default();
             for mut part in to_stamp {
@@ -29,8 +35,10 @@ pub(crate) fn follow(reader: &Reader, f: impl FnMut(Event)) -> Result<Tail, Read
         });
         let mut events = Events::new(f);
         for part in &parts {
-            if !events.take(part)? {
-                break;
+            match events.take(part)? {
+                // Who reads may have come to the end.
+                Some(part) => drop(used_up.send(part)),
+                None => break,
             }
         }
         drop(parts);

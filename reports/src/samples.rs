@@ -2,10 +2,12 @@
 //!
 //! Sorted by channel, then time; a row group never holds two channels. The same stream gives the same bytes.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::ops::Range;
+use std::thread;
 
-use domain::{RigProfile, Status};
+use domain::{Channel, RigProfile, Status};
 use polars::prelude::{
     Column, DataFrame, DataType, ParquetCompression, ParquetWriter, PlSmallStr, PolarsResult, Scalar, Schema,
 };
@@ -13,32 +15,67 @@ use polars::prelude::{
 use crate::error::ReportError;
 use crate::series::Samples;
 use crate::story::Story;
+use crate::write::joined;
 
 const FILE: &str = "samples.parquet";
 
 /// How many rows a row group holds at most.
 const ROWS_PER_GROUP: usize = 262_144;
 
+/// How many are made at the same time, at most, whatever the machine has: each takes memory.
+const GROUPS_AT_ONCE: usize = 3;
+
 /// Writes the file.
 ///
 /// # Errors
 /// If it cannot be written, or polars cannot make it, which would be a fault of this program.
-pub(crate) fn samples_parquet(file: &mut impl Write, story: &Story, profile: &RigProfile) -> Result<(), ReportError> {
+pub(crate) fn samples_parquet(
+    file: &mut (impl Write + Send),
+    story: &Story,
+    profile: &RigProfile,
+) -> Result<(), ReportError> {
     encode(file, story, profile).map_err(|why| ReportError::made(FILE, &why))
 }
 
-fn encode(file: &mut impl Write, story: &Story, profile: &RigProfile) -> PolarsResult<()> {
-    let mut writer =
+fn encode(file: &mut (impl Write + Send), story: &Story, profile: &RigProfile) -> PolarsResult<()> {
+    let writer =
         ParquetWriter::new(file).with_compression(ParquetCompression::Snappy).set_parallel(false).batched(&schema())?;
-    for (channel, samples) in story.series.iter() {
-        let unit = profile.channel(channel.as_str()).map(|c| c.unit.as_str());
-        for from in (0..samples.len()).step_by(ROWS_PER_GROUP) {
-            let group = from..samples.len().min(from + ROWS_PER_GROUP);
-            writer.write_batch(&frame(story, channel.as_str(), unit, (samples, group))?)?;
+    let groups: Vec<Group<'_>> = story.series.iter().flat_map(|of| groups(of, profile)).collect();
+    // Some are made at once, and written in their order.
+    thread::scope(|scope| {
+        let make = |group| writer.encode_and_compress(&frame(story, group)?).collect::<PolarsResult<Vec<_>>>();
+        let mut made = VecDeque::new();
+        for group in &groups {
+            made.push_back(scope.spawn(move || make(group)));
+            if made.len() == GROUPS_AT_ONCE {
+                made.pop_front().map_or(Ok(()), |next| writer.write_row_groups(joined(next)?))?;
+            }
         }
-    }
+        made.into_iter().try_for_each(|next| writer.write_row_groups(joined(next)?))
+    })?;
     writer.finish()?;
     Ok(())
+}
+
+/// What stands in a row group.
+struct Group<'a> {
+    channel: &'a str,
+    unit: Option<&'a str>,
+    samples: &'a Samples,
+    rows: Range<usize>,
+}
+
+/// The row groups of a channel.
+fn groups<'a>(
+    (channel, samples): (&'a Channel, &'a Samples),
+    profile: &'a RigProfile,
+) -> impl Iterator<Item = Group<'a>> {
+    let channel = channel.as_str();
+    let unit = profile.channel(channel).map(|c| c.unit.as_str());
+    (0..samples.len()).step_by(ROWS_PER_GROUP).map(move |from| {
+        let rows = from..samples.len().min(from + ROWS_PER_GROUP);
+        Group { channel, unit, samples, rows }
+    })
 }
 
 fn schema() -> Schema {
@@ -52,14 +89,9 @@ fn schema() -> Schema {
     ])
 }
 
-fn frame(
-    story: &Story,
-    channel: &str,
-    unit: Option<&str>,
-    (samples, group): (&Samples, Range<usize>),
-) -> PolarsResult<DataFrame> {
-    let rows = group.len();
-    let group = || samples.some(group.clone());
+fn frame(story: &Story, of: &Group<'_>) -> PolarsResult<DataFrame> {
+    let rows = of.rows.len();
+    let group = || of.samples.some(of.rows.clone());
     let times: Vec<f64> = group().map(|sample| story.seconds(sample.at)).collect();
     let values: Vec<f64> = group().map(|sample| sample.value).collect();
     let first = group().next().map_or(Status::Ok, |sample| sample.status);
@@ -72,9 +104,9 @@ fn frame(
         rows,
         vec![
             Column::new("time_s".into(), times),
-            same("channel", Some(channel), rows),
+            same("channel", Some(of.channel), rows),
             Column::new("value".into(), values),
-            same("unit", unit, rows),
+            same("unit", of.unit, rows),
             status,
         ],
     )

@@ -2,7 +2,6 @@
 //!
 //! It holds what `samples.parquet` and the plots are made of, in as little memory as that takes.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -25,6 +24,8 @@ pub(crate) struct Samples {
     at: Vec<RunTime>,
     values: Vec<f64>,
     statuses: Vec<Status>,
+    /// How many are beyond the instrument's range.
+    beyond: usize,
 }
 
 impl Samples {
@@ -32,11 +33,25 @@ impl Samples {
         self.at.push(sample.at);
         self.values.push(sample.value);
         self.statuses.push(sample.status);
+        self.beyond += usize::from(sample.status == Status::Overload);
     }
 
     /// How many there are.
     pub(crate) const fn len(&self) -> usize {
         self.at.len()
+    }
+
+    /// When each of some was, in order.
+    pub(crate) fn moments(&self, numbers: Range<usize>) -> &[RunTime] {
+        &self.at[numbers]
+    }
+
+    /// How many of some are within the instrument's range.
+    pub(crate) fn usable(&self, numbers: Range<usize>) -> usize {
+        if self.beyond == 0 {
+            return numbers.len();
+        }
+        self.statuses[numbers].iter().filter(|status| **status != Status::Overload).count()
     }
 
     /// Some of them, in order.
@@ -65,7 +80,10 @@ impl Samples {
 /// Every reading, by channel.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
-    channels: BTreeMap<Channel, Samples>,
+    /// In the order in which they were first read, until they are sorted.
+    channels: Vec<(Channel, Samples)>,
+    /// Where the next is looked for first: they come in turn.
+    next: usize,
 }
 
 impl Series {
@@ -75,25 +93,32 @@ impl Series {
             return;
         }
         let sample = Sample { at: reading.at_ns, value: reading.value, status: reading.status };
-        if let Some(samples) = self.channels.get_mut(&reading.channel) {
-            return samples.push(sample);
-        }
-        self.channels.entry(reading.channel.clone()).or_default().push(sample);
+        let count = self.channels.len();
+        let mut in_turn = (self.next..count).chain(0..self.next.min(count));
+        let known = in_turn.find(|i| self.channels[*i].0 == reading.channel);
+        let place = known.unwrap_or_else(|| {
+            self.channels.push((reading.channel.clone(), Samples::default()));
+            count
+        });
+        self.channels[place].1.push(sample);
+        self.next = place + 1;
     }
 
-    /// Puts each channel into the order of its readings' own time; readings of one moment keep their order.
+    /// Puts the channels into the order of their names, and each into that of its readings' own time; readings of one moment keep
+    /// their order.
     pub(crate) fn sort(&mut self) {
-        self.channels.values_mut().for_each(Samples::sort);
+        self.channels.sort_by(|a, b| a.0.cmp(&b.0));
+        self.channels.iter_mut().for_each(|(_, samples)| samples.sort());
     }
 
     /// The channels in the order of their names, with their readings.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Channel, &Samples)> {
-        self.channels.iter()
+        self.channels.iter().map(|(channel, samples)| (channel, samples))
     }
 
     /// The readings of a channel, if there is such a channel.
     pub(crate) fn of(&self, channel: &str) -> Option<&Samples> {
-        self.channels.get(&Channel::new(channel))
+        self.channels.iter().find(|(known, _)| known.as_str() == channel).map(|(_, samples)| samples)
     }
 }
 

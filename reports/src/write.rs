@@ -75,7 +75,7 @@ pub(crate) fn summary_of(folder: &Path) -> Result<(Summary, Opened), ReportError
 }
 
 /// What a thread made; its panic is ours.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+pub(crate) fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

@@ -30,7 +30,8 @@ impl Channel {
     /// The instrument's part of the name.
     #[must_use]
     pub fn instrument(&self) -> &str {
-        self.0.split('.').next().unwrap_or(&self.0)
+        // Asked of each reading: a search for a byte is several times as fast as one for a character.
+        self.0.bytes().position(|byte| byte == b'.').map_or(&self.0, |end| &self.0[..end])
     }
 }
 

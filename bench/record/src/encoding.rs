@@ -108,9 +108,9 @@ impl Decoder {
         text.skip(b",\"t_ns\":")?;
         let t_ns = RunTime::from_ns(text.integer()?);
         text.skip(b",\"station\":\"")?;
-        let station = text.plain()?;
+        let station = text.name(&mut self.stations, |known| known, |name| Arc::from(name))?;
         text.skip(b"\",\"kind\":{\"reading\":{\"channel\":\"")?;
-        let channel = text.plain()?;
+        let channel = text.name(&mut self.channels, Channel::as_str, Channel::new)?;
         text.skip(b"\",\"at_ns\":")?;
         let at_ns = RunTime::from_ns(text.integer()?);
         text.skip(b",\"u_ns\":")?;
@@ -129,8 +129,6 @@ impl Decoder {
         if !text.0.is_empty() {
             return None;
         }
-        let station = self.stations.get(station, |known| known, |name| Arc::from(name))?;
-        let channel = self.channels.get(channel, Channel::as_str, Channel::new)?;
         Some(Event { seq, t_ns, station, kind: EventKind::Reading(Reading { channel, at_ns, u_ns, value, status }) })
     }
 }
@@ -149,6 +147,16 @@ impl<T> Default for Names<T> {
 }
 
 impl<T: Clone> Names<T> {
+    /// The name that is in turn, if the text goes on with that and a quote: then it is the whole of it.
+    fn in_turn(&mut self, rest: &[u8], text: impl Fn(&T) -> &str) -> Option<T> {
+        let next = if self.next < self.known.len() { self.next } else { 0 };
+        let known = self.known.get(next)?;
+        let behind = rest.strip_prefix(text(known).as_bytes())?;
+        let found = (behind.first() == Some(&b'"')).then(|| known.clone());
+        self.next = if found.is_some() { next + 1 } else { self.next };
+        found
+    }
+
     /// The name; `None` if it is no text. Bytes that are those of a known name are text without another look.
     fn get(&mut self, name: &[u8], text: impl Fn(&T) -> &str, new: impl Fn(&str) -> T) -> Option<T> {
         let count = self.known.len();
@@ -170,20 +178,55 @@ impl<T: Clone> Names<T> {
 /// So many digits are a `u64` whatever they are.
 const DIGITS_MAX: usize = 19;
 
+/// Powers of ten that eight digits take.
+const SHIFTS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
 /// The number that a text begins with, and how many digits it has; none if it has no digit, or more than [`DIGITS_MAX`].
 fn digits(text: &[u8]) -> Option<(u64, usize)> {
-    let mut number = 0_u64;
-    for (count, byte) in text.iter().enumerate() {
+    let (mut number, mut count) = (0_u64, 0);
+    // Eight characters at once, as long as there are so many and more digits cannot be too many.
+    while count + 8 <= DIGITS_MAX
+        && let Some(eight) = text.get(count..count + 8)
+    {
+        let (value, found) = digits_of_eight(eight.try_into().ok()?);
+        number = number * SHIFTS[found] + value;
+        count += found;
+        if found < 8 {
+            return (count > 0).then_some((number, count));
+        }
+    }
+    for byte in &text[count..] {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return (count > 0).then_some((number, count));
+            break;
         }
         if count == DIGITS_MAX {
             return None;
         }
         number = number * 10 + u64::from(digit);
+        count += 1;
     }
-    (!text.is_empty()).then_some((number, text.len()))
+    (count > 0).then_some((number, count))
+}
+
+/// The number that eight characters begin with, and how many digits it has: by pairs, then fours, then all, each of a kind at once.
+const fn digits_of_eight(text: [u8; 8]) -> (u64, usize) {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const HIGHEST: u64 = 0x8080_8080_8080_8080;
+    // The first character is the lowest byte; a digit is 0 to 9 here, anything else more.
+    let text = u64::from_le_bytes(text) ^ ZEROS;
+    // What is above 9 gets its highest bit, and may spoil the bytes behind it, which do not count.
+    let others = (text | text.wrapping_add(0x7676_7676_7676_7676)) & HIGHEST;
+    let count = others.trailing_zeros() / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Zeros are put in front, and the characters behind the digits go.
+    let ones = text << (64 - 8 * count);
+    let pairs = (ones.wrapping_mul(10).wrapping_add(ones >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    let all = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xFFFF_FFFF;
+    (all, count as usize)
 }
 
 /// Powers of ten that a double holds exactly, as far as a short decimal needs them.
@@ -260,6 +303,20 @@ impl<'a> Text<'a> {
         text.parse().ok().filter(|value: &f64| value.is_finite())
     }
 
+    /// A name, up to its closing quote.
+    fn name<T: Clone>(
+        &mut self,
+        names: &mut Names<T>,
+        text: impl Fn(&T) -> &str,
+        new: impl Fn(&str) -> T,
+    ) -> Option<T> {
+        if let Some(name) = names.in_turn(self.0, &text) {
+            self.0 = &self.0[text(&name).len()..];
+            return Some(name);
+        }
+        names.get(self.plain()?, text, new)
+    }
+
     /// A text without escapes, up to its closing quote.
     fn plain(&mut self) -> Option<&'a [u8]> {
         let count = self.0.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20)?;
@@ -270,6 +327,32 @@ impl<'a> Text<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_text_whatever_stands_behind_them() {
+        let mut mixed = 1_u64;
+        for round in 0..200_000_u32 {
+            mixed = mixed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = mixed >> (round % 64);
+            for behind in ["", ",\"station\"", ":", "/9", ".5,"] {
+                let text = format!("{number}{behind}");
+                let count = text.len() - behind.len();
+                let expected = (count <= DIGITS_MAX).then_some((number, count));
+                assert_eq!(digits(text.as_bytes()), expected, "{text}");
+            }
+        }
+        for text in ["0000000", "00000000", "0000000000000000", "0000000000000000000"] {
+            assert_eq!(digits(text.as_bytes()), Some((0, text.len())));
+        }
+        for (n, byte) in (0_u8..=255).flat_map(|byte| (0..8).map(move |n| (n, byte))) {
+            let mut eight = *b"12345678";
+            eight[n] = byte;
+            let count = eight.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let plain = str::from_utf8(&eight[..count]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            assert_eq!(digits_of_eight(eight), (plain, count), "{eight:?}");
+        }
+        assert!(digits(b"").is_none() && digits(b"x1").is_none() && digits(b"12345678901234567890").is_none());
+    }
 
     #[test]
     fn a_short_decimal_is_the_nearest_double_and_other_texts_are_left_alone() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use domain::Event;
 use domain::event::FORMAT;
 
-use crate::encoding::{Decoder, Digest, declared_format};
+use crate::encoding::{Decoder, declared_format};
 use crate::error::ReadError;
 use crate::metadata::End;
 use crate::parts::{Note, Part};
@@ -20,9 +20,8 @@ pub struct Events<F> {
     decoder: Decoder,
     /// How many events were given.
     count: u64,
-    /// The digest before the last part, that part's text, and how much of it was given.
-    digest: Digest,
-    last: Vec<u8>,
+    /// The last part, with the digest before it, and how much of its text was given.
+    last: Part,
     given: usize,
     end: Option<End>,
     /// What tore the segment before; it is forgotten if the next one goes on without a gap.
@@ -43,8 +42,7 @@ impl<F: FnMut(Event)> Events<F> {
             path: PathBuf::new(),
             decoder: Decoder::default(),
             count: 0,
-            digest: Digest::default(),
-            last: Vec::new(),
+            last: Part::default(),
             given: 0,
             end: None,
             torn_before: None,
@@ -54,30 +52,30 @@ impl<F: FnMut(Event)> Events<F> {
         }
     }
 
-    /// Takes the next part, and says whether another is wanted.
+    /// Takes the next part, and gives back one that was used up; `None` if no other is wanted.
     ///
     /// # Panics
     /// If the part has not been stamped.
-    pub fn take(&mut self, part: Part) -> Result<bool, ReadError> {
+    pub fn take(&mut self, mut part: Part) -> Result<Option<Part>, ReadError> {
+        assert!(part.before.is_some(), "a part is stamped before it is taken");
         if self.over {
-            return Ok(false);
+            return Ok(None);
         }
-        self.digest = part.before.expect("a part is stamped before it is taken");
-        (self.last, self.given) = (part.lines, 0);
-        for end in part.ends {
-            let lines = std::mem::take(&mut self.last);
-            let taken = self.payload(&lines[self.given..end]);
-            self.last = lines;
-            if !taken? {
-                self.over = true;
-                return Ok(false);
+        self.given = 0;
+        for end in &part.ends {
+            match self.payload(&part.lines[self.given..*end]) {
+                Ok(true) => self.given = end + 1,
+                taken => {
+                    self.over = true;
+                    self.last = part;
+                    return taken.map(|_| None);
+                }
             }
-            self.given = end + 1;
         }
-        for note in part.notes {
+        for note in part.notes.drain(..) {
             self.heed(note);
         }
-        Ok(true)
+        Ok(Some(std::mem::replace(&mut self.last, part).emptied()))
     }
 
     fn heed(&mut self, note: Note) {
@@ -142,8 +140,8 @@ impl<F: FnMut(Event)> Events<F> {
         if !self.over {
             read?;
         }
-        let mut digest = self.digest.clone();
-        digest.add_lines(&self.last[..self.given], 0);
+        let mut digest = self.last.before.clone().unwrap_or_default();
+        digest.add_lines(&self.last.lines[..self.given], 0);
         let (stream_sha256, events) = (digest.hex(), self.count);
         let torn = self.torn_before.clone().or_else(|| self.torn.as_ref().map(|what| self.sentence(what)));
         let torn = match &self.end {

@@ -11,7 +11,7 @@ use crate::encoding::Digest;
 use crate::metadata::{End, Label};
 
 /// How long the text of a part gets before it is handed on.
-const PART_BYTES: usize = 256 * 1024;
+const PART_BYTES: usize = 1024 * 1024;
 
 /// A record's opcode and length.
 pub(crate) const RECORD_HEADER_BYTES: usize = 1 + 8;
@@ -19,7 +19,8 @@ pub(crate) const RECORD_HEADER_BYTES: usize = 1 + 8;
 /// The fields of an MCAP message before its payload.
 pub(crate) const MESSAGE_HEADER_BYTES: usize = 2 + 4 + 8 + 8;
 
-/// Some of a record, in the order in which it stands there.
+/// Some of a record, in the order in which it stands there. One that was used up is filled again: a record has many thousands, and
+/// memory that comes from the system costs more than what is done with it.
 #[derive(Debug, Default)]
 pub struct Part {
     /// Canonical texts of events, a line feed behind each.
@@ -30,6 +31,17 @@ pub struct Part {
     pub(crate) notes: Vec<Note>,
     /// The digest of everything before, once a [`Stamp`] has seen it.
     pub(crate) before: Option<Digest>,
+}
+
+impl Part {
+    /// The same without what it holds.
+    pub(crate) fn emptied(mut self) -> Self {
+        self.lines.clear();
+        self.ends.clear();
+        self.notes.clear();
+        self.before = None;
+        self
+    }
 }
 
 /// What is said of a file between its events.
@@ -55,7 +67,7 @@ pub(crate) struct Parts<G> {
     pub(crate) over: bool,
 }
 
-impl<G: FnMut(Part) -> bool> Parts<G> {
+impl<G: FnMut(Part) -> Option<Part>> Parts<G> {
     pub(crate) fn new(give: G) -> Self {
         Self { give, part: Part::default(), over: false }
     }
@@ -102,7 +114,10 @@ impl<G: FnMut(Part) -> bool> Parts<G> {
     pub(crate) fn flush(&mut self) {
         let part = std::mem::take(&mut self.part);
         if !self.over {
-            self.over = !(self.give)(part);
+            match (self.give)(part) {
+                Some(empty) => self.part = empty,
+                None => self.over = true,
+            }
         }
     }
 }

@@ -88,8 +88,11 @@ impl Reader {
         let read = self.parts(|mut part| {
             let none_yet = part.ends.is_empty();
             stamp.stamp(&mut part);
-            failed = events.take(part).err();
-            none_yet && failed.is_none()
+            let next = events.take(part).unwrap_or_else(|error| {
+                failed = Some(error);
+                None
+            });
+            next.filter(|_| none_yet)
         });
         drop(events);
         failed.map_or(Ok(()), Err)?;
@@ -105,7 +108,7 @@ impl Reader {
             stamp.stamp(&mut part);
             events.take(part).unwrap_or_else(|error| {
                 failed = Some(error);
-                false
+                None
             })
         });
         if let Some(error) = failed {
@@ -115,8 +118,9 @@ impl Reader {
     }
 
     /// The first of the three steps of [`Reader::for_each`], for who has a thread for each: the parts of the stream, until
-    /// `give` wants no more. Each goes to a [`Stamp`], then to [`Events`], in order; the outcome to [`Events::tail`].
-    pub fn parts(&self, give: impl FnMut(Part) -> bool) -> Result<(), ReadError> {
+    /// `give` wants no more. Each goes to a [`Stamp`], then to [`Events`], in order; the outcome to [`Events::tail`]. `give` has one
+    /// for the next in return, a new one or one that was used up.
+    pub fn parts(&self, give: impl FnMut(Part) -> Option<Part>) -> Result<(), ReadError> {
         let mut parts = Parts::new(give);
         let read = self.paths.iter().try_for_each(|path| {
             if parts.over {
@@ -158,7 +162,7 @@ impl Head {
 }
 
 /// Reads one segment to its end, or to where it is torn.
-fn read_segment<G: FnMut(Part) -> bool>(path: &Path, parts: &mut Parts<G>) -> Result<(), ReadError> {
+fn read_segment<G: FnMut(Part) -> Option<Part>>(path: &Path, parts: &mut Parts<G>) -> Result<(), ReadError> {
     let refused = |cause| ReadError::file("read", path, cause);
     let mut file = File::open(path).map_err(refused)?;
     let size = file.metadata().map_err(refused)?.len();
@@ -186,7 +190,7 @@ enum Closed {
 }
 
 /// Reads the records and the closed chunks of one segment.
-fn read_closed<G: FnMut(Part) -> bool>(
+fn read_closed<G: FnMut(Part) -> Option<Part>>(
     file: &mut File,
     size: u64,
     path: &Path,

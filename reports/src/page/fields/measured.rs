@@ -111,11 +111,12 @@ fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> 
     let from = if role == Role::Bath { weighed() } else { material.story.ready }.unwrap_or(RunTime::ZERO);
     let channel = instrument.map(|instrument| format!("{}.{quantity}", instrument.name));
     let samples = channel.as_deref().and_then(|channel| material.story.series.of(channel)).into_iter();
-    let read: Vec<f64> = samples
-        .flat_map(Samples::iter)
-        .filter(|s| s.at >= from && s.status != Status::Overload)
-        .map(|s| s.value)
-        .collect();
+    let read = samples.flat_map(Samples::iter).filter(|s| s.at >= from && s.status != Status::Overload);
+    // Of millions, none is held.
+    let (count, sum, least, greatest) =
+        read.fold((0_usize, 0.0, f64::INFINITY, f64::NEG_INFINITY), |(count, sum, least, greatest), s| {
+            (count + 1, sum + s.value, f64::min(least, s.value), f64::max(greatest, s.value))
+        });
     let simulated = instrument
         .and_then(|instrument| material.story.identities.get(&instrument.name))
         .is_some_and(|identity| identity.nature != Nature::Real);
@@ -128,15 +129,13 @@ fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> 
         Role::Bath => Cell::of(declared).small("needed"),
         _ => Cell::of(declared),
     };
-    if read.is_empty() {
+    if count == 0 {
         let why = if instrument.is_none() { "no sensor" } else { "never read" };
         let missing = || Cell::of("not measured").toned(Tone::Missing);
         return vec![name, missing(), missing(), missing(), declared, Cell::of(why)];
     }
-    let (least, greatest) =
-        read.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
-    let mean = read.iter().sum::<f64>() / read.len() as f64;
-    vec![name, shown(least), shown(mean), shown(greatest), declared, Cell::of(read.len().to_string())]
+    let mean = sum / count as f64;
+    vec![name, shown(least), shown(mean), shown(greatest), declared, Cell::of(count.to_string())]
 }
 
 pub(super) fn sampling(material: &Material<'_>, opened: &Opened) -> Section {
@@ -171,11 +170,8 @@ pub(super) fn sampling(material: &Material<'_>, opened: &Opened) -> Section {
 /// The mean and the longest interval between readings, in s; `None` for fewer than two.
 fn intervals(samples: &Samples) -> Option<(f64, f64)> {
     let count = samples.len().checked_sub(1).filter(|count| *count > 0)?;
-    let (mut whole, mut longest) = (0.0, 0.0_f64);
-    for (earlier, later) in samples.iter().zip(samples.iter().skip(1)) {
-        let interval_s = later.at.since(earlier.at).as_secs_f64();
-        whole += interval_s;
-        longest = longest.max(interval_s);
-    }
-    Some((whole / count as f64, longest))
+    let moments = samples.moments(0..samples.len());
+    let whole = moments[count].since(moments[0]);
+    let longest = moments.windows(2).map(|of| of[1].ns().saturating_sub(of[0].ns())).max()?;
+    Some((whole.as_secs_f64() / count as f64, longest as f64 * 1e-9))
 }
