@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{Bench, events};
-use crate::daemon::{Daemon, folder_of, id_of};
+use crate::daemon::{Daemon, id_of};
 use crate::server::{Server, eventually};
 use domain::event::Phase;
 use domain::{EventKind, Order};
@@ -117,35 +117,27 @@ fn runs_that_need_the_same_go_side_by_side_and_one_that_needs_another_waits_its_
     let served = rig(&bench, "quick.yaml", "bath follows in: 1 s");
     let server = Server::start(&bench, &served);
     let daemon = Daemon::start(&bench, &server.rig());
-    let submit = |at: &str, station: &str| {
-        let file = bench.write(&format!("at-{at}-{station}.yaml"), &scenario(at, "30 s"));
+    let submit = |at: &str, station: &str, lasts: &str| {
+        let file = bench.write(&format!("at-{at}-{station}.yaml"), &scenario(at, lasts));
         id_of(&daemon.tell(&bench, &["submit", &file, "--station", station]))
     };
-    let delivers = |id: i64| {
-        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
-        folder.is_some_and(|folder| {
-            let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
-            events(&folder).0.iter().any(|event| is_step(&event.kind))
-        })
-    };
-    let first = submit("37", "1");
-    eventually("the first delivers", Duration::from_secs(120), || delivers(first));
-    let beside = submit("37", "2");
-    eventually("the second does beside it", Duration::from_secs(120), || delivers(beside));
-    // Behind the first at its station, and before whoever comes later at the other.
-    let (colder, later) = (submit("35", "1"), submit("37", "2"));
-    daemon.wait(first);
-    eventually("it waits for the bath", Duration::from_secs(20), || {
-        daemon.job(colder)["reason"].as_str().is_some_and(|why| why.contains("at 37 °C"))
+    let (first, beside) = (submit("37", "1", "50 s"), submit("37", "2", "20 s"));
+    // Behind the second at its station, and before whoever comes later at the other.
+    let (colder, later) = (submit("35", "2", "1 s"), submit("37", "1", "1 s"));
+    let waits = |id: i64, why: &str| daemon.job(id)["reason"].as_str().is_some_and(|reason| reason.contains(why));
+    let ended = daemon.wait(beside);
+    eventually("it waits for the bath", Duration::from_secs(20), || waits(colder, "at 37 °C"));
+    assert_eq!((&ended["exit_code"], &daemon.job(first)["state"]), (&0.into(), &"running".into()), "side by side");
+    let ended = daemon.wait(first);
+    assert_eq!(ended["exit_code"], 0, "nobody has set the bath to something else: {ended}");
+    eventually("who has waited longer begins", Duration::from_secs(20), || daemon.job(colder)["state"] == "running");
+    eventually("who came later does not pass it by", Duration::from_secs(20), || {
+        waits(later, &format!("job {colder} comes first, and needs the set-point"))
     });
-    for id in [beside, colder, later] {
-        let job = daemon.wait(id);
-        assert_eq!(job["exit_code"], 0, "{job}");
+    for id in [later, colder] {
+        daemon.tell(&bench, &["cancel", &id.to_string()]);
+        daemon.wait(id);
     }
-    let moment = |id: i64, of: &str| daemon.job(id)[of].as_str().expect("a moment").to_owned();
-    assert!(moment(beside, "started") < moment(first, "ended"), "side by side");
-    assert!(moment(colder, "started") >= moment(beside, "ended"), "nobody was disturbed");
-    assert!(moment(later, "started") >= moment(colder, "ended"), "who waits is not passed by");
     daemon.stop();
     server.stop();
 }
