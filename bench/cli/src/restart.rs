@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 /// What systemd is on its way to when the host comes back.
 const TARGETS: [&str; 3] = ["reboot.target", "kexec.target", "soft-reboot.target"];
 /// How long it may take to tell.
@@ -16,13 +18,17 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Whether systemd is restarting the host; where there is none, or it does not tell, nobody knows of a restart.
 pub(crate) fn is_coming() -> bool {
     let mut command = Command::new("systemctl");
-    command.args(["list-jobs", "--no-legend", "--no-pager", "--plain"]);
+    // Of these alone: the answer is short, and read when it is whole.
+    command.args(["list-jobs", "--no-legend", "--no-pager", "--plain"]).args(TARGETS);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let Ok(mut child) = command.spawn() else { return false };
+    let Ok(mut child) = command.spawn() else {
+        warn!("systemd cannot be asked whether the host restarts: what runs is stopped");
+        return false;
+    };
     let until = Instant::now() + WITHIN;
     while matches!(child.try_wait(), Ok(None)) {
         if Instant::now() > until {
-            // What it would have said nobody waits for.
+            warn!("systemd does not tell in time whether the host restarts: what runs is stopped");
             drop(child.kill());
             break;
         }

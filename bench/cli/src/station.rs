@@ -16,7 +16,7 @@ use crate::{Failure, user};
 pub(crate) const TOKEN: &str = "DOSEBENCH_LEASE";
 
 /// How a bath is had by who does not set it.
-const AS_IT_IS: &str = "what it is";
+const AS_IT_IS: &str = "the temperature it has";
 
 /// Opens the host's store.
 pub(crate) fn store() -> Result<Store, Failure> {

@@ -171,7 +171,8 @@ impl Loop {
         self.close(began)
     }
 
-    /// Ends without an end: nothing is commanded, and the record lacks nothing of what happened.
+    /// Ends without an end: nothing is commanded. What instruments have told in this moment is read again by whoever goes on, as far as
+    /// it is in the pump's log; a reading is none of that.
     fn leave(self) -> Finished {
         self.tasks.iter().for_each(AbortHandle::abort);
         let reason = Some("it was left to its pump, for the host restarts".to_owned());

@@ -117,7 +117,9 @@ fn opened(request: &Request, now: Timestamp) -> Result<Opened, SetupError> {
         // A real pump remembers the doses of the run before: every run has ids of its own.
         Clock::Real => (now, u64::try_from(now.as_millisecond()).unwrap_or(0) << 20),
     };
-    let lasts = SignedDuration::try_from(plan.duration()).unwrap_or(SignedDuration::MAX);
+    // A bath may take all of its time.
+    let longest = plan.duration() + plan.bath.as_ref().map_or(std::time::Duration::ZERO, |bath| bath.within);
+    let lasts = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
     let ends = begins.checked_add(lasts).unwrap_or(Timestamp::MAX);
     Ok(Opened {
         format: FORMAT,

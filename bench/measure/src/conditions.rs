@@ -136,10 +136,13 @@ impl Watched {
     /// Why nobody knows the quantity: never read, or for more than half of the time beyond its sensor's range.
     fn unknown(&self) -> Option<String> {
         let (read, beyond) = self.read;
+        let hint = match self.by {
+            By::Rig => "look at the sensor, or leave it out of the rig file",
+            By::Scenario => "look at the bath and its sensor",
+        };
         (read <= beyond).then(|| {
             format!(
-                "expected {} to be read within its sensor's range, but found {read} such readings and {beyond} beyond it; \
-                 look at the sensor, or leave it out of the rig file",
+                "expected {} to be read within its sensor's range, but found {read} such readings and {beyond} beyond it; {hint}",
                 self.channel
             )
         })

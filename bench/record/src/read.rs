@@ -81,7 +81,7 @@ impl Reader {
         &self.metadata
     }
 
-    /// The first event alone, which tells how the run was set up; `None` if there is none.
+    /// The first event, which tells how the run was set up; `None` if there is none. No more is read than the part that it stands in.
     pub fn first(&self) -> Result<Option<Event>, ReadError> {
         let (mut stamp, mut found, mut failed) = (Stamp::default(), None, None);
         let mut events = Events::new(|event| found = found.take().or(Some(event)));

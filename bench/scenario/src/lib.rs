@@ -23,4 +23,4 @@ pub use plan::{
     Stimulate, Supply, Therapy, Valve, Weighing,
 };
 pub use reference::{schema, step_reference};
-pub use resolve::{BATH_KEPT, DEVICE_ANSWERS, NO_UNEXPECTED_ALARM, resolve};
+pub use resolve::{BATH_KEPT, DEVICE_ANSWERS, IMPLICIT, NO_UNEXPECTED_ALARM, resolve};

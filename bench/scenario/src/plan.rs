@@ -63,7 +63,7 @@ impl Plan {
         self.steps.first().is_some_and(|s| matches!(&s.kind, StepKind::Probe(Probe { order: Order::Flash, .. })))
     }
 
-    /// The least time that the plan takes: holds, boluses and weighings, without waiting for people or alarms.
+    /// The least time that the plan takes: holds, boluses and weighings, without waiting for people, alarms or a bath.
     #[must_use]
     pub fn duration(&self) -> Duration {
         let steps: Duration = self.steps.iter().map(Step::duration).sum();

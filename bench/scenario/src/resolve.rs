@@ -28,6 +28,9 @@ pub const DEVICE_ANSWERS: &str = "device answers";
 /// The check that the bath stayed where it was needed; plans that need one hold it. It is never a fail.
 pub const BATH_KEPT: &str = "bath kept its temperature";
 
+/// The checks that a plan may hold without a word of it in its scenario.
+pub const IMPLICIT: [&str; 3] = [NO_UNEXPECTED_ALARM, DEVICE_ANSWERS, BATH_KEPT];
+
 /// The plan of a document with these parameters on this rig.
 ///
 /// # Errors

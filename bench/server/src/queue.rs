@@ -77,6 +77,7 @@ impl Queue {
                 children,
                 recoveries,
                 asked: BTreeSet::new(),
+                told: BTreeSet::new(),
                 pauses: BTreeMap::new(),
                 checks: Checks::default(),
                 needed: BTreeMap::new(),
@@ -118,6 +119,8 @@ struct Work {
     recoveries: BTreeMap<i64, Recovery>,
     /// The processes of cancelled jobs that were asked to stop: once each.
     asked: BTreeSet<(i64, u32)>,
+    /// The jobs of which was told that their runs are left.
+    told: BTreeSet<i64>,
     /// Stations where nothing could be started, and when that is tried again.
     pauses: BTreeMap<String, Instant>,
     checks: Checks,
@@ -190,7 +193,7 @@ impl Work {
 
     /// A job that is said to run.
     fn running(&mut self, job: &Job) -> Result<(), StoreError> {
-        self.needs(job);
+        self.keep_for(job);
         if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
             return self.settle(job);
         }
@@ -223,7 +226,7 @@ impl Work {
         if let Some(why) = self.kept_apart(job, ports)? {
             if self.store.quarantined(&config.rig, &job.station)?.is_none() {
                 // It is only being asked whether it answers.
-                self.needs(job);
+                self.keep_for(job);
             }
             return self.store.set_job_waiting(job.id, Some(&why));
         }
@@ -292,18 +295,18 @@ impl Work {
             let other = |wanted: &Use| wanted != of || *of == Use::Alone;
             let (first, wanted) = self.needed.get(resource)?.iter().find(|(_, wanted)| other(wanted))?;
             let at = wanted.setting().map_or_else(|| "alone".to_owned(), |setting| format!("at {setting}"));
-            Some(format!("job {first} comes first, and needs {resource} {at}"))
+            Some(format!("job {first} comes first, and needs {resource} {at}; wait for it, or cancel it"))
         };
         let why = match job.needs.iter().find_map(other) {
             Some(why) => Some(why),
             None => self.taken(&job.needs)?.map(|why| why.to_string()),
         };
-        self.needs(job);
+        self.keep_for(job);
         Ok(why)
     }
 
     /// Nobody who comes behind a job gets otherwise what that needs.
-    fn needs(&mut self, job: &Job) {
+    fn keep_for(&mut self, job: &Job) {
         for (resource, of) in &job.needs {
             self.needed.entry(resource.clone()).or_default().push((job.id, of.clone()));
         }

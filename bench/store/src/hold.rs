@@ -45,7 +45,7 @@ impl Use {
 
 /// What several runs need one after the other: what they all need at one setting is had so, and anything else alone.
 #[must_use]
-pub fn needs(runs: impl IntoIterator<Item = BTreeMap<String, Use>>) -> BTreeMap<String, Use> {
+pub fn needs_of_all(runs: impl IntoIterator<Item = BTreeMap<String, Use>>) -> BTreeMap<String, Use> {
     let mut all: BTreeMap<String, Use> = BTreeMap::new();
     for (resource, of) in runs.into_iter().flatten() {
         let known = all.entry(resource).or_insert_with(|| of.clone());

@@ -20,7 +20,7 @@ mod store;
 pub use access::{Access, Scope};
 pub use audit::{Entry, Verified};
 pub use error::{Set, StoreError};
-pub use hold::{Hold, Holder, Use, Wanted, needs};
+pub use hold::{Hold, Holder, Use, Wanted, needs_of_all};
 pub use job::{Cancelled, Job, JobRun, JobState, Submission};
 pub use lease::{Lease, Token};
 pub use notice::Notice;

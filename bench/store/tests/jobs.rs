@@ -51,6 +51,24 @@ fn jobs_of_a_station_run_one_at_a_time_by_priority_and_then_in_order() {
 }
 
 #[test]
+fn a_run_that_was_left_is_so_until_somebody_takes_it_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let needs = BTreeMap::from([("the set-point".to_owned(), Use::At("37 °C".to_owned()))]);
+    let id = open(folder).submit(&Submission { needs: &needs, ..wanted("1", "x", 0, None) }).expect("queued").id;
+    assert_eq!(job(folder, id).needs, needs);
+    let (_, lock) = open(folder).claim_next_job("rig", "1").expect("looked").expect("the job");
+    open(folder).set_job_process(id, 7).expect("noted");
+    assert!(!job(folder, id).is_left);
+    open(folder).leave_job(id).expect("noted");
+    drop(lock);
+    let left = job(folder, id);
+    assert!(left.is_left && left.state == JobState::Running && !open(folder).job_is_alive(id).expect("looked"));
+    open(folder).set_job_process(id, 8).expect("noted");
+    assert!(!job(folder, id).is_left, "somebody goes on with it");
+}
+
+#[test]
 fn a_key_is_one_submission_of_one_person_for_one_rig() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = open(folder.path());

@@ -79,7 +79,7 @@ fn what_is_set_is_shared_by_all_who_need_it_so_and_by_nobody_else() {
     let alone = take(folder, &[("the set-point", Use::Alone)], "fourth").expect("free");
     assert!(matches!(take(folder, &[at("37")], "first"), Err(StoreError::Held { .. })));
     drop(alone);
-    let runs = |settings: &[&str]| store::needs(settings.iter().map(|c| ports(&[at(c)])));
+    let runs = |settings: &[&str]| store::needs_of_all(settings.iter().map(|c| ports(&[at(c)])));
     assert_eq!(runs(&["37", "37"]), ports(&[at("37")]));
     assert_eq!(runs(&["35", "37"]), ports(&[("the set-point", Use::Alone)]));
 }

@@ -25,6 +25,11 @@ use crate::successor::Successor;
 use crate::terminal::Display;
 use crate::{BENCH_ERROR, Failure, image, load, station};
 
+mod results;
+
+use results::junit;
+pub(crate) use results::print_result;
+
 /// Exit code of a stop that was asked for.
 const STOPPED: u8 = 5;
 /// The purpose of a run whose report goes before a regulator.
@@ -99,13 +104,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let mut requests = requests(args, &rig)?;
     let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.seed)?) } else { None };
-    if let Some(served) = &served {
-        // It is the same rig but for its ports, and these are gone after the run: the record names the rig as it was written.
-        let station = served.file.station(args.station.as_deref()).map_err(Failure::bench)?;
-        for request in &mut requests {
-            request.station = request.station.behind_the_ports_of(station);
-        }
-    }
+    served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
     let mut codes = Vec::new();
@@ -116,8 +115,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             break;
         }
         if Signals::leaves() {
-            let why = "the host restarts: no other run is begun";
-            return Err(Refused::Left(Failure::bench(why.to_owned())));
+            let done = folders.len();
+            let why = format!("expected {planned} runs, but the host restarts after {done}; run the rest again");
+            return Err(left(args, &folders, planned, Failure::bench(why)));
         }
         if judges_nothing(&request.plan) {
             tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
@@ -132,13 +132,13 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         };
         folders.push(handle.folder.clone());
         let run = handle.run.clone();
-        let left = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
+        let time = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
         let outlives = served.is_none() && outlives_its_run(&request.station);
         let successor =
             outlives.then(|| Successor::of(&handle.folder, &args.rig, &request.station, args.job, args.json));
-        let finished = follow(handle, &request.plan, &signals, left, successor);
+        let finished = follow(handle, &request.plan, &signals, time, successor);
         if finished.left {
-            return Err(Refused::Left(left_as_it_is(&finished)));
+            return Err(left(args, &folders, planned, left_as_it_is(&finished)));
         }
         safe &= finished.safe;
         left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
@@ -153,7 +153,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         }
     }
     drop(served);
-    codes.extend(junit(args, &folders, planned));
+    codes.extend(junit(args.junit.as_deref(), &folders, planned));
     // The code of a stop says that the station was left safe.
     if Signals::stopped() && safe {
         codes.push(STOPPED);
@@ -165,11 +165,25 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     Ok(exit_code_of(codes))
 }
 
+/// Puts the requests behind the ports of a rig that is served for them. It is the same rig otherwise, and these are gone after the
+/// run: the record names the rig as it was written.
+fn behind(served: &ServedRig, args: &Args, requests: &mut [Request]) -> Result<(), Failure> {
+    let station = served.file.station(args.station.as_deref()).map_err(Failure::bench)?;
+    requests.iter_mut().for_each(|request| request.station = request.station.behind_the_ports_of(station));
+    Ok(())
+}
+
+/// The rest is left as it is; what was done has its results.
+fn left(args: &Args, folders: &[PathBuf], planned: usize, why: Failure) -> Refused {
+    junit(args.junit.as_deref(), folders, planned);
+    Refused::Left(why)
+}
+
 /// Takes the station: nobody else's process may use it meanwhile. A job's was looked at by the queue.
 fn hold(requests: &[Request], args: &Args) -> Result<Option<store::Hold>, Refused> {
     let Some(of) = requests.first().map(|request| &request.station) else { return Ok(None) };
     let bath = |request: &Request| request.plan.bath.as_ref().map(|bath| bath.at_c.value);
-    let needs = store::needs(requests.iter().map(|request| station::needs(of, bath(request))));
+    let needs = store::needs_of_all(requests.iter().map(|request| station::needs(of, bath(request))));
     if args.job.is_none() {
         station::heed_quarantine(of, &args.rig)?;
     }
@@ -237,8 +251,7 @@ fn overdue_accepted(args: &Args) -> Result<Option<OverdueAccepted>, Failure> {
 
 /// Whether a plan holds no check of its own.
 fn judges_nothing(plan: &Plan) -> bool {
-    let implicit = [scenario::NO_UNEXPECTED_ALARM, scenario::DEVICE_ANSWERS, scenario::BATH_KEPT];
-    plan.checks.iter().all(|name| implicit.contains(&name.as_str()))
+    plan.checks.iter().all(|name| scenario::IMPLICIT.contains(&name.as_str()))
 }
 
 fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan>, Failure> {
@@ -314,7 +327,7 @@ pub(crate) fn follow(
 pub(crate) fn left_as_it_is(finished: &Finished) -> Failure {
     let folder = finished.folder.display();
     Failure::bench(format!(
-        "the run was left as it is, for the host restarts, and its pump delivers; `dosebench recover {folder}` goes on with it"
+        "the run was left as it is, for the host restarts, and its pump goes on by itself; `dosebench recover {folder}` goes on with it"
     ))
 }
 
@@ -370,42 +383,4 @@ pub(crate) fn summary(folder: &Path) -> Result<Value, String> {
 /// A Ctrl-C on the terminal goes to every process of the group: the report has a group of its own and is finished.
 fn detach(child: &mut Command) {
     child.process_group(0);
-}
-
-pub(crate) fn print_result(summary: &Value) {
-    let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
-    say!("{}  {}  {}", text(&summary["verdict"]), text(&summary["scenario"]), text(&summary["folder"]));
-    if let Some(reason) = summary["reason"].as_str() {
-        say!("  {reason}");
-    }
-    for check in summary["checks"].as_array().into_iter().flatten() {
-        let unit = reports::unit(&text(&check["unit"]));
-        let expanded = check["expanded_uncertainty"].as_f64();
-        let value = match check["value"].as_f64().map(|v| reports::uncertain(v, expanded)) {
-            Some((value, Some(u))) => format!("{value} ± {u} {unit}"),
-            Some((value, None)) => format!("{value} {unit}"),
-            None => "no value".to_owned(),
-        };
-        let value = value.trim_end();
-        say!("  {:12}  {}: {value}", text(&check["verdict"]), text(&check["name"]));
-    }
-}
-
-/// Writes the JUnit file, if one is wanted; the exit code of what went wrong.
-fn junit(args: &Args, folders: &[PathBuf], planned: usize) -> Option<u8> {
-    let path = args.junit.as_ref()?;
-    let unfinished =
-        Signals::stopped().then(|| format!("stopped by a signal after {} of {planned} runs", folders.len()));
-    let why = write_junit(path, folders, unfinished.as_deref()).err()?;
-    tell!("error: {why}");
-    Some(BENCH_ERROR)
-}
-
-/// One JUnit file for all runs.
-fn write_junit(path: &Path, folders: &[PathBuf], unfinished: Option<&str>) -> Result<(), String> {
-    let xml = reports::combined_junit(folders, unfinished).map_err(|e| e.to_string())?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    }
-    std::fs::write(path, xml).map_err(|e| format!("{}: {e}", path.display()))
 }

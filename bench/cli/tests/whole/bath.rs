@@ -1,12 +1,15 @@
 //! A bath that stations share: it is brought to what a run needs, watched, and had by all who need the same.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::common::{Bench, events};
-use crate::daemon::{Daemon, id_of};
+use crate::daemon::{Daemon, delivers_nothing, id_of};
+use crate::resumed::{begun, killed_in, recover};
 use crate::server::{Server, eventually};
 use domain::event::Phase;
 use domain::{EventKind, Order};
+use store::{Actor, Hold, Store, Use, Wanted};
 
 /// It needs the bath, and delivers for a while.
 fn scenario(at: &str, lasts: &str) -> String {
@@ -139,5 +142,26 @@ fn runs_that_need_the_same_go_side_by_side_and_one_that_needs_another_waits_its_
         daemon.wait(id);
     }
     daemon.stop();
+    server.stop();
+}
+
+/// A run that was killed in a hold would go on; but whoever has set the bath to something else meanwhile keeps it so.
+#[test]
+fn a_run_whose_bath_somebody_has_otherwise_by_now_does_not_go_on() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &rig(&bench, "quick.yaml", "bath follows in: 1 s"));
+    let text = scenario("37", "10 min").replace("weighing:", "resume: {within: 5 min}\nweighing:");
+    let folder = killed_in(&bench, begun(&bench, &server.rig(), &text), "delivered");
+    let needs = format!("the set-point of unit 1 at {}", server.port(&["shared", "bath"]));
+    let resources = BTreeMap::from([(needs.clone(), Use::At("35 °C".to_owned()))]);
+    let wanted = Wanted { resources: &resources, holder: "anna", reason: "another run", lease: None };
+    let store = Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("the store");
+    let _hold = Hold::take(store, &wanted).expect("nobody has it any more");
+    let (output, summary) = recover(&bench, &folder, &server.rig());
+    assert_eq!(output.status.code(), Some(4), "{summary}");
+    let reason = summary["reason"].as_str().expect("a reason");
+    assert!(reason.contains(&format!("it could not go on: expected {needs} to be had at 37 °C")), "{reason}");
+    assert!(reason.contains("anna needs it at 35 °C"), "{reason}");
+    delivers_nothing(&server, "1");
     server.stop();
 }

@@ -28,7 +28,7 @@ fn run_in(runs: &Path) -> Option<PathBuf> {
     found.find(|folder| folder.join("record.mcap").is_file())
 }
 
-fn begun(bench: &Bench, rig: &str, text: &str) -> Child {
+pub(crate) fn begun(bench: &Bench, rig: &str, text: &str) -> Child {
     let scenario = bench.write("goes-on.yaml", text);
     let mut command = bench.command(&["run", &scenario, "--rig", rig, "--runs", "runs"]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started")
@@ -43,7 +43,7 @@ fn is_in(folder: &Path, step: &str) -> bool {
 }
 
 /// Kills a run that is at that step; its folder.
-fn killed_in(bench: &Bench, mut child: Child, step: &str) -> PathBuf {
+pub(crate) fn killed_in(bench: &Bench, mut child: Child, step: &str) -> PathBuf {
     eventually("the step has begun", Duration::from_secs(60), || {
         run_in(&bench.path("runs")).is_some_and(|folder| is_in(&folder, step))
     });
@@ -52,7 +52,7 @@ fn killed_in(bench: &Bench, mut child: Child, step: &str) -> PathBuf {
     run_in(&bench.path("runs")).expect("a run")
 }
 
-fn recover(bench: &Bench, folder: &Path, rig: &str) -> (Output, Value) {
+pub(crate) fn recover(bench: &Bench, folder: &Path, rig: &str) -> (Output, Value) {
     let output = bench.output(&["recover", &folder.display().to_string(), "--rig", rig, "--json"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let summary = serde_json::from_str(said.trim())

@@ -1,4 +1,5 @@
-//! From instruments that answer to a run that may begin: preconditions, a pump that stands, then the bath that the plan needs.
+//! From instruments that answer to a run that may begin: preconditions, a pump that stands, then the bath that the plan needs; and the
+//! check at its end that the bath has stayed there.
 //!
 //! A bath takes its time. Meanwhile the run is under way: an instrument that goes away is missed, and somebody may stop it.
 
@@ -35,7 +36,7 @@ pub(super) struct Tempering {
 enum Reached {
     NotYet(Tempering),
     There,
-    Not(Ending),
+    Failed(Ending),
 }
 
 impl Engine {
@@ -95,7 +96,7 @@ impl Engine {
         match tempering.apply(event, self.core.now) {
             Reached::NotYet(tempering) => State::Tempering(tempering),
             Reached::There => self.weigh(Phase::OpeningWeighing),
-            Reached::Not(ending) => self.stop(ending),
+            Reached::Failed(ending) => self.stop(ending),
         }
     }
 }
@@ -106,7 +107,7 @@ impl Tempering {
             match ordered.answer(event) {
                 Answered::Pending => {}
                 Answered::Done { .. } => self.ordered = None,
-                Answered::Failed(ending) => return Reached::Not(ending),
+                Answered::Failed(ending) => return Reached::Failed(ending),
             }
         } else if matches!(&event.kind, EventKind::Lost { instrument, .. } if *instrument == self.bath.instrument) {
             // Nobody knows where it was meanwhile.
@@ -123,7 +124,7 @@ impl Tempering {
             return Reached::NotYet(self);
         }
         let found = self.found_c.map_or_else(|| "no reading".to_owned(), |c| format!("{} °C", significant(c)));
-        Reached::Not(Ending::NotRun(format!(
+        Reached::Failed(Ending::NotRun(format!(
             "expected {} to be at {} for {} within {}, but found {found}; look at it, or give it more time",
             self.bath.instrument,
             self.bath,
@@ -178,7 +179,7 @@ mod tests {
         match tempering.apply(event, event.t_ns) {
             Reached::NotYet(tempering) => tempering,
             Reached::There => panic!("it is not there at {:?}", event.t_ns),
-            Reached::Not(ending) => panic!("{}", ending.cause()),
+            Reached::Failed(ending) => panic!("{}", ending.cause()),
         }
     }
 
@@ -212,7 +213,7 @@ mod tests {
     #[test]
     fn one_that_does_not_get_there_or_will_not_is_told_with_what_it_reads() {
         let cold = goes_on(goes_on(ordered(), &done()), &reads(3000, "bath.temperature", 29.1));
-        let Reached::Not(ending) = cold.apply(&told(3600, EventKind::Tick), at(3600)) else { panic!("it is over") };
+        let Reached::Failed(ending) = cold.apply(&told(3600, EventKind::Tick), at(3600)) else { panic!("it is over") };
         assert!(matches!(ending, Ending::NotRun(_)));
         assert_eq!(
             ending.cause(),
@@ -220,7 +221,7 @@ mod tests {
         );
         let refused = OrderOutcome::Refused { reason: "locked at its panel".to_owned() };
         let refused = told(1, EventKind::OrderAnswered { order: 0, at_ns: at(1), u_ns: 0, outcome: refused });
-        let Reached::Not(ending) = ordered().apply(&refused, at(1)) else { panic!("it will not") };
+        let Reached::Failed(ending) = ordered().apply(&refused, at(1)) else { panic!("it will not") };
         assert!(ending.cause().contains("it refused 'keep 37 °C': locked at its panel"), "{}", ending.cause());
     }
 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use store::{Use, needs};
+use store::{Use, needs_of_all};
 use utoipa::ToSchema;
 
 use super::HELPER_WITHIN;
@@ -156,7 +156,7 @@ pub(super) fn check(
     if task.text.is_none() && is_file(&task.scenario) {
         return Err(Problem::input("expected the text of the scenario's file beside its name, but found none"));
     }
-    let told = folder.path.join("checked.json");
+    let told = folder.path.join("checked.jsonl");
     let checked = task.scenario_in(&folder.path).and_then(|scenario| {
         let mut command = work::program(config, &folder.path);
         command.args(["check", "--json", "--rig", &config.rig, "--station", station]).args(task.sets());
@@ -172,7 +172,7 @@ pub(super) fn check(
             let told = std::fs::read_to_string(&told).map_err(Problem::ours)?;
             let lines = told.lines().map(serde_json::from_str::<Checked>);
             let runs: Vec<Checked> = lines.collect::<Result<_, _>>().map_err(Problem::ours)?;
-            Ok(needs(runs.into_iter().map(|run| run.needs)))
+            Ok(needs_of_all(runs.into_iter().map(|run| run.needs)))
         }
         Some(2) => Err(Problem::input(said)),
         _ => Err(Problem::ours(format!("the check ended with {status}: {said}"))),

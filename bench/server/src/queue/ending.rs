@@ -1,13 +1,13 @@
 //! The end of the queue: what runs is stopped, or left to its pump where the host restarts.
 //!
-//! It begins nothing. What it leaves, the next daemon finds.
+//! It begins no job. What it leaves, the next daemon finds.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState};
-use tracing::error;
+use tracing::{error, info};
 
 use super::Work;
 use crate::supervisor;
@@ -51,7 +51,7 @@ impl Work {
     }
 
     /// Asks all work of this rig to leave its runs, and waits until each has been left or has ended. What its process said it has
-    /// left, the next daemon goes on with; what was interrupted otherwise is brought to its end as ever.
+    /// left, the next daemon goes on with; what was interrupted otherwise is gone on with, to be left, or brought to its end as ever.
     pub(super) fn leave(mut self) -> Vec<String> {
         let until = Instant::now() + STOPPED_WITHIN;
         loop {
@@ -61,8 +61,13 @@ impl Work {
                 left.clear();
                 for job in open.iter().filter(|job| job.state == JobState::Running) {
                     if self.children.contains_key(&job.id) || self.store.job_is_alive(job.id).unwrap_or(true) {
-                        self.ask(job, Signal::USR1);
-                    } else if job.is_left {
+                        // Nobody wants a cancelled one to go on.
+                        self.ask(job, if job.cancelled_by.is_some() { Signal::TERM } else { Signal::USR1 });
+                    } else if self.store.job(job.id).is_ok_and(|job| job.is_left) {
+                        // Asked anew: it may have been said since the jobs were read.
+                        if self.told.insert(job.id) {
+                            info!(station = job.station, job = job.id, "its run is left to its pump");
+                        }
                         continue;
                     } else if let Err(why) = self.running(job) {
                         error!(station = job.station, job = job.id, %why, "cannot go on");
@@ -93,5 +98,18 @@ fn signal(process: u32, signal: Signal) {
     if let Some(process) = process {
         // It may just have ended.
         let _ = kill_process(process, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Signal, catches};
+
+    #[test]
+    fn a_process_without_a_handler_is_known() {
+        let own = std::process::id();
+        // The runtime itself handles the one, to tell of a stack that is full; nobody here the other.
+        assert!(catches(own, Signal::SEGV) && !catches(own, Signal::USR1));
+        assert!(!catches(u32::MAX, Signal::USR1), "there is no such process");
     }
 }

@@ -97,10 +97,13 @@ pub(super) fn environment(material: &Material<'_>, opened: &Opened) -> Section {
         ("Bath temperature", Role::Bath, "temperature", "°C", value, half)
     });
     let rows = watched.iter().chain(&bath).map(|watched| surroundings(material, opened, watched)).collect();
-    let caption = "Over the run, from the moment the rig was ready, of a bath from the opening weighing on; readings beyond a \
-                   sensor's range are left out. Corrections use what is declared.";
+    let of_bath = if bath.is_some() { ", of the bath from the opening weighing on" } else { "" };
+    let caption = format!(
+        "Over the run, from the moment the rig was ready{of_bath}; readings beyond a sensor's range are left out. Corrections \
+         use what is declared."
+    );
     let columns = [("Quantity", 24), ("Least", 13), ("Mean", 13), ("Greatest", 13), ("Declared", 22), ("Readings", 15)];
-    section("environment", "Environment", vec![table(caption, &columns, rows)])
+    section("environment", "Environment", vec![table(&caption, &columns, rows)])
 }
 
 fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> Vec<Cell> {
@@ -108,10 +111,14 @@ fn surroundings(material: &Material<'_>, opened: &Opened, watched: &Watched) -> 
     let instrument = opened.profile.by_role(role);
     let weighed =
         || material.story.steps.iter().find(|step| step.phase == Some(Phase::OpeningWeighing)).map(|step| step.at);
-    let from = if role == Role::Bath { weighed() } else { material.story.ready }.unwrap_or(RunTime::ZERO);
+    // A bath that was never weighed in was on its way.
+    let ready = || Some(material.story.ready.unwrap_or(RunTime::ZERO));
+    let from = if role == Role::Bath { weighed() } else { ready() };
     let channel = instrument.map(|instrument| format!("{}.{quantity}", instrument.name));
     let samples = channel.as_deref().and_then(|channel| material.story.series.of(channel)).into_iter();
-    let read = samples.flat_map(Samples::iter).filter(|s| s.at >= from && s.status != Status::Overload);
+    let read = samples
+        .flat_map(Samples::iter)
+        .filter(|s| from.is_some_and(|from| s.at >= from) && s.status != Status::Overload);
     // Of millions, none is held.
     let (count, sum, least, greatest) =
         read.fold((0_usize, 0.0, f64::INFINITY, f64::NEG_INFINITY), |(count, sum, least, greatest), s| {

@@ -44,7 +44,7 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
     let (say_it, said) = mpsc::channel();
     let start = |seed: u64| client(folder, seed, say_it.clone());
     let mut clients: Vec<Child> = (0..CLIENTS).map(|_| start(random.next_u64())).collect::<Result<_, _>>()?;
-    let mut daemon = daemon(folder)?;
+    let mut daemon = start_daemon(folder)?;
     let (mut done, mut kills, mut daemon_kills, mut doubles) = (0, 0, 0, 0_u64);
     while done < rounds {
         match said.recv_timeout(LOST).as_deref() {
@@ -63,8 +63,11 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
             // Not right behind somebody's round, when hardly anybody has anything.
             thread::sleep(Duration::from_micros(random.next_u64() % (HELD_MS * 1000)));
             if random.next_u64().is_multiple_of(KILLS_A_DAEMON) {
+                if let Some(status) = daemon.try_wait().map_err(Failure::bench)? {
+                    return Err(Failure::bench(format!("a daemon that nobody killed ended with {status}")));
+                }
                 end(&mut daemon);
-                daemon = self::daemon(folder)?;
+                daemon = start_daemon(folder)?;
                 daemon_kills += 1;
             } else {
                 end(&mut clients[victim]);
@@ -157,7 +160,7 @@ fn open(folder: &Path) -> Result<Store, StoreError> {
 }
 
 /// Starts a daemon on the same store.
-fn daemon(folder: &Path) -> Result<Child, Failure> {
+fn start_daemon(folder: &Path) -> Result<Child, Failure> {
     let mut command = Command::new(rig::ourselves().map_err(Failure::bench)?);
     command.args(["serve", "--rig", "virtual", "--listen", "127.0.0.1:0", "--runs"]).arg(folder.join("runs"));
     command.env("DOSEBENCH_STATE", folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
