@@ -125,12 +125,11 @@ impl<'a> TimeAxis<'a> {
         (self.from..=self.to).contains(&self.at(at))
     }
 
-    /// What of a part is shown.
-    fn shown(&self, samples: &Samples, part: Range<usize>) -> Range<usize> {
-        let moments = samples.moments(part.clone());
-        let first = moments.partition_point(|at| self.at(*at) < self.from);
-        let behind = moments.partition_point(|at| self.at(*at) <= self.to);
-        part.start + first..part.start + behind
+    /// Which of some points are shown, that are in the order of their time.
+    fn shown<T>(&self, points: &[T], at: impl Fn(&T) -> RunTime) -> Range<usize> {
+        let first = points.partition_point(|point| self.at(at(point)) < self.from);
+        let behind = points.partition_point(|point| self.at(at(point)) <= self.to);
+        first..behind.max(first)
     }
 
     fn frame(&self, story: &Story) -> Frame {
@@ -203,12 +202,7 @@ fn volume_panels(
 
     let count = parts.iter().map(Vec::len).sum::<usize>().max(1);
     let shown = |part: &[Delivered], whole: usize, value: &dyn Fn(&Delivered) -> f64| -> Vec<Point> {
-        // They are in the order of their time.
-        let (first, behind) = (
-            part.partition_point(|d| clock.at(d.at) < clock.from),
-            part.partition_point(|d| clock.at(d.at) <= clock.to),
-        );
-        let part = part.get(first..behind).unwrap_or_default();
+        let part = &part[clock.shown(part, |d| d.at)];
         let limit = (most_points * whole).div_ceil(count);
         placed(clock, thin(part.len(), part.iter().map(|d| (d.at, value(d))), limit))
     };
@@ -354,7 +348,8 @@ fn channel_panel(clock: &TimeAxis<'_>, channel: &Channel<'_>, most_points: usize
     let count: usize = parts.iter().map(|part| samples.usable(part.clone())).sum();
     let shown = |part: &Range<usize>| -> Vec<Point> {
         let limit = (most_points * samples.usable(part.clone())).div_ceil(count.max(1));
-        let part = clock.shown(samples, part.clone());
+        let shown = clock.shown(samples.moments(part.clone()), |at| *at);
+        let part = part.start + shown.start..part.start + shown.end;
         let points = usable(samples, part.clone()).map(|s| (s.at, s.value));
         placed(clock, thin(samples.usable(part), points, limit))
     };

@@ -77,7 +77,7 @@ impl Queue {
                 children,
                 recoveries,
                 asked: BTreeSet::new(),
-                told: BTreeSet::new(),
+                leaves: false,
                 pauses: BTreeMap::new(),
                 checks: Checks::default(),
                 needed: BTreeMap::new(),
@@ -119,8 +119,8 @@ struct Work {
     recoveries: BTreeMap<i64, Recovery>,
     /// The processes of cancelled jobs that were asked to stop: once each.
     asked: BTreeSet<(i64, u32)>,
-    /// The jobs of which was told that their runs are left.
-    told: BTreeSet<i64>,
+    /// It ends, and what may go on is left.
+    leaves: bool,
     /// Stations where nothing could be started, and when that is tried again.
     pauses: BTreeMap<String, Instant>,
     checks: Checks,
@@ -137,8 +137,8 @@ impl Work {
             supervisor::is_alive();
             match told.recv_timeout(LOOK) {
                 Ok(Told::Look) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Told::End(Ending::Leave)) => return self.leave(),
-                Ok(Told::End(Ending::Stop)) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
+                Ok(Told::End(ending)) => return self.end(ending),
+                Err(RecvTimeoutError::Disconnected) => return self.end(Ending::Stop),
             }
         }
     }
@@ -195,7 +195,7 @@ impl Work {
     fn running(&mut self, job: &Job) -> Result<(), StoreError> {
         self.keep_for(job);
         if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
-            return self.settle(job);
+            return if self.is_left(job) { Ok(()) } else { self.settle(job) };
         }
         if job.cancelled_by.is_some() {
             self.ask(job, Signal::TERM);

@@ -62,12 +62,15 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
     let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
     let rig = load::whole_rig(&load::rig_source(&rig)?)?;
-    let station = station_of(args, &folder, &rig)?;
+    let opened = opened(&folder);
+    let station = station_of(args, &folder, opened.as_ref(), &rig)?;
     let mut codes = Vec::new();
     // The code of a stop says that the station was left safe.
     let mut is_safe = true;
     if outlives_its_run(station) {
-        let recovered = recovered(&folder, station, &signals, args, !cancelled && !args.close)?;
+        let bath = opened.and_then(|opened| opened.bath_c).map(|bath| bath.value);
+        let needs = station::needs(station, bath);
+        let recovered = recovered(&folder, station, needs, &signals, args, !cancelled && !args.close)?;
         if recovered.left {
             job.as_mut().map_or(Ok(()), job::Work::left)?;
             return Err(run::left_as_it_is(&recovered));
@@ -113,8 +116,13 @@ fn opened(folder: &Path) -> Option<Opened> {
 }
 
 /// The station of a run: as it is named, or as its record tells.
-fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a Station, Failure> {
-    let named = args.station.clone().or_else(|| Some(opened(folder)?.profile.station));
+fn station_of<'a>(
+    args: &Args,
+    folder: &Path,
+    opened: Option<&Opened>,
+    rig: &'a RigFile,
+) -> Result<&'a Station, Failure> {
+    let named = args.station.clone().or_else(|| Some(opened?.profile.station.clone()));
     let known: Vec<&str> = rig.stations().iter().map(|station| station.profile.station.as_str()).collect();
     if named.is_none() && known.len() > 1 {
         // Another station's pump is not to be stopped for it.
@@ -131,15 +139,14 @@ fn station_of<'a>(args: &Args, folder: &Path, rig: &'a RigFile) -> Result<&'a St
 fn recovered(
     folder: &Path,
     station: &Station,
+    needs: Needs,
     signals: &Signals,
     args: &Args,
     resume: bool,
 ) -> Result<Finished, Failure> {
     // A run that still goes on has its ports.
     let reason = format!("recover {}", folder.display());
-    let bath = opened(folder).and_then(|opened| opened.bath_c);
     let mut because = args.because.clone();
-    let needs = station::needs(station, bath.map(|bath| bath.value));
     let mut hold = station::hold(station, if resume { needs } else { Needs::new() }, &reason);
     let mut resume = resume;
     if let (true, Err(job::Refused::Taken(why))) = (resume, &hold) {

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState};
-use tracing::{error, info};
 
 use super::Work;
-use crate::supervisor;
+use crate::{Ending, supervisor};
 
 /// How long work that was stopped may take: a safe stop of 10 s, and the report of a long run.
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
@@ -29,50 +28,23 @@ impl Work {
         }
     }
 
-    /// Stops all work of this rig, and waits until the stations are safe and the records whole. What is not by then is named.
-    pub(super) fn stop(mut self) -> Vec<String> {
+    /// Stops all work of this rig, or has it leave its runs, and waits until the stations are safe and the records whole, or left. What
+    /// is not by then is named. What was interrupted otherwise meanwhile is gone on with or brought to its end as ever.
+    pub(super) fn end(mut self, ending: Ending) -> Vec<String> {
+        self.leaves = ending == Ending::Leave;
         let until = Instant::now() + STOPPED_WITHIN;
         let mut left = vec!["what runs, which the store does not tell".to_owned()];
         loop {
+            self.look(false);
             // A store that fails now may tell at the next look.
             if let Ok(open) = self.store.open_jobs(&self.config.rig) {
                 let running: Vec<Job> = open.into_iter().filter(|job| job.state == JobState::Running).collect();
-                left = running.iter().map(|job| format!("job {} at station {}", job.id, job.station)).collect();
-                // Bringing a run to its end does not hear it.
-                running.iter().for_each(|job| self.ask(job, Signal::TERM));
-            }
-            if left.is_empty() || Instant::now() > until {
-                return left;
-            }
-            self.look(false);
-            supervisor::is_alive();
-            thread::sleep(STOPPING);
-        }
-    }
-
-    /// Asks all work of this rig to leave its runs, and waits until each has been left or has ended. What its process said it has
-    /// left, the next daemon goes on with; what was interrupted otherwise is gone on with, to be left, or brought to its end as ever.
-    pub(super) fn leave(mut self) -> Vec<String> {
-        let until = Instant::now() + STOPPED_WITHIN;
-        loop {
-            let mut left = vec!["what runs, which the store does not tell".to_owned()];
-            if let Ok(open) = self.store.open_jobs(&self.config.rig) {
-                self.children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
-                left.clear();
-                for job in open.iter().filter(|job| job.state == JobState::Running) {
-                    if self.children.contains_key(&job.id) || self.store.job_is_alive(job.id).unwrap_or(true) {
-                        // Nobody wants a cancelled one to go on.
-                        self.ask(job, if job.cancelled_by.is_some() { Signal::TERM } else { Signal::USR1 });
-                    } else if self.store.job(job.id).is_ok_and(|job| job.is_left) {
-                        // Asked anew: it may have been said since the jobs were read.
-                        if self.told.insert(job.id) {
-                            info!(station = job.station, job = job.id, "its run is left to its pump");
-                        }
-                        continue;
-                    } else if let Err(why) = self.running(job) {
-                        error!(station = job.station, job = job.id, %why, "cannot go on");
-                    }
-                    left.push(format!("job {} at station {}", job.id, job.station));
+                let not_over = running.iter().filter(|job| !self.is_left(job));
+                left = not_over.map(|job| format!("job {} at station {}", job.id, job.station)).collect();
+                // Bringing a run to its end does not hear it. Nobody wants a cancelled one to go on.
+                for job in &running {
+                    let leaves = self.leaves && job.cancelled_by.is_none();
+                    self.ask(job, if leaves { Signal::USR1 } else { Signal::TERM });
                 }
             }
             if left.is_empty() || Instant::now() > until {
@@ -81,6 +53,13 @@ impl Work {
             supervisor::is_alive();
             thread::sleep(STOPPING);
         }
+    }
+
+    /// Whether a job's run is left to its pump, as this ending wants it, and nobody works on it any more.
+    pub(super) fn is_left(&mut self, job: &Job) -> bool {
+        let is_over = !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id).unwrap_or(true);
+        // Asked behind that: its process says so before it ends.
+        self.leaves && is_over && self.store.job(job.id).is_ok_and(|job| job.is_left)
     }
 }
 
