@@ -6,7 +6,7 @@ use std::path::Path;
 
 use store::Store;
 
-use crate::{Failure, station};
+use crate::{BENCH_ERROR, Failure, station};
 
 /// Why nothing was run, or not to its end.
 pub(crate) enum Refused {
@@ -50,6 +50,22 @@ impl Work {
         let mut store = station::store()?;
         let cancelled_by = store.set_job_process(id, std::process::id()).map_err(station::failure)?;
         Ok((Self { store, id, left_unsafe: None }, cancelled_by))
+    }
+
+    /// The exit codes of the runs that it has made already, before its process was interrupted: of `planned` ones, of which the rest
+    /// is to be made.
+    pub(crate) fn done(&self, planned: usize) -> Result<Vec<u8>, Failure> {
+        let job = self.store.job(self.id).map_err(station::failure)?;
+        if let (Some(before), false) = (job.planned, job.runs.is_empty())
+            && before as usize != planned
+        {
+            return Err(Failure::bench(format!(
+                "expected {before} runs, of which {} are made, but the scenario has {planned} by now; submit it again",
+                job.runs.len()
+            )));
+        }
+        // A run of which nobody could say how it ended is no pass.
+        Ok(job.runs.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect())
     }
 
     /// It has set up a run, of which nothing has moved.

@@ -11,31 +11,26 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use domain::RunVerdict;
-use domain::verdict::exit_code_of;
 use rustix::process::Signal;
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
 use tracing::{error, info, warn};
 
 use crate::health::{Checks, Health};
+use crate::queue::interrupted::Recovery;
 use crate::work::{self, Task};
 use crate::{Config, Ending, supervisor};
 
 mod ending;
+mod interrupted;
 
 /// How often it looks unasked.
 const LOOK: Duration = Duration::from_secs(1);
-/// After so many tries, an interrupted run is left to people.
-const RECOVERIES_MAX: u32 = 3;
-/// The pause before the next one.
-const RECOVER_AGAIN: Duration = Duration::from_secs(5);
 /// A run that has gone on for so long since does so for good.
 const GOES_ON: Duration = Duration::from_secs(300);
 /// The pause after a process could not be started.
 const START_AGAIN: Duration = Duration::from_secs(30);
 /// The pause after a process was refused its station.
 const REFUSED_AGAIN: Duration = Duration::from_secs(5);
-/// Exit code of a stop that was asked for.
-const STOPPED: u8 = RunVerdict::Aborted.exit_code();
 /// Exit code of what the bench is to blame for.
 const BENCH_ERROR: u8 = RunVerdict::Error.exit_code();
 
@@ -104,13 +99,6 @@ impl Queue {
     }
 }
 
-/// An interrupted run that is to be brought to its end.
-struct Recovery {
-    tries: u32,
-    /// Not again before.
-    next: Instant,
-}
-
 struct Work {
     config: Arc<Config>,
     store: Store,
@@ -162,7 +150,7 @@ impl Work {
         // The first of each station is the one that runs, or the one that is next.
         for job in open.iter().filter(|job| seen.insert(job.station.as_str())) {
             let done = match job.state {
-                JobState::Running => self.running(job),
+                JobState::Running => self.running(job, begins),
                 _ if begins => self.next(job),
                 _ => Ok(()),
             };
@@ -192,10 +180,10 @@ impl Work {
     }
 
     /// A job that is said to run.
-    fn running(&mut self, job: &Job) -> Result<(), StoreError> {
+    fn running(&mut self, job: &Job, begins: bool) -> Result<(), StoreError> {
         self.keep_for(job);
         if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
-            return if self.is_left(job) { Ok(()) } else { self.settle(job) };
+            return if self.is_left(job) { Ok(()) } else { self.settle(job, begins) };
         }
         if job.cancelled_by.is_some() {
             self.ask(job, Signal::TERM);
@@ -218,20 +206,7 @@ impl Work {
             );
             return self.store.set_job_waiting(job.id, Some(&why));
         };
-        // A check of ours uses them; it may have to be ended.
-        let asks = self.checks.is_asking(&job.station);
-        if let Some(why) = if asks { None } else { self.taken(ports)? } {
-            return self.store.set_job_waiting(job.id, Some(&why.to_string()));
-        }
-        if let Some(why) = self.kept_apart(job, ports)? {
-            if self.store.quarantined(&config.rig, &job.station)?.is_none() {
-                // It is only being asked whether it answers.
-                self.keep_for(job);
-            }
-            return self.store.set_job_waiting(job.id, Some(&why));
-        }
-        // Last: what cannot begin for another reason keeps nobody else from what it needs.
-        if let Some(why) = self.set_otherwise(job)? {
+        if let Some(why) = self.hindrance(job, ports)? {
             return self.store.set_job_waiting(job.id, Some(&why));
         }
         if self.pauses.get(&job.station).is_some_and(|until| Instant::now() < *until) {
@@ -259,6 +234,24 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    /// Why a job's runs cannot be made at its station now, if they cannot.
+    fn hindrance(&mut self, job: &Job, ports: &BTreeMap<String, Use>) -> Result<Option<String>, StoreError> {
+        // A check of ours uses them; it may have to be ended.
+        let asks = self.checks.is_asking(&job.station);
+        if let Some(why) = if asks { None } else { self.taken(ports)? } {
+            return Ok(Some(why.to_string()));
+        }
+        if let Some(why) = self.kept_apart(job, ports)? {
+            if self.store.quarantined(&self.config.rig, &job.station)?.is_none() {
+                // It is only being asked whether it answers.
+                self.keep_for(job);
+            }
+            return Ok(Some(why));
+        }
+        // Last: what cannot begin for another reason keeps nobody else from what it needs.
+        self.set_otherwise(job)
     }
 
     /// Why no job begins at a station that nobody uses: it is in quarantine, or its instruments are being asked.
@@ -292,8 +285,8 @@ impl Work {
     /// otherwise, or somebody else has it so.
     fn set_otherwise(&mut self, job: &Job) -> Result<Option<String>, StoreError> {
         let other = |(resource, of): (&String, &Use)| {
-            let other = |wanted: &Use| wanted != of || *of == Use::Alone;
-            let (first, wanted) = self.needed.get(resource)?.iter().find(|(_, wanted)| other(wanted))?;
+            let other = |id: i64, wanted: &Use| id != job.id && (wanted != of || *of == Use::Alone);
+            let (first, wanted) = self.needed.get(resource)?.iter().find(|(id, wanted)| other(*id, wanted))?;
             let at = wanted.setting().map_or_else(|| "alone".to_owned(), |setting| format!("at {setting}"));
             Some(format!("job {first} comes first, and needs {resource} {at}; wait for it, or cancel it"))
         };
@@ -319,74 +312,5 @@ impl Work {
         }
         let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
         self.store.refusal(&wanted)
-    }
-
-    /// A job that runs, but nobody works on it: its process has ended before its time, or everything is done but to say so.
-    fn settle(&mut self, job: &Job) -> Result<(), StoreError> {
-        let Some(last) = job.runs.last() else { return self.store.requeue_job(job.id, None) };
-        if last.verdict.is_none() {
-            return self.recover(job, &last.run, &last.folder);
-        }
-        // A run of which nobody could say how it ended is no pass.
-        let mut codes: Vec<u8> = job.runs.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect();
-        let done = job.runs.len();
-        let missing = job.planned.filter(|planned| *planned as usize > done);
-        // A stop takes the rest with it; anything else leaves runs undone.
-        if missing.is_some() && !codes.contains(&STOPPED) {
-            codes.push(BENCH_ERROR);
-        }
-        let quarantined = self.store.quarantined(&self.config.rig, &job.station)?.map(|(why, _)| why);
-        if quarantined.is_some() {
-            // The code of a stop says that the station was left safe.
-            codes.retain(|code| *code != STOPPED);
-            codes.push(BENCH_ERROR);
-        }
-        let missing = missing.map(|planned| format!("its process was interrupted after {done} of {planned} runs"));
-        self.recoveries.remove(&job.id);
-        self.store.end_job(job.id, exit_code_of(codes), quarantined.or(missing).as_deref())
-    }
-
-    /// Brings an interrupted run to its end, as soon as its station can be had.
-    fn recover(&mut self, job: &Job, run: &str, run_folder: &str) -> Result<(), StoreError> {
-        let recovery = self.recoveries.entry(job.id).or_insert(Recovery { tries: 0, next: Instant::now() });
-        if Instant::now() < recovery.next {
-            return Ok(());
-        }
-        if recovery.tries >= RECOVERIES_MAX {
-            let why = format!(
-                "run {run} was interrupted and could not be brought to an end; go and look at the pump, then try `dosebench \
-                 recover {run_folder}`"
-            );
-            self.store.quarantine(&self.config.rig, &job.station, &why)?;
-            return self.store.end_job(job.id, BENCH_ERROR, Some(&why));
-        }
-        let ports = self.config.stations.get(&job.station).cloned();
-        if let Some(why) = ports.as_ref().map(|ports| self.taken(ports)).transpose()?.flatten() {
-            // A run begins with a stop and ends safe. A lease says nothing of what the pump does meanwhile.
-            let what = format!("run {run} was interrupted, and its pump may deliver: {why}");
-            if matches!(why, StoreError::Leased { .. }) {
-                self.store.quarantine(&self.config.rig, &job.station, &what)?;
-            }
-            warn!(job = job.id, station = job.station, "{what}");
-            self.later(job.id, 0);
-            return Ok(());
-        }
-        let Some(lock) = self.store.lock_job(job.id)? else { return Ok(()) };
-        self.later(job.id, 1);
-        let folder = self.store.work_folder(&job.id.to_string())?;
-        // What failed once is not gone on with again, but closed.
-        let close = job.cancelled_by.is_some() || self.recoveries.get(&job.id).is_some_and(|known| known.tries > 1);
-        match work::recover(&self.config, job, run_folder, &folder, (lock, close)) {
-            Ok(child) => drop(self.children.insert(job.id, child)),
-            Err(why) => error!(job = job.id, run, %why, "its run cannot be gone on with or brought to an end"),
-        }
-        Ok(())
-    }
-
-    fn later(&mut self, id: i64, tries: u32) {
-        if let Some(recovery) = self.recoveries.get_mut(&id) {
-            recovery.tries += tries;
-            recovery.next = Instant::now() + RECOVER_AGAIN;
-        }
     }
 }

@@ -122,7 +122,12 @@ pub(crate) fn program(config: &Config, folder: &Path) -> Command {
     command
 }
 
-/// Starts what a job asks for.
+/// What is left of a job's budget, in s: it counts from its beginning, whoever works on it.
+pub(crate) fn budget_left_s(job: &Job) -> Option<f64> {
+    job.budget_s.map(|budget_s| (budget_s - since(job)).max(0.0))
+}
+
+/// Starts what a job asks for, or the rest of its runs.
 pub(crate) fn run(config: &Config, job: &Job, task: &Task, folder: &Path, lock: File) -> io::Result<Child> {
     let scenario = task.scenario_in(folder)?;
     let mut command = program(config, folder);
@@ -137,8 +142,9 @@ pub(crate) fn run(config: &Config, job: &Job, task: &Task, folder: &Path, lock: 
             command.arg(format!("{name}={value}"));
         }
     }
-    if let Some(budget_s) = job.budget_s {
-        command.arg(format!("--budget={budget_s} s"));
+    let left_s = if job.runs.is_empty() { job.budget_s } else { budget_left_s(job) };
+    if let Some(left_s) = left_s {
+        command.arg(format!("--budget={left_s} s"));
     }
     command.arg("--").arg(scenario);
     start(command, folder, lock)
@@ -157,8 +163,8 @@ pub(crate) fn recover(
     if close {
         command.arg("--close");
     }
-    if let Some(budget_s) = job.budget_s {
-        command.arg(format!("--budget={} s", (budget_s - since(job)).max(0.0)));
+    if let Some(left_s) = budget_left_s(job) {
+        command.arg(format!("--budget={left_s} s"));
     }
     if config.stations.contains_key(&job.station) {
         // Its ports may have changed since; of a station that the rig has no more, the run's own file tells.
@@ -168,7 +174,7 @@ pub(crate) fn recover(
     start(command, folder, lock)
 }
 
-/// How long ago a job was begun, in s; its budget counts from then, whoever works on it.
+/// How long ago a job was begun, in s.
 fn since(job: &Job) -> f64 {
     let began = job.started.as_ref().and_then(|started| started.parse::<jiff::Timestamp>().ok());
     began.map_or(0.0, |began| jiff::Timestamp::now().duration_since(began).as_secs_f64())

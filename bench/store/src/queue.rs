@@ -258,13 +258,13 @@ impl Store {
         })
     }
 
-    /// Why a job waits, for people; nothing is changed by it.
+    /// Why a job waits, or the rest of its runs, for people; nothing is changed by it.
     ///
     /// # Errors
     /// If the store fails.
     pub fn set_job_waiting(&mut self, id: i64, reason: Option<&str>) -> Result<(), StoreError> {
         self.change(|change| {
-            let set = "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state = 'queued' AND reason IS NOT ?2";
+            let set = "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state <> 'ended' AND reason IS NOT ?2";
             change.transaction.execute(set, params![id, reason])?;
             Ok(())
         })

@@ -84,6 +84,11 @@ impl Store {
         Ok(Self { connection, folder: folder.to_owned(), actor })
     }
 
+    /// Whether there is one in a folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Opens the store in a folder to look at it.
     ///
     /// # Errors
@@ -170,9 +175,14 @@ fn make(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Lets the group work on it, whatever the mask of whoever made it.
+/// Lets the group work on it, whatever the mask of whoever made it. What is so already is not asked for: a daemon in a sandbox may
+/// not set a folder's group bit itself, and inherits it from the folder above.
 pub(crate) fn share(path: &Path, mode: u32) -> Result<(), StoreError> {
-    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| StoreError::io(path, e))
+    let io = |e| StoreError::io(path, e);
+    if std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o7777 == mode {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io)
 }
 
 /// A moment for people.

@@ -143,11 +143,13 @@ fn room(runs: &Path) -> Found {
 fn state(rig: &RigFile, named: &str) -> Vec<Found> {
     let folder = Store::usual_folder();
     let what = format!("store in {}", folder.display());
-    if !folder.exists() {
-        return vec![(what, Is::Well, "there is none yet; the first run on real ports makes it".to_owned())];
-    }
-    if let Err(why) = access(&folder, Access::WRITE_OK) {
+    if folder.exists()
+        && let Err(why) = access(&folder, Access::WRITE_OK)
+    {
         return vec![(what, Is::Wrong, format!("it cannot be written ({why}); ask to be taken into its group"))];
+    }
+    if !Store::is_in(&folder) {
+        return vec![(what, Is::Well, "there is none yet; the first run on real ports makes it".to_owned())];
     }
     let store = match Store::look(&folder) {
         Ok(store) => store,

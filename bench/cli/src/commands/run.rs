@@ -107,17 +107,15 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
-    let mut codes = Vec::new();
+    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.done(planned))?;
     let mut folders = Vec::new();
     let (mut safe, mut left_unsafe) = (true, false);
-    for request in requests {
+    for request in requests.into_iter().skip(codes.len()) {
         if Signals::stopped() {
             break;
         }
         if Signals::leaves() {
-            let done = folders.len();
-            let why = format!("expected {planned} runs, but the host restarts after {done}; run the rest again");
-            return Err(left(args, &folders, planned, Failure::bench(why)));
+            return Err(left(args, &folders, planned, rest_is_left(codes.len(), planned, job.is_some())));
         }
         if judges_nothing(&request.plan) {
             tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
@@ -171,6 +169,12 @@ fn behind(served: &ServedRig, args: &Args, requests: &mut [Request]) -> Result<(
     let station = served.file.station(args.station.as_deref()).map_err(Failure::bench)?;
     requests.iter_mut().for_each(|request| request.station = request.station.behind_the_ports_of(station));
     Ok(())
+}
+
+/// What is said of a restart of the host between two runs.
+fn rest_is_left(done: usize, planned: usize, of_a_job: bool) -> Failure {
+    let by = if of_a_job { "the next daemon makes the rest" } else { "run the rest again" };
+    Failure::bench(format!("expected {planned} runs, but the host restarts after {done}; {by}"))
 }
 
 /// The rest is left as it is; what was done has its results.

@@ -1,12 +1,11 @@
 //! A bath that stations share: it is brought to what a run needs, watched, and had by all who need the same.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::common::{Bench, events};
 use crate::daemon::{Daemon, delivers_nothing, id_of};
 use crate::resumed::{begun, killed_in, recover};
-use crate::server::{Server, eventually};
+use crate::server::{PATIENCE, Server, eventually};
 use domain::event::Phase;
 use domain::{EventKind, Order};
 use serde_json::Value;
@@ -130,12 +129,12 @@ fn runs_that_need_the_same_go_side_by_side_and_one_that_needs_another_waits_its_
     let (colder, later) = (submit("35", "2", "1 s"), submit("37", "1", "1 s"));
     let waits = |id: i64, why: &str| daemon.job(id)["reason"].as_str().is_some_and(|reason| reason.contains(why));
     let ended = daemon.wait(beside);
-    eventually("it waits for the bath", Duration::from_secs(20), || waits(colder, "at 37 °C"));
+    eventually("it waits for the bath", PATIENCE, || waits(colder, "at 37 °C"));
     assert_eq!((&ended["exit_code"], &daemon.job(first)["state"]), (&0.into(), &"running".into()), "side by side");
     let ended = daemon.wait(first);
     assert_eq!(ended["exit_code"], 0, "nobody has set the bath to something else: {ended}");
-    eventually("who has waited longer begins", Duration::from_secs(20), || daemon.job(colder)["state"] == "running");
-    eventually("who came later does not pass it by", Duration::from_secs(20), || {
+    eventually("who has waited longer begins", PATIENCE, || daemon.job(colder)["state"] == "running");
+    eventually("who came later does not pass it by", PATIENCE, || {
         waits(later, &format!("job {colder} comes first, and needs the set-point"))
     });
     for id in [later, colder] {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::common::{Bench, events};
 use crate::replay::replayed;
-use crate::server::{Server, eventually, signal};
+use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::EventKind;
 use serde_json::Value;
 
@@ -108,7 +108,7 @@ impl Daemon {
     }
 
     pub(crate) fn wait(&self, id: i64) -> Value {
-        eventually("the job ends", Duration::from_secs(120), || self.job(id)["state"] == "ended");
+        eventually("the job ends", PATIENCE, || self.job(id)["state"] == "ended");
         self.job(id)
     }
 
@@ -132,7 +132,7 @@ impl Drop for Daemon {
 
 /// What is really so at a station: its pump delivers.
 fn delivers(server: &Server, station: &str) {
-    eventually("the pump delivers", Duration::from_secs(40), || {
+    eventually("the pump delivers", PATIENCE, || {
         server.state()["stations"][station]["rate_nl_per_h"].as_u64() > Some(0)
     });
 }
@@ -146,7 +146,7 @@ pub(crate) fn folder_of(bench: &Bench, daemon: &Daemon, id: i64) -> Option<PathB
 /// Waits until a job's run is at its steps, as its record tells.
 fn stepping(bench: &Bench, daemon: &Daemon, id: i64) {
     let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
-    eventually("its steps have begun", Duration::from_secs(60), || {
+    eventually("its steps have begun", PATIENCE, || {
         let folder = folder_of(bench, daemon, id).filter(|folder| folder.join("record.mcap").exists());
         folder.is_some_and(|folder| events(&folder).0.iter().any(|event| is_step(&event.kind)))
     });
@@ -322,7 +322,7 @@ fn jobs_go_by_priority_are_cancelled_and_run_no_longer_than_they_may() {
     let daemon = Daemon::start(&bench, &server.rig());
     let submit = |more: &[&str]| id_of(&daemon.tell(&bench, &[&["submit", "smoke/short-bolus"], more].concat()));
     let first = submit(&["--budget", "8 s"]);
-    eventually("the first runs", Duration::from_secs(20), || daemon.job(first)["state"] == "running");
+    eventually("the first runs", PATIENCE, || daemon.job(first)["state"] == "running");
     let second = submit(&[]);
     let third = submit(&["--priority", "5", "--key", "night 17"]);
     assert_eq!(submit(&["--priority", "5", "--key", "night 17"]), third, "it is the same submission");
@@ -345,7 +345,7 @@ fn jobs_go_by_priority_are_cancelled_and_run_no_longer_than_they_may() {
         _ => None,
     });
     assert!(stopped.is_some_and(|cause| cause.contains("its time was over")), "the record says why");
-    eventually("the third runs", Duration::from_secs(20), || !daemon.job(third)["runs"][0].is_null());
+    eventually("the third runs", PATIENCE, || !daemon.job(third)["runs"][0].is_null());
     let run = daemon.job(third)["runs"][0]["run"].as_str().expect("a run").to_owned();
     assert!(daemon.tell(&bench, &["cancel", &run]).status.success());
     assert_eq!(daemon.wait(third)["exit_code"], 5);
@@ -366,7 +366,7 @@ fn a_run_outlives_a_daemon_that_is_killed_and_its_watcher_misses_no_event() {
     let daemon = Daemon::start(&bench, &rig);
     let (url, address) = (daemon.url.clone(), daemon.address().to_owned());
     let id = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
-    eventually("it has a run", Duration::from_secs(20), || !daemon.job(id)["runs"][0].is_null());
+    eventually("it has a run", PATIENCE, || !daemon.job(id)["runs"][0].is_null());
     let run = daemon.job(id)["runs"][0]["run"].as_str().expect("a run").to_owned();
     let mut watch = bench.command(&["watch", &run]);
     let watch =
@@ -374,10 +374,10 @@ fn a_run_outlives_a_daemon_that_is_killed_and_its_watcher_misses_no_event() {
     let folder = folder_of(&bench, &daemon, id).expect("a run");
     let recorded = || events(&folder).0.len();
     let some = recorded();
-    eventually("it is watched for a while", Duration::from_secs(30), || recorded() > some + 60);
+    eventually("it is watched for a while", PATIENCE, || recorded() > some + 60);
     daemon.kill();
     let before = recorded();
-    eventually("the run goes on without a daemon", Duration::from_secs(30), || recorded() > before + 20);
+    eventually("the run goes on without a daemon", PATIENCE, || recorded() > before + 20);
     let daemon = Daemon::listening(&bench, &rig, &address);
     let watched = watch.wait_with_output().expect("ended");
     let said = said_by(&watched);
@@ -495,7 +495,7 @@ fn a_station_whose_instrument_does_not_answer_is_kept_apart_until_a_check_passes
     server.fault("balance", "silent", true);
     let id = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
     let waits_for = |what: &str| daemon.job(id)["reason"].as_str().is_some_and(|why| why.contains(what));
-    eventually("it is kept apart", Duration::from_secs(60), || waits_for("the station is in quarantine since"));
+    eventually("it is kept apart", PATIENCE, || waits_for("the station is in quarantine since"));
     assert!(waits_for("station 1 balance: gives no reading") && !waits_for("flow"), "{}", daemon.job(id));
     // Another station has nothing to do with it.
     let other = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus", "--station", "2"]));

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::common::{Bench, Done, done, events};
 use crate::replay::replayed;
-use crate::server::{Server, eventually, signal};
+use crate::server::{PATIENCE, Server, eventually, signal};
 use crate::stopped::{PROBED, stops_from_everywhere};
 
 const RIG: &str = include_str!("../../../../fixtures/rigs/emulated.yaml");
@@ -276,7 +276,7 @@ impl UnderWay {
         let scenario = scenario(&bench, "", 30);
         let mut command = bench.command(&["run", &scenario, "--rig", &impatient, "--json"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-        eventually("therapy runs", Duration::from_secs(60), || server.state()["pulses"].as_u64() > Some(0));
+        eventually("therapy runs", PATIENCE, || server.state()["pulses"].as_u64() > Some(0));
         Self { server, child, bench }
     }
 
@@ -365,7 +365,7 @@ fn a_link_that_says_all_twice_and_one_that_comes_back_under_another_name_cost_no
     let scenario = scenario(&bench, "", 15);
     let mut command = bench.command(&["run", &scenario, "--rig", &server.rig(), "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    eventually("therapy runs", Duration::from_secs(60), || server.state()["pulses"].as_u64() > Some(0));
+    eventually("therapy runs", PATIENCE, || server.state()["pulses"].as_u64() > Some(0));
     server.fault("pump", "doubled", true);
     std::thread::sleep(Duration::from_secs(3));
     server.fault("pump", "doubled", false);

@@ -1,10 +1,9 @@
 //! Two who want one station: a process that uses it, a lease that keeps it, and many that are killed.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use crate::common::Bench;
-use crate::server::{Server, eventually, signal};
+use crate::server::{PATIENCE, Server, eventually, signal};
 use serde_json::Value;
 
 fn said(bytes: &[u8]) -> String {
@@ -81,7 +80,7 @@ fn two_runs_never_share_a_station_and_a_killed_one_keeps_nobody_out() {
     };
     let mut first = start();
     let in_use = || said(&bench.output(&["lease", "list"]).stdout).starts_with("in use  ");
-    eventually("the station is in use", Duration::from_secs(30), in_use);
+    eventually("the station is in use", PATIENCE, in_use);
     let second = bench.output(&["run", "smoke/short-bolus", "--rig", &rig, "--runs", "second"]);
     let why = said(&second.stderr);
     assert_eq!(second.status.code(), Some(4), "{why}");
@@ -90,15 +89,11 @@ fn two_runs_never_share_a_station_and_a_killed_one_keeps_nobody_out() {
     // Another station of the same rig is not kept out by it, although both read the same room.
     let mut other = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--station", "2", "--runs", "other"]);
     let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    eventually("both are in use", Duration::from_secs(30), || {
-        said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2
-    });
+    eventually("both are in use", PATIENCE, || said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2);
     signal(first.id(), "KILL");
     first.wait().expect("ended");
     let mut third = start();
-    eventually("the third has it", Duration::from_secs(30), || {
-        said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2
-    });
+    eventually("the third has it", PATIENCE, || said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2);
     for child in [&mut other, &mut third] {
         signal(child.id(), "TERM");
         child.wait().expect("ended");

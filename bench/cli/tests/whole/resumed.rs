@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::{Bench, events};
 use crate::daemon::{Daemon, LONG, delivers_nothing, folder_of, id_of, process_with};
 use crate::replay::replayed;
-use crate::server::{Server, eventually, signal};
+use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::EventKind;
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ fn is_in(folder: &Path, step: &str) -> bool {
 
 /// Kills a run that is at that step; its folder.
 pub(crate) fn killed_in(bench: &Bench, mut child: Child, step: &str) -> PathBuf {
-    eventually("the step has begun", Duration::from_secs(60), || {
+    eventually("the step has begun", PATIENCE, || {
         run_in(&bench.path("runs")).is_some_and(|folder| is_in(&folder, step))
     });
     signal(child.id(), "KILL");
@@ -103,7 +103,7 @@ fn a_power_cut_takes_run_and_daemon_and_the_next_daemon_goes_on() {
     let daemon = Daemon::start(&bench, &rig);
     let scenario = bench.write("goes-on.yaml", GOES_ON);
     let id = id_of(&daemon.tell(&bench, &["submit", &scenario, "--budget", "10 min"]));
-    eventually("it holds", Duration::from_secs(60), || {
+    eventually("it holds", PATIENCE, || {
         let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
         folder.is_some_and(|folder| is_in(&folder, "delivered"))
     });
@@ -122,6 +122,33 @@ fn a_power_cut_takes_run_and_daemon_and_the_next_daemon_goes_on() {
     server.stop();
 }
 
+/// A job whose first run is killed with its daemon: that goes on, and the second is made behind it.
+#[test]
+fn the_rest_of_an_interrupted_jobs_runs_is_made() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let daemon = Daemon::start(&bench, &rig);
+    let text = GOES_ON.replace("weighing:", "parameters: {rate: {one of: [24 mL/day, 20 mL/day]}}\nweighing:");
+    let text = text.replace("continuous: 24 mL/day", "continuous: $rate").replace("45 s", "25 s");
+    let scenario = bench.write("goes-on.yaml", &text);
+    let id = id_of(&daemon.tell(&bench, &["submit", &scenario, "--budget", "10 min"]));
+    eventually("it holds", PATIENCE, || {
+        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+        folder.is_some_and(|folder| is_in(&folder, "delivered"))
+    });
+    let process = process_with(" run --rig", &rig).expect("the run's process");
+    daemon.kill();
+    signal(process, "KILL");
+    let daemon = Daemon::start(&bench, &rig);
+    let job = daemon.wait(id);
+    let runs = job["runs"].as_array().into_iter().flatten();
+    let verdicts: Vec<&str> = runs.filter_map(|run| run["verdict"].as_str()).collect();
+    assert_eq!((&job["exit_code"], verdicts), (&0.into(), vec!["pass", "pass"]), "{job}");
+    daemon.stop();
+    server.stop();
+}
+
 #[test]
 fn a_host_that_restarts_in_order_stops_what_cannot_go_on_and_leaves_the_rest_to_the_next_daemon() {
     let bench = Bench::new();
@@ -134,7 +161,7 @@ fn a_host_that_restarts_in_order_stops_what_cannot_go_on_and_leaves_the_rest_to_
     };
     let (holds, cannot) = (submit("goes-on.yaml", GOES_ON, "1"), submit("long.yaml", LONG, "2"));
     let folder = |id| folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
-    eventually("both deliver", Duration::from_secs(60), || {
+    eventually("both deliver", PATIENCE, || {
         [holds, cannot].into_iter().all(|id| folder(id).is_some_and(|folder| is_in(&folder, "delivered")))
     });
     let (left, stopped) = (folder(holds).expect("a run"), folder(cannot).expect("a run"));
@@ -171,9 +198,7 @@ fn what_the_pump_told_meanwhile_fails_the_device_and_is_not_lost_with_the_gap() 
     let rig = server.rig();
     let folder = killed_in(&bench, begun(&bench, &rig, GOES_ON), "delivered");
     server.fault("pump", "stall", true);
-    eventually("it raises an alarm", Duration::from_secs(60), || {
-        server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() == Some(0)
-    });
+    eventually("it raises an alarm", PATIENCE, || server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() == Some(0));
     let (output, summary) = recover(&bench, &folder, &rig);
     assert_eq!(output.status.code(), Some(1), "{summary}");
     let reason = summary["reason"].as_str().expect("a reason");

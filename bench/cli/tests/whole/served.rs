@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::common::{Bench, done, events};
-use crate::server::{Server, eventually, signal};
+use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::profile::Role;
 use domain::{EventKind, Order};
 use text::Source;
@@ -38,7 +38,7 @@ fn a_stopped_run_leaves_a_served_pump_stopped() {
     let rig = server.rig();
     let mut command = bench.command(&["run", &scenario, "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    eventually("therapy runs", Duration::from_secs(90), || server.state()["therapy"] == "Continuous");
+    eventually("therapy runs", PATIENCE, || server.state()["therapy"] == "Continuous");
     signal(child.id(), "INT");
     let asked = Instant::now();
     let done = done(&child.wait_with_output().expect("ended"));
@@ -61,12 +61,12 @@ fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out
         let run = only_run(&bench.path(runs));
         run.is_some_and(|r| events(&r).0.iter().any(|e| matches!(e.kind, EventKind::Reading(_))))
     };
-    eventually("the bench reads", Duration::from_secs(30), || attached("killed"));
+    eventually("the bench reads", PATIENCE, || attached("killed"));
     signal(child.id(), "KILL");
     child.wait().expect("ended");
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &impatient, "--runs", "second", "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    eventually("the bench reads again", Duration::from_secs(30), || attached("second"));
+    eventually("the bench reads again", PATIENCE, || attached("second"));
     server.stop();
     let gone = Instant::now();
     let done = done(&child.wait_with_output().expect("ended"));
@@ -96,7 +96,7 @@ fn a_person_answers_a_prompt_and_leaves_a_note_while_the_run_goes_on() {
     });
     let run = run.expect("found").display().to_string();
     assert_eq!(bench.output(&["note", &run, "a bubble was seen"]).status.code(), Some(0));
-    eventually("the answer is taken", Duration::from_secs(30), || {
+    eventually("the answer is taken", PATIENCE, || {
         bench.output(&["answer", &run, "fill", "12.5 g"]).status.code() == Some(0)
     });
     let done = done(&child.wait_with_output().expect("ended"));

@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 use crate::common::Bench;
 use serde_json::Value;
 
+/// Longer than anything takes that goes on, on a machine however busy: what takes longer hangs. Where it is said how soon something
+/// must happen, that is another time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A rig that is served, until it is dropped.
 pub(crate) struct Server {
     child: Child,

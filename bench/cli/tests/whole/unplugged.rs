@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{Bench, done, events};
-use crate::server::{Server, eventually, signal};
+use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::{EventKind, LinkFault};
 
 fn start(bench: &Bench, scenario: &str, rig: &str, more: &[&str]) -> Child {
@@ -51,7 +51,7 @@ fn instruments_come_and_go_and_the_run_goes_on_with_gaps() {
     ];
     let before: Vec<String> = places.iter().map(|(_, _, place)| server.port(place)).collect();
     let child = start(&bench, &lasting(&bench, 20), &server.rig(), &[]);
-    eventually("therapy runs", Duration::from_secs(40), || server.state()["therapy"] == "Continuous");
+    eventually("therapy runs", PATIENCE, || server.state()["therapy"] == "Continuous");
     for (device, fault, _) in places {
         server.fault(device, fault, true);
     }
@@ -110,7 +110,7 @@ fn a_run_stopped_against_a_closed_valve_leaves_it_open_and_the_pump_still() {
          steps:\n  - start: {continuous: 0.5 mL/day}\n  - close: occlusion valve\n  - hold: {for: 10 min}\n",
     );
     let child = start(&bench, &scenario, &server.rig(), &[]);
-    eventually("the valve is closed", Duration::from_secs(40), || server.state()["valve_closed"] == true);
+    eventually("the valve is closed", PATIENCE, || server.state()["valve_closed"] == true);
     signal(child.id(), "INT");
     let asked = Instant::now();
     let done = done(&child.wait_with_output().expect("ended"));
