@@ -75,6 +75,8 @@ enum Command {
     Watch(commands::submit::WatchArgs),
     /// Stop a run of the daemon's, or take a job out of its queue
     Cancel(commands::submit::CancelArgs),
+    /// Say that you know how a run of the daemon's ended: nobody else is told of it then
+    Acknowledge(commands::submit::AcknowledgeArgs),
     /// Let jobs begin again at a station of the daemon's that is in quarantine
     Release(commands::submit::ReleaseArgs),
     /// Remove old runs that passed, as a policy says
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::submit::status(&args),
         Command::Watch(args) => commands::submit::watch(&args),
         Command::Cancel(args) => commands::submit::cancel(&args),
+        Command::Acknowledge(args) => commands::submit::acknowledge(&args),
         Command::Release(args) => commands::submit::release(&args),
         Command::Prune(args) => commands::prune::run(&args),
         Command::Lease(args) => commands::lease::run(&args),

@@ -50,7 +50,19 @@ impl Follow {
     ///
     /// # Errors
     /// If the record cannot be read, or is damaged; what was given stands.
-    pub fn more(&mut self, mut give: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
+    pub fn more(&mut self, give: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
+        self.more_until(|| false, give).map(drop)
+    }
+
+    /// The same until it is enough, which is asked after each chunk of them; whether all of them were given.
+    ///
+    /// # Errors
+    /// As [`Self::more`].
+    pub fn more_until(
+        &mut self,
+        is_enough: impl Fn() -> bool,
+        mut give: impl FnMut(u64, &[u8]),
+    ) -> Result<bool, ReadError> {
         while !self.ended {
             let path = self.folder.join(segment::file_name(self.segment));
             // Whether another one has begun is asked first: what is read then is all that there will be.
@@ -58,16 +70,19 @@ impl Follow {
             let refused = |cause| ReadError::file("read", &path, cause);
             let mut file = match File::open(&path) {
                 Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
                 Err(cause) => return Err(refused(cause)),
             };
             let size = file.metadata().map_err(refused)?.len();
             while let Some(record) = whole_record(&mut file, self.at, size).map_err(refused)? {
                 self.at += record.len() as u64;
                 self.take(&record, &mut give).map_err(|cause| ReadError::file("understand", &path, cause))?;
+                if is_enough() {
+                    return Ok(false);
+                }
             }
             if !is_over {
-                return Ok(());
+                return Ok(true);
             }
             if let Some(chunk) = salvage::open_chunk(&mut file, size).map_err(refused)? {
                 salvage::records(&chunk, |opcode, data| {
@@ -77,7 +92,7 @@ impl Follow {
             }
             (self.segment, self.at) = (self.segment + 1, MAGIC.len() as u64);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether events stand in a later segment, so that nothing is added to this one. A file alone does not say that: the next

@@ -66,6 +66,22 @@ fn more(follow: &mut Follow) -> Vec<u64> {
 }
 
 #[test]
+fn whoever_has_enough_goes_on_where_he_stopped() {
+    let (folder, mut recorder) = create();
+    for part in 0..5 {
+        append(&mut recorder, part * 10, part * 10 + 10);
+        recorder.sync().expect("on disk");
+    }
+    let (mut follow, mut seen, mut pieces) = (Follow::new(folder.path()), Vec::new(), 0);
+    while !follow.more_until(|| true, |seq, _| seen.push(seq)).expect("readable") {
+        pieces += 1;
+        assert_eq!(follow.events(), seen.len() as u64);
+    }
+    assert!(pieces >= 5, "{pieces}");
+    assert_eq!(seen, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_killed_record_goes_on_behind_what_can_be_read_and_is_whole_in_the_end() {
     let (folder, mut recorder) = create();
     append(&mut recorder, 0, 40);

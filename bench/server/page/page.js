@@ -113,6 +113,7 @@ class Station {
     this.name = name;
     this.article = $("#station-template").content.firstElementChild.cloneNode(true);
     this.article.id = `station-${name}`;
+    this.article.setAttribute("aria-label", `Station ${name}`);
     $("h2", this.article).textContent = `Station ${name}`;
     this.channels = new Map();
     this.loud = [];
@@ -320,6 +321,19 @@ function queue(jobs) {
   }), "nothing waits", jobs.map(job => [job.id, job.state, job.reason, job.cancelled_by]));
 }
 
+// Who knows how a job ended that did not pass; until somebody says so, others are told of it.
+function known(job) {
+  if (job.exit_code === 0) return [];
+  if (job.acknowledged_by) return [element("small", `acknowledged by ${job.acknowledged_by}`)];
+  const button = element("button", "Acknowledge", { type: "button", "data-acknowledge": job.id, "aria-label": `Acknowledge how job ${job.id} ended` });
+  button.addEventListener("click", async () => {
+    if (!named()) return;
+    await ask(`jobs/${job.id}/acknowledge`, { by: who() }).catch(why => shout(why.message));
+    look();
+  });
+  return [button];
+}
+
 function past(jobs) {
   rows($("#past"), jobs.map(job => {
     const runs = job.runs.map(run => element("div", run.verdict ?? "interrupted", { class: run.verdict ?? "error" }));
@@ -329,9 +343,9 @@ function past(jobs) {
       line.append(element("a", run.run, { href, target: "_blank", rel: "noopener" }));
       return line;
     });
-    const verdict = [...(runs.length ? runs : ["no run"]), ...(job.reason ? [element("small", job.reason)] : [])];
+    const verdict = [...(runs.length ? runs : ["no run"]), ...(job.reason ? [element("small", job.reason)] : []), ...known(job)];
     return [moment(job.ended), job.scenario, job.station, job.submitter, verdict, reports];
-  }), "nothing has run yet", jobs.map(job => [job.id, job.runs]));
+  }), "nothing has run yet", jobs.map(job => [job.id, job.runs, job.acknowledged_by]));
 }
 
 function health(rig) {

@@ -111,7 +111,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         // Who brings no token lets go of his session.
         Some("session") => None,
         Some("jobs" | "cancel") => Some(Scope::Run),
-        Some("answers" | "notes") => Some(Scope::Operate),
+        Some("answers" | "notes" | "acknowledge") => Some(Scope::Operate),
         _ => Some(Scope::Administer),
     }
 }
@@ -204,6 +204,7 @@ mod tests {
             (Method::POST, "/api/v1/jobs/3/cancel", Some(Scope::Run)),
             (Method::POST, "/api/v1/runs/x/answers", Some(Scope::Operate)),
             (Method::POST, "/api/v1/runs/x/notes", Some(Scope::Operate)),
+            (Method::POST, "/api/v1/jobs/3/acknowledge", Some(Scope::Operate)),
             (Method::POST, "/api/v1/session", None),
             (Method::POST, "/api/v1/stations/1/release", Some(Scope::Administer)),
             (Method::DELETE, "/api/v1/jobs/3", Some(Scope::Administer)),

@@ -224,8 +224,13 @@ impl Telling {
             matters.push(Matter {
                 key: format!("job {} ended", job.id),
                 subject: format!("station {}: {} of {}: {verdicts}", job.station, job.title, job.submitter),
-                text: format!("job {} ended with exit code {}: {verdicts}{reason}", job.id, job.exit_code.unwrap_or(0)),
-                is_open: false,
+                text: format!(
+                    "job {} ended with exit code {}: {verdicts}{reason}; `dosebench acknowledge {}` says that you know",
+                    job.id,
+                    job.exit_code.unwrap_or(0),
+                    job.id
+                ),
+                is_open: job.acknowledged_by.is_none(),
             });
         }
         Ok(matters)

@@ -22,6 +22,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sd_notify::NotifyState;
 use serde::Serialize;
@@ -52,6 +53,8 @@ pub struct Config {
     pub rig: String,
     /// What people call it.
     pub rig_name: String,
+    /// How long its queue may stand still; it looks each second.
+    pub watchdog: Duration,
     /// How long runs are kept; all are unless something is said of their purpose.
     pub keep: Vec<Keep>,
     /// Who is told of what people should hear.
@@ -174,7 +177,7 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl FnOnce() 
     let store = Store::open(&config.state, config.actor.clone())?;
     let _alone = store.serve_rig(&config.rig)?;
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
-    supervisor::watch(queue.looked());
+    supervisor::watch(queue.looked(), config.watchdog);
     let courses = api::course::Courses::default();
     let retention = retention::Retention::start(&config)?;
     let herald = herald::Herald::start(&config, &courses)?;

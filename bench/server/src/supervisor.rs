@@ -9,16 +9,14 @@ use std::time::{Duration, Instant};
 use sd_notify::NotifyState;
 use tracing::error;
 
-/// The queue looks each second; what it waits for takes no longer than this.
-const STANDS_STILL: Duration = Duration::from_secs(120);
-
-/// Ends the daemon if its queue stands still, whoever started it: the next one takes up its jobs, and runs do not end with it.
-pub(crate) fn watch(looked: Arc<Mutex<Instant>>) {
+/// Ends the daemon if its queue has not looked for so long, whoever started it: the next one takes up its jobs, and runs do not end
+/// with it.
+pub(crate) fn watch(looked: Arc<Mutex<Instant>>, at_most: Duration) {
     thread::spawn(move || {
         loop {
-            thread::sleep(STANDS_STILL / 10);
+            thread::sleep(at_most / 10);
             let since = looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-            if since > STANDS_STILL {
+            if since > at_most {
                 error!(stood_s = since.as_secs(), "the queue stands still; start the daemon again");
                 std::process::exit(i32::from(domain::RunVerdict::Error.exit_code()));
             }

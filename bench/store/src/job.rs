@@ -100,6 +100,8 @@ pub struct Job {
     pub reason: Option<String>,
     /// Who has cancelled it.
     pub cancelled_by: Option<String>,
+    /// Who has taken note of how it ended, if somebody has.
+    pub acknowledged_by: Option<String>,
     /// Whether its process has left its run as it was, for whoever finds it to go on with.
     #[serde(skip)]
     pub is_left: bool,
@@ -122,7 +124,7 @@ pub enum Cancelled {
 
 /// What [`Job::of`] takes, in its order.
 pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget_ms, submitter, submitted_ms, state, attempts, started_ms, \
-                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left";
+                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left, acknowledged_by";
 
 impl Job {
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -154,6 +156,7 @@ impl Job {
             // What this version cannot read holds nobody up: the process asks for it once more.
             needs: serde_json::from_str(&row.get::<_, String>(18)?).unwrap_or_default(),
             is_left: row.get(19)?,
+            acknowledged_by: row.get(20)?,
             runs: Vec::new(),
         })
     }

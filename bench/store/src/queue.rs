@@ -270,6 +270,24 @@ impl Store {
         })
     }
 
+    /// Somebody has taken note of how a job ended; the first who does stays the one. Whether it has ended.
+    ///
+    /// # Errors
+    /// [`StoreError::NoJob`] if there is none of that number.
+    pub fn acknowledge_job(&mut self, rig: &str, id: i64, by: &str) -> Result<bool, StoreError> {
+        self.change(|change| {
+            let find = "SELECT state = 'ended', acknowledged_by IS NULL FROM jobs WHERE id = ?1 AND rig = ?2";
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let found = change.transaction.query_row(find, params![id, rig], read).optional()?;
+            let (has_ended, is_new): (bool, bool) = found.ok_or(StoreError::NoJob(id))?;
+            if has_ended && is_new {
+                change.transaction.execute("UPDATE jobs SET acknowledged_by = ?2 WHERE id = ?1", params![id, by])?;
+                change.note("job.acknowledged", id, &json!({"by": by}))?;
+            }
+            Ok(has_ended)
+        })
+    }
+
     /// Somebody does not want a job any more.
     ///
     /// # Errors

@@ -129,6 +129,8 @@ ALTER TABLE held ADD COLUMN setting TEXT;
 ALTER TABLE jobs ADD COLUMN needs TEXT NOT NULL DEFAULT '{}';
 -- Whether its process has left its run as it was, for whoever finds it to go on with.
 ALTER TABLE jobs ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0 CHECK (is_left IN (0, 1));
+-- Who has taken note of how it ended.
+ALTER TABLE jobs ADD COLUMN acknowledged_by TEXT;
 "];
 
 /// Brings a file to this version.

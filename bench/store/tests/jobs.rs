@@ -111,6 +111,21 @@ fn a_job_that_is_cancelled_ends_whatever_it_is_doing() {
 }
 
 #[test]
+fn how_a_job_ended_is_acknowledged_once_and_not_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let id = submit(folder, "1", "x", 0);
+    assert!(!open(folder).acknowledge_job("rig", id, "anna").expect("looked"), "it has not ended");
+    assert_eq!(job(folder, id).acknowledged_by, None);
+    open(folder).cancel_job("rig", id, "ben").expect("done");
+    for by in ["anna", "ben"] {
+        assert!(open(folder).acknowledge_job("rig", id, by).expect("done"));
+        assert_eq!(job(folder, id).acknowledged_by.as_deref(), Some("anna"), "the first who knew");
+    }
+    assert!(matches!(open(folder).acknowledge_job("another rig", id, "ben"), Err(StoreError::NoJob(_))));
+}
+
+#[test]
 fn a_job_that_did_nothing_waits_again_but_not_for_ever() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

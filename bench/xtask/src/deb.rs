@@ -71,13 +71,20 @@ Description: test bench for the board of an implantable infusion pump
     )
 }
 
-/// Builds the package, of the release profile unless `dev` is said.
+/// Builds the package, of the release profile unless `dev` is said, and says how it is installed.
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
     let profile = match words {
         [] => "release",
         ["dev"] => "dev",
         _ => return Err(Failure::new(format!("expected 'deb' or 'deb dev', but found 'deb {}'", words.join(" ")))),
     };
+    let to = package(root, profile)?.display().to_string();
+    println!("{to}: install it with `sudo apt install {to}`");
+    Ok(())
+}
+
+/// Builds the package of a profile; where it is.
+pub(crate) fn package(root: &Path, profile: &str) -> Result<PathBuf, Failure> {
     process::run(root, &process::cargo(), &["build", "--locked", "--bin", "dosebench", "--profile", profile])?;
     let target = process::target_folder(root);
     let program = target.join(if profile == "dev" { "debug" } else { profile }).join("dosebench");
@@ -105,8 +112,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
     let package = target.join(format!("dosebench_{VERSION}_{architecture}.deb"));
     let (from, to) = (tree.display().to_string(), package.display().to_string());
     process::output(root, "dpkg-deb".as_ref(), &["--root-owner-group", "--build", &from, &to])?;
-    println!("{to}: install it with `sudo apt install {to}`");
-    Ok(())
+    Ok(package)
 }
 
 fn place(from: &Path, to: &Path, mode: u32) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ mod coverage;
 mod deb;
 mod failure;
 mod firmware;
+mod host;
 mod hostile;
 mod metrics;
 mod process;
@@ -34,7 +35,7 @@ enum Run {
 use Run::{Plain, Worded};
 
 /// Every subcommand. A new one is a file of its own and an entry here.
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "coverage",
         about: "hold stated intervals against the simulators' truth, in release; --runs, --jobs, --write",
@@ -46,6 +47,11 @@ const COMMANDS: [Command; 9] = [
         run: Worded(deb::run),
     },
     Command { name: "firmware", about: "build the pump board's image", run: Plain(firmware::run) },
+    Command {
+        name: "host",
+        about: "install the package on an emulated machine, restart it, cut its power, pull a plug, switch it off",
+        run: Plain(host::run),
+    },
     Command {
         name: "hostile",
         about: "send hostile requests to the daemon, by schemathesis from PyPI; so many an operation",

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::rig::Station;
 use store::{Actor, Store};
@@ -13,6 +14,9 @@ use crate::commands::prune;
 use crate::output::say;
 use crate::signals::{LEAVE, Signals};
 use crate::{Failure, load, notify, restart, station};
+
+/// A shorter watchdog would bite a daemon whose disk is busy.
+const WATCHDOG_LEAST: Duration = Duration::from_secs(5);
 
 /// Arguments of `serve`.
 #[derive(clap::Args)]
@@ -47,6 +51,9 @@ pub(crate) struct Args {
     /// This daemon starts with the host: where that restarts, runs that may go on are left to their pumps meanwhile
     #[arg(long)]
     starts_with_host: bool,
+    /// End with 4 if the queue stands still for so long, at least 5 s: the next daemon takes up its jobs, and what runs goes on
+    #[arg(long, value_name = "TIME", default_value = "2 min", value_parser = watchdog)]
+    watchdog: Duration,
     /// The form of the log on stderr
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     log: String,
@@ -79,6 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         tls: args.certificate.clone().zip(args.key.clone()).map(|(certificate, key)| server::Tls { certificate, key }),
         rig: named,
         rig_name: rig.name().to_owned(),
+        watchdog: args.watchdog,
         keep: args.keep.clone(),
         recipients: args.notify.as_deref().map_or_else(|| Ok(Vec::new()), notify::recipients)?,
         instruments: rig.stations().iter().flat_map(instruments).collect(),
@@ -100,6 +108,15 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         server::ServeError::Beyond(_) | server::ServeError::Tls { .. } => Failure::input(why),
         _ => Failure::bench(why),
     })
+}
+
+/// A time after which a queue that looks each second, and waits for a busy disk now and then, stands still.
+fn watchdog(text: &str) -> Result<Duration, String> {
+    let time = load::time(text)?;
+    if time < WATCHDOG_LEAST {
+        return Err(format!("expected a time of at least {}, but found '{text}'", domain::time::span(WATCHDOG_LEAST)));
+    }
+    Ok(time)
 }
 
 /// What a station is made of, with its papers.

@@ -314,17 +314,36 @@ pub(crate) struct CancelArgs {
     daemon: Which,
 }
 
+/// The number of a job, as it is named: by its number, or by a run of its.
+fn job_of(client: &Client, named: &str) -> Result<i64, Failure> {
+    if let Ok(job) = named.parse::<i64>() {
+        return Ok(job);
+    }
+    let run = client.get(&format!("/api/v1/runs/{}", run_id(named)?))?;
+    let job = run["job"].as_i64();
+    job.ok_or_else(|| Failure::input(format!("expected a run of the daemon's, but nobody has submitted {named}")))
+}
+
+/// Arguments of `acknowledge`.
+#[derive(clap::Args)]
+pub(crate) struct AcknowledgeArgs {
+    /// The run: its id, or its folder; or the job's number
+    run: String,
+    #[command(flatten)]
+    daemon: Which,
+}
+
+pub(crate) fn acknowledge(args: &AcknowledgeArgs) -> Result<u8, Failure> {
+    let client = Client::of(&args.daemon)?;
+    let job = job_of(&client, &args.run)?;
+    let done = client.post(&format!("/api/v1/jobs/{job}/acknowledge"), &json!({"by": crate::user()}))?;
+    say!("job {job}  acknowledged by {}", done["acknowledged_by"].as_str().unwrap_or("somebody"));
+    Ok(0)
+}
+
 pub(crate) fn cancel(args: &CancelArgs) -> Result<u8, Failure> {
     let client = Client::of(&args.daemon)?;
-    let job = match args.run.parse::<i64>() {
-        Ok(job) => job,
-        Err(_) => {
-            let run = client.get(&format!("/api/v1/runs/{}", run_id(&args.run)?))?;
-            run["job"].as_i64().ok_or_else(|| {
-                Failure::input(format!("expected a run of the daemon's, but nobody has submitted {}", args.run))
-            })?
-        }
-    };
+    let job = job_of(&client, &args.run)?;
     let done = client.post(&format!("/api/v1/jobs/{job}/cancel"), &json!({"by": crate::user()}))?;
     let does = if done["state"] == "ended" { "cancelled" } else { "is being stopped" };
     say!("job {job}  {does}");

@@ -117,9 +117,14 @@ impl Daemon {
         self.child.wait().expect("ended");
     }
 
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
         signal(self.child.id(), "TERM");
-        assert_eq!(self.child.wait().expect("ended").code(), Some(0));
+        assert_eq!(self.end(), Some(0));
+    }
+
+    /// Waits for its end; its exit code.
+    fn end(mut self) -> Option<i32> {
+        self.child.wait().expect("ended").code()
     }
 }
 
@@ -550,4 +555,26 @@ fn systemd_is_told_that_it_is_ready_goes_on_and_ends() {
     signal(child.id(), "TERM");
     assert!(told("STOPPING=1"));
     assert_eq!(child.wait().expect("ended").code(), Some(0));
+}
+
+/// Its disk hangs where it writes a job's scenario: nobody feeds the watchdog then, and the next daemon has the job.
+#[test]
+fn a_daemon_whose_queue_stands_still_ends_and_the_next_one_takes_up_its_jobs() {
+    let bench = Bench::new();
+    let daemon = Daemon::with(&bench, "virtual", &["--watchdog", "5 s"]);
+    let text = include_str!("../../../../scenarios/smoke/short-bolus.yaml");
+    let own = bench.write("own.yaml", text);
+    let (folder, hangs) = (bench.path("state/work/1"), bench.path("state/work/1/own.yaml"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let made = Command::new("mkfifo").arg(&hangs).status().expect("mkfifo");
+    assert!(made.success());
+    let id = id_of(&daemon.tell(&bench, &["submit", &own]));
+    assert_eq!(daemon.end(), Some(4), "it has ended itself");
+    std::fs::remove_file(&hangs).expect("removed");
+    let daemon = Daemon::start(&bench, "virtual");
+    assert_eq!(daemon.wait(id)["exit_code"], 0);
+    daemon.stop();
+    let hasty = bench.output(&["serve", "--watchdog", "1 s"]);
+    assert_eq!(hasty.status.code(), Some(2));
+    assert!(said_by(&hasty).contains("expected a time of at least 5 s, but found '1 s'"), "{}", said_by(&hasty));
 }

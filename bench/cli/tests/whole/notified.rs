@@ -4,14 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
 
 use crate::common::Bench;
 use crate::daemon::{Daemon, id_of};
-use crate::server::{Server, eventually};
+use crate::server::{PATIENCE, Server, eventually};
 use serde_json::Value;
-
-const WITHIN: Duration = Duration::from_secs(60);
 
 const ASKS: &str = "scenario: Somebody is asked
 weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
@@ -111,11 +108,11 @@ fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered()
     let daemon = start();
     let scenario = bench.write("asks.yaml", ASKS);
     let id = id_of(&daemon.tell(&bench, &["submit", &scenario]));
-    let first = hooked.recv_timeout(WITHIN).expect("told at once, though its server would not take it at first");
+    let first = hooked.recv_timeout(PATIENCE).expect("told at once, though its server would not take it at first");
     assert_eq!((&first["rig"], &first["open"]), (&"virtual".into(), &true.into()));
     assert_eq!(first["subject"], "station 1: somebody is asked: bubbles");
     assert!(first["text"].as_str().is_some_and(|text| text.starts_with("look for bubbles; ")), "{first}");
-    let letter = letters.recv_timeout(WITHIN).expect("nobody has answered");
+    let letter = letters.recv_timeout(PATIENCE).expect("nobody has answered");
     for part in
         ["RCPT TO:<anna@lab.test>", "Subject: [virtual] station 1: somebody is asked: bubbles", "look for bubbles"]
     {
@@ -123,7 +120,7 @@ fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered()
     }
     // A daemon that begins anew tells nobody twice of what it has noted.
     let noted = || String::from_utf8_lossy(&bench.output(&["audit", "show"]).stdout).matches("notice.sent").count();
-    eventually("both are noted", WITHIN, || noted() == 2);
+    eventually("both are noted", PATIENCE, || noted() == 2);
     daemon.kill();
     let daemon = start();
     let run = daemon.job(id)["runs"][0]["run"].as_str().expect("a run").to_owned();
@@ -132,14 +129,23 @@ fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered()
     assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stderr));
     // An instrument that is away for a while is told as well, and so is what became of the run.
     server.fault("balance", "silent", true);
-    let away = hooked.recv_timeout(WITHIN).expect("told");
+    let away = hooked.recv_timeout(PATIENCE).expect("told");
     assert_eq!(away["subject"], "station 1: balance is away", "{away}");
     server.fault("balance", "silent", false);
-    eventually("it is back", WITHIN, || server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() > Some(0));
+    eventually("it is back", PATIENCE, || server.state()["stations"]["1"]["rate_nl_per_h"].as_u64() > Some(0));
     server.fault("pump", "stall", true);
-    let failed = hooked.recv_timeout(WITHIN * 2).expect("told");
+    let failed = hooked.recv_timeout(PATIENCE).expect("told");
     assert!(failed["subject"].as_str().is_some_and(|subject| subject.ends_with(": fail")), "{failed}");
     assert!(failed["text"].as_str().is_some_and(|text| text.contains("the alarm 'motor stall'")), "{failed}");
+    // Whoever is told later hears of it as well, unless somebody has said by then that he knows.
+    let mut later = std::iter::from_fn(|| letters.recv_timeout(PATIENCE).ok());
+    let letter = later.find(|letter| letter.contains(": fail")).expect("nobody has acknowledged it");
+    assert!(letter.contains(&format!("dosebench acknowledge {id}")), "{letter}");
+    let known = daemon.tell(&bench, &["acknowledge", &run]);
+    assert!(String::from_utf8_lossy(&known.stdout).starts_with(&format!("job {id}  acknowledged by ")), "{known:?}");
+    assert!(daemon.job(id)["acknowledged_by"].is_string());
+    let early = daemon.tell(&bench, &["acknowledge", "17"]);
+    assert_eq!(early.status.code(), Some(2), "there is no such job");
     daemon.stop();
     let audit = String::from_utf8_lossy(&bench.output(&["audit", "show"]).stdout).into_owned();
     let sent: Vec<&str> = audit.lines().filter(|line| line.contains("notice.sent")).collect();

@@ -33,6 +33,8 @@ use crate::herald::Matter;
 const EVERY: Duration = Duration::from_secs(1);
 /// A record that was looked at within this is not looked at again.
 const FRESH: Duration = Duration::from_millis(500);
+/// A long record is folded piece by piece: whoever has gone away meanwhile keeps nobody.
+const PIECE: Duration = Duration::from_millis(100);
 /// One that could not be read is read anew from its beginning after this.
 const AGAIN: Duration = Duration::from_secs(10);
 /// So many runs are kept that nobody looks at now, the last ones that somebody did.
@@ -66,9 +68,13 @@ impl Courses {
     /// What people should hear of a run now.
     pub(crate) fn matters(&self, folder: &Path) -> Vec<Matter> {
         let run = self.of(folder);
-        let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
-        run.look();
-        run.course.matters()
+        loop {
+            let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+            // What was open in the midst of it need not be now.
+            if run.look() {
+                return run.course.matters();
+            }
+        }
     }
 }
 
@@ -78,6 +84,8 @@ struct Followed {
     follow: Follow,
     course: Course,
     looked: Option<Instant>,
+    /// Whether there is more on the disk than was taken.
+    is_behind: bool,
     /// When its record last grew, as far as was seen.
     grew: Instant,
     /// Why it could not be read, and when that was.
@@ -90,26 +98,32 @@ impl Followed {
     fn new(folder: &Path) -> Self {
         let (folder, follow) = (folder.to_owned(), Follow::new(folder));
         let course = Course::default();
-        Self { folder, follow, course, looked: None, grew: Instant::now(), trouble: None, reading: 0 }
+        let grew = Instant::now();
+        Self { folder, follow, course, looked: None, is_behind: false, grew, trouble: None, reading: 0 }
     }
 
-    /// Takes what has got to the disk since.
-    fn look(&mut self) {
+    /// Takes what has got to the disk since, or a piece of it; whether that was all.
+    fn look(&mut self) -> bool {
         match &self.trouble {
-            Some((_, at)) if at.elapsed() < AGAIN => return,
+            Some((_, at)) if at.elapsed() < AGAIN => return true,
             Some(_) => {
                 let reading = self.reading + 1;
                 *self = Self { reading, ..Self::new(&self.folder.clone()) };
             }
-            None if self.looked.is_some_and(|looked| looked.elapsed() < FRESH) => return,
+            None if !self.is_behind && self.looked.is_some_and(|looked| looked.elapsed() < FRESH) => return true,
             None => {}
         }
         let Self { follow, course, .. } = self;
         let (before, mut unreadable) = (follow.events(), None);
-        let read = follow.more(|seq, text| match serde_json::from_slice::<Event>(text) {
-            Ok(event) => course.apply(&event),
-            Err(why) => drop(unreadable.get_or_insert(format!("event {seq}: {why}"))),
-        });
+        let until = Instant::now() + PIECE;
+        let read = follow.more_until(
+            || Instant::now() > until,
+            |seq, text| match serde_json::from_slice::<Event>(text) {
+                Ok(event) => course.apply(&event),
+                Err(why) => drop(unreadable.get_or_insert(format!("event {seq}: {why}"))),
+            },
+        );
+        self.is_behind = matches!(read, Ok(false)) && unreadable.is_none();
         if let Some(why) = read.err().map(|why| why.to_string()).or(unreadable) {
             warn!(folder = %self.folder.display(), why, "a record cannot be shown");
             self.trouble = Some((why, Instant::now()));
@@ -118,11 +132,11 @@ impl Followed {
             self.grew = Instant::now();
         }
         self.looked = Some(Instant::now());
+        !self.is_behind
     }
 
     /// What is new for a client.
     fn news(&mut self, sent: &mut (u64, Sent)) -> Value {
-        self.look();
         if sent.0 != self.reading {
             *sent = (self.reading, Sent::default());
         }
@@ -201,9 +215,14 @@ fn follow(
         for one in all.iter_mut().filter(|one| !one.over) {
             // Asked first: what is read then is all that there will be.
             let over = is_over(shared, &one.run, handle);
-            let (mut news, ended) = {
+            let (mut news, ended) = loop {
                 let mut followed = one.followed.lock().unwrap_or_else(PoisonError::into_inner);
-                (followed.news(&mut one.sent), followed.follow.has_ended())
+                if followed.look() {
+                    break (followed.news(&mut one.sent), followed.follow.has_ended());
+                }
+                if give.is_closed() || *shared.over.borrow() {
+                    return;
+                }
             };
             news["run"] = json!(one.run);
             let event = SseEvent::default().event("course").data(news.to_string());

@@ -84,6 +84,8 @@ pub(crate) struct JobView {
     pub(crate) reason: Option<String>,
     /// Who has cancelled it.
     pub(crate) cancelled_by: Option<String>,
+    /// Who has taken note of how it ended.
+    pub(crate) acknowledged_by: Option<String>,
     /// How many runs it is to make, once that is known.
     pub(crate) planned: Option<u32>,
     /// Its runs, in order.
@@ -107,6 +109,7 @@ impl JobView {
             exit_code: job.exit_code,
             reason: job.reason,
             cancelled_by: job.cancelled_by,
+            acknowledged_by: job.acknowledged_by,
             planned: job.planned,
             runs: job.runs.into_iter().map(run).collect(),
         }
@@ -283,6 +286,51 @@ pub(crate) async fn cancel(
     let job = job.await?;
     shared.waker.wake();
     Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+/// Who has taken note of how a job ended.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Acknowledge {
+    /// Who; nobody has verified that.
+    #[schema(min_length = 1, max_length = 1000)]
+    by: String,
+}
+
+/// Takes note of how a job ended
+///
+/// Of one that did not pass, nobody else is told from then on. The first who takes note stays the one.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/acknowledge", tag = "jobs", request_body = Acknowledge,
+    params(("id" = i64, Path, description = "Its number")), responses(
+        (status = 200, description = "The job", body = JobView),
+        (status = 400, description = "No number or no JSON", body = Problem),
+        (status = 403, description = "The request was not meant for this daemon", body = Problem),
+        (status = 404, description = "No such job", body = Problem),
+        (status = 409, description = "It has not ended yet", body = Problem),
+        (status = 413, description = "Too much", body = Problem),
+        (status = 415, description = "Not said to be JSON", body = Problem),
+        (status = 422, description = "A field is wrong", body = Problem)
+    )
+)]
+pub(crate) async fn acknowledge(
+    State(shared): State<Shared>,
+    caller: Caller,
+    id: Result<Path<i64>, PathRejection>,
+    acknowledge: Result<Json<Acknowledge>, JsonRejection>,
+) -> Result<Json<JobView>, Problem> {
+    let (Path(id), Json(Acknowledge { by })) = (id?, acknowledge?);
+    visible("by", &by)?;
+    let (name, rig) = (by.clone(), shared.config.rig.clone());
+    let by = caller.signed(&by);
+    let job = shared.with_as((&caller, &name), move |store| {
+        if !store.acknowledge_job(&rig, id, &by)? {
+            return Err(Problem::conflict(format!(
+                "expected a job that has ended, but job {id} has not; cancel it, or wait for it"
+            )));
+        }
+        Ok(JobView::of(store.job(id)?))
+    });
+    Ok(Json(job.await?))
 }
 
 /// What a job's processes said

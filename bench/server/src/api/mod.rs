@@ -147,6 +147,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(jobs::list, jobs::submit))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::acknowledge))
         .routes(routes!(jobs::log))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
