@@ -54,15 +54,20 @@ impl Work {
 
     /// The exit codes of the runs that it has made already, before its process was interrupted: of `planned` ones, of which the rest
     /// is to be made.
-    pub(crate) fn done(&self, planned: usize) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn done(&self, planned: usize) -> Result<Vec<u8>, Refused> {
         let job = self.store.job(self.id).map_err(station::failure)?;
         if let (Some(before), false) = (job.planned, job.runs.is_empty())
             && before as usize != planned
         {
-            return Err(Failure::bench(format!(
+            return Err(Refused::For(Failure::bench(format!(
                 "expected {before} runs, of which {} are made, but the scenario has {planned} by now; submit it again",
                 job.runs.len()
-            )));
+            ))));
+        }
+        if let Some(run) = job.runs.iter().find(|run| run.verdict.is_none()) {
+            let why =
+                format!("expected its runs to be over, but {} has no verdict; the queue brings it to its end", run.run);
+            return Err(Refused::Unnoted(Failure::bench(why)));
         }
         // A run of which nobody could say how it ended is no pass.
         Ok(job.runs.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect())

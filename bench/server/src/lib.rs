@@ -177,7 +177,7 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl FnOnce() 
     let store = Store::open(&config.state, config.actor.clone())?;
     let _alone = store.serve_rig(&config.rig)?;
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
-    supervisor::watch(queue.looked(), config.watchdog);
+    supervisor::watch(&queue.looked(), config.watchdog);
     let courses = api::course::Courses::default();
     let retention = retention::Retention::start(&config)?;
     let herald = herald::Herald::start(&config, &courses)?;

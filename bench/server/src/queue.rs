@@ -181,8 +181,11 @@ impl Work {
 
     /// A job that is said to run.
     fn running(&mut self, job: &Job, begins: bool) -> Result<(), StoreError> {
-        self.keep_for(job);
-        if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
+        let is_worked_on = self.children.contains_key(&job.id) || self.store.job_is_alive(job.id)?;
+        if is_worked_on || !interrupted::waits_for_its_rest(job) {
+            self.keep_for(job);
+        }
+        if !is_worked_on {
             return if self.is_left(job) { Ok(()) } else { self.settle(job, begins) };
         }
         if job.cancelled_by.is_some() {

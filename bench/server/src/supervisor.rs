@@ -11,15 +11,18 @@ use tracing::error;
 
 /// Ends the daemon if its queue has not looked for so long, whoever started it: the next one takes up its jobs, and runs do not end
 /// with it.
-pub(crate) fn watch(looked: Arc<Mutex<Instant>>, at_most: Duration) {
+pub(crate) fn watch(looked: &Arc<Mutex<Instant>>, at_most: Duration) {
+    // A queue that has ended need not look.
+    let looked = Arc::downgrade(looked);
     thread::spawn(move || {
-        loop {
-            thread::sleep(at_most / 10);
+        while let Some(looked) = looked.upgrade() {
             let since = looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
             if since > at_most {
                 error!(stood_s = since.as_secs(), "the queue stands still; start the daemon again");
                 std::process::exit(i32::from(domain::RunVerdict::Error.exit_code()));
             }
+            drop(looked);
+            thread::sleep(at_most / 10);
         }
     });
 }

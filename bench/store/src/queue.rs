@@ -137,8 +137,8 @@ impl Store {
             // Whoever looks whether it is alive has the lock for a moment; then the next look begins it.
             let Some(lock) = lock(&folder, &id.to_string())? else { return Ok(None) };
             change.transaction.execute(
-                "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_ms = ?2, process = NULL, reason = NULL \
-                 WHERE id = ?1",
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, process = NULL, reason = NULL, started_ms = \
+                 CASE WHEN EXISTS (SELECT 1 FROM job_runs WHERE job = ?1) THEN started_ms ELSE ?2 END WHERE id = ?1",
                 params![id, change.now_ms()],
             )?;
             change.note("job.begun", id, &json!({}))?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps from an empty file; as many as there are versions.
-const STEPS: [&str; 4] = ["
+const STEPS: [&str; 5] = ["
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -129,6 +129,7 @@ ALTER TABLE held ADD COLUMN setting TEXT;
 ALTER TABLE jobs ADD COLUMN needs TEXT NOT NULL DEFAULT '{}';
 -- Whether its process has left its run as it was, for whoever finds it to go on with.
 ALTER TABLE jobs ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0 CHECK (is_left IN (0, 1));
+", "
 -- Who has taken note of how it ended.
 ALTER TABLE jobs ADD COLUMN acknowledged_by TEXT;
 "];

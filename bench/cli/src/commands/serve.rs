@@ -16,7 +16,7 @@ use crate::signals::{LEAVE, Signals};
 use crate::{Failure, load, notify, restart, station};
 
 /// A shorter watchdog would bite a daemon whose disk is busy.
-const WATCHDOG_LEAST: Duration = Duration::from_secs(5);
+const WATCHDOG_LEAST: Duration = Duration::from_secs(15);
 
 /// Arguments of `serve`.
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     /// This daemon starts with the host: where that restarts, runs that may go on are left to their pumps meanwhile
     #[arg(long)]
     starts_with_host: bool,
-    /// End with 4 if the queue stands still for so long, at least 5 s: the next daemon takes up its jobs, and what runs goes on
+    /// End with 4 if the queue stands still for so long, at least 15 s: the next daemon takes up its jobs, and what runs goes on
     #[arg(long, value_name = "TIME", default_value = "2 min", value_parser = watchdog)]
     watchdog: Duration,
     /// The form of the log on stderr

@@ -561,7 +561,7 @@ fn systemd_is_told_that_it_is_ready_goes_on_and_ends() {
 #[test]
 fn a_daemon_whose_queue_stands_still_ends_and_the_next_one_takes_up_its_jobs() {
     let bench = Bench::new();
-    let daemon = Daemon::with(&bench, "virtual", &["--watchdog", "5 s"]);
+    let daemon = Daemon::with(&bench, "virtual", &["--watchdog", "15 s"]);
     let text = include_str!("../../../../scenarios/smoke/short-bolus.yaml");
     let own = bench.write("own.yaml", text);
     let (folder, hangs) = (bench.path("state/work/1"), bench.path("state/work/1/own.yaml"));
@@ -576,5 +576,5 @@ fn a_daemon_whose_queue_stands_still_ends_and_the_next_one_takes_up_its_jobs() {
     daemon.stop();
     let hasty = bench.output(&["serve", "--watchdog", "1 s"]);
     assert_eq!(hasty.status.code(), Some(2));
-    assert!(said_by(&hasty).contains("expected a time of at least 5 s, but found '1 s'"), "{}", said_by(&hasty));
+    assert!(said_by(&hasty).contains("expected a time of at least 15 s, but found '1 s'"), "{}", said_by(&hasty));
 }

@@ -45,8 +45,9 @@ impl Work {
         let done = job.runs.len();
         let missing = job.planned.filter(|planned| *planned as usize > done);
         // A stop takes the rest with it; anything else leaves runs undone.
+        let is_late = work::budget_left_s(job).is_some_and(|left_s| left_s <= 0.0);
         if missing.is_some() && !codes.contains(&STOPPED) {
-            codes.push(BENCH_ERROR);
+            codes.push(if job.cancelled_by.is_some() || is_late { STOPPED } else { BENCH_ERROR });
         }
         let quarantined = self.store.quarantined(&self.config.rig, &job.station)?.map(|(why, _)| why);
         if quarantined.is_some() {
@@ -54,7 +55,12 @@ impl Work {
             codes.retain(|code| *code != STOPPED);
             codes.push(BENCH_ERROR);
         }
-        let missing = missing.map(|planned| format!("its process was interrupted after {done} of {planned} runs"));
+        let what = match &job.cancelled_by {
+            Some(by) => format!("cancelled by {by}"),
+            None if is_late => "its time was over".to_owned(),
+            None => "its process was interrupted".to_owned(),
+        };
+        let missing = missing.map(|planned| format!("{what} after {done} of {planned} runs"));
         self.recoveries.remove(&job.id);
         self.store.end_job(job.id, exit_code_of(codes), quarantined.or(missing).as_deref())
     }
@@ -80,7 +86,6 @@ impl Work {
             return Ok(true);
         }
         let Some(lock) = self.store.lock_job(job.id)? else { return Ok(true) };
-        self.later(job.id, 1);
         self.checks.forget(&job.station);
         let folder = self.store.work_folder(&job.id.to_string())?;
         match work::run(&config, job, &task, &folder, lock) {
@@ -88,8 +93,13 @@ impl Work {
                 info!(job = job.id, station = job.station, done, process = child.id(), "goes on with the rest");
                 self.store.set_job_waiting(job.id, None)?;
                 self.children.insert(job.id, child);
+                self.later(job.id, 1);
             }
-            Err(why) => error!(job = job.id, %why, "the rest of its runs cannot be begun"),
+            Err(why) => {
+                // There may be room for it later.
+                self.store.set_job_waiting(job.id, Some(&format!("the rest of its runs cannot be begun: {why}")))?;
+                self.later(job.id, 0);
+            }
         }
         Ok(true)
     }

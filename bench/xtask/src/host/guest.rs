@@ -68,7 +68,7 @@ impl Image {
         let made = ["--variant=apt", "--format=ext2", &include, &setup, &kernel, &initrd, SUITE, &name("new-disk")];
         process::output(root, "mmdebstrap".as_ref(), &made)?;
         // Room for what is installed, and a journal: power is cut.
-        process::output(root, "truncate".as_ref(), &["--size=+1G", &name("new-disk")])?;
+        process::output(root, "truncate".as_ref(), &["--size=+3G", &name("new-disk")])?;
         process::output(root, "resize2fs".as_ref(), &[&name("new-disk")])?;
         process::output(root, "tune2fs".as_ref(), &["-j", &name("new-disk")])?;
         fs::rename(disk, image.part("disk")).map_err(|why| failed(folder, &why))?;
@@ -169,9 +169,11 @@ impl Guest {
             let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             stream.get_mut().set_read_timeout(Some(left)).map_err(|why| failed(&why))?;
             let mut line = String::new();
-            stream
-                .read_line(&mut line)
-                .map_err(|why| failed(&format!("within {seconds} s nothing came ({why}): {text}")))?;
+            let read = stream.read_line(&mut line);
+            let read = read.map_err(|why| failed(&format!("within {seconds} s nothing came ({why}): {text}")))?;
+            if read == 0 || Instant::now() > until {
+                return Err(failed(&format!("its console has ended, or its {seconds} s have: {text}")));
+            }
             if let Some(code) = line.trim_end().strip_prefix(&end) {
                 self.console = Some(stream);
                 return if code == "0" {
