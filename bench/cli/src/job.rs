@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use domain::verdict::exit_code_of;
 use store::Store;
 
 use crate::{BENCH_ERROR, Failure, station};
@@ -114,7 +115,13 @@ impl Work {
             // It stays as it is, and its run without a verdict.
             Err(Refused::Unnoted(_)) => Ok(()),
             Err(Refused::Left(_)) => self.store.leave_job(self.id),
-            Err(Refused::For(why)) => self.store.end_job(self.id, why.code, Some(why.sentence())),
+            Err(Refused::For(why)) => {
+                // What its runs came to before it was interrupted stands.
+                let made = self.store.job(self.id).map_err(station::failure)?.runs;
+                let made: Vec<u8> = made.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect();
+                let code = if made.is_empty() { why.code } else { exit_code_of(made.into_iter().chain([BENCH_ERROR])) };
+                self.store.end_job(self.id, code, Some(why.sentence()))
+            }
         };
         noted.map_err(station::failure)?;
         Ok(done?)

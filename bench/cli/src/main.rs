@@ -74,9 +74,9 @@ enum Command {
     /// Watch a run of the daemon's to its end
     Watch(commands::submit::WatchArgs),
     /// Stop a run of the daemon's, or take a job out of its queue
-    Cancel(commands::submit::CancelArgs),
+    Cancel(commands::submit::OneArgs),
     /// Say that you know how a run of the daemon's ended: nobody else is told of it then
-    Acknowledge(commands::submit::AcknowledgeArgs),
+    Acknowledge(commands::submit::OneArgs),
     /// Let jobs begin again at a station of the daemon's that is in quarantine
     Release(commands::submit::ReleaseArgs),
     /// Remove old runs that passed, as a policy says

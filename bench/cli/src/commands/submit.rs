@@ -305,9 +305,9 @@ pub(crate) fn release(args: &ReleaseArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Arguments of `cancel`.
+/// Arguments of `cancel` and `acknowledge`.
 #[derive(clap::Args)]
-pub(crate) struct CancelArgs {
+pub(crate) struct OneArgs {
     /// The run: its id, or its folder; or the job's number
     run: String,
     #[command(flatten)]
@@ -324,16 +324,7 @@ fn job_of(client: &Client, named: &str) -> Result<i64, Failure> {
     job.ok_or_else(|| Failure::input(format!("expected a run of the daemon's, but nobody has submitted {named}")))
 }
 
-/// Arguments of `acknowledge`.
-#[derive(clap::Args)]
-pub(crate) struct AcknowledgeArgs {
-    /// The run: its id, or its folder; or the job's number
-    run: String,
-    #[command(flatten)]
-    daemon: Which,
-}
-
-pub(crate) fn acknowledge(args: &AcknowledgeArgs) -> Result<u8, Failure> {
+pub(crate) fn acknowledge(args: &OneArgs) -> Result<u8, Failure> {
     let client = Client::of(&args.daemon)?;
     let job = job_of(&client, &args.run)?;
     let done = client.post(&format!("/api/v1/jobs/{job}/acknowledge"), &json!({"by": crate::user()}))?;
@@ -341,7 +332,7 @@ pub(crate) fn acknowledge(args: &AcknowledgeArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-pub(crate) fn cancel(args: &CancelArgs) -> Result<u8, Failure> {
+pub(crate) fn cancel(args: &OneArgs) -> Result<u8, Failure> {
     let client = Client::of(&args.daemon)?;
     let job = job_of(&client, &args.run)?;
     let done = client.post(&format!("/api/v1/jobs/{job}/cancel"), &json!({"by": crate::user()}))?;

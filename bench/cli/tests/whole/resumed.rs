@@ -95,22 +95,27 @@ fn one_that_held_goes_on_and_its_verdict_knows_of_the_gap() {
     server.stop();
 }
 
+/// A job whose run is killed in its hold, and its daemon with it; the next daemon, and the job's number.
+fn cut_off(bench: &Bench, rig: &str, text: &str) -> (Daemon, i64) {
+    let daemon = Daemon::start(bench, rig);
+    let scenario = bench.write("goes-on.yaml", text);
+    let id = id_of(&daemon.tell(bench, &["submit", &scenario, "--budget", "10 min"]));
+    eventually("it holds", PATIENCE, || {
+        let folder = folder_of(bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+        folder.is_some_and(|folder| is_in(&folder, "delivered"))
+    });
+    let process = process_with(" run --rig", rig).expect("the run's process");
+    daemon.kill();
+    signal(process, "KILL");
+    (Daemon::start(bench, rig), id)
+}
+
 #[test]
 fn a_power_cut_takes_run_and_daemon_and_the_next_daemon_goes_on() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
     let rig = server.rig();
-    let daemon = Daemon::start(&bench, &rig);
-    let scenario = bench.write("goes-on.yaml", GOES_ON);
-    let id = id_of(&daemon.tell(&bench, &["submit", &scenario, "--budget", "10 min"]));
-    eventually("it holds", PATIENCE, || {
-        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
-        folder.is_some_and(|folder| is_in(&folder, "delivered"))
-    });
-    let process = process_with(" run --rig", &rig).expect("the run's process");
-    daemon.kill();
-    signal(process, "KILL");
-    let daemon = Daemon::start(&bench, &rig);
+    let (daemon, id) = cut_off(&bench, &rig, GOES_ON);
     let job = daemon.wait(id);
     let folder = folder_of(&bench, &daemon, id).expect("a run");
     let summary = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
@@ -128,23 +133,18 @@ fn the_rest_of_an_interrupted_jobs_runs_is_made() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
     let rig = server.rig();
-    let daemon = Daemon::start(&bench, &rig);
     let text = GOES_ON.replace("weighing:", "parameters: {rate: {one of: [24 mL/day, 20 mL/day]}}\nweighing:");
     let text = text.replace("continuous: 24 mL/day", "continuous: $rate").replace("45 s", "25 s");
-    let scenario = bench.write("goes-on.yaml", &text);
-    let id = id_of(&daemon.tell(&bench, &["submit", &scenario, "--budget", "10 min"]));
-    eventually("it holds", PATIENCE, || {
-        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
-        folder.is_some_and(|folder| is_in(&folder, "delivered"))
-    });
-    let process = process_with(" run --rig", &rig).expect("the run's process");
-    daemon.kill();
-    signal(process, "KILL");
-    let daemon = Daemon::start(&bench, &rig);
+    let (daemon, id) = cut_off(&bench, &rig, &text);
     let job = daemon.wait(id);
-    let runs = job["runs"].as_array().into_iter().flatten();
-    let verdicts: Vec<&str> = runs.filter_map(|run| run["verdict"].as_str()).collect();
+    let runs = || job["runs"].as_array().into_iter().flatten();
+    let verdicts: Vec<&str> = runs().filter_map(|run| run["verdict"].as_str()).collect();
     assert_eq!((&job["exit_code"], verdicts), (&0.into(), vec!["pass", "pass"]), "{job}");
+    for (run, rate) in runs().zip(["24 mL/day", "20 mL/day"]) {
+        let folder = bench.path("served").join(run["run"].as_str().expect("a run"));
+        let made = std::fs::read_to_string(folder.join("scenario.yaml")).expect("what was run");
+        assert!(made.contains(&format!("continuous: {rate}")), "{rate}: {made}");
+    }
     daemon.stop();
     server.stop();
 }
