@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
-use domain::verdict::exit_code_of;
+use daemon::Request;
+use domain::verdict::{BENCH_ERROR, STOPPED};
 use store::Store;
 
-use crate::{BENCH_ERROR, Failure, station};
+use crate::signals::Signals;
+use crate::{Failure, runs, station};
 
 /// Why nothing was run, or not to its end.
 pub(crate) enum Refused {
@@ -53,15 +55,18 @@ impl Work {
         Ok((Self { store, id, left_unsafe: None }, cancelled_by))
     }
 
-    /// The exit codes of the runs that it has made already, before its process was interrupted: of `planned` ones, of which the rest
-    /// is to be made.
-    pub(crate) fn done(&self, planned: usize) -> Result<Vec<u8>, Refused> {
+    /// The exit codes of the runs that it has made already, before its process was interrupted. They must be the first of those that
+    /// are wanted: a scenario that was changed meanwhile would have some combination run twice, and another never.
+    pub(crate) fn done(&self, wanted: &[Request]) -> Result<Vec<u8>, Refused> {
         let job = self.store.job(self.id).map_err(station::failure)?;
-        if let (Some(before), false) = (job.planned, job.runs.is_empty())
-            && before as usize != planned
-        {
+        let is_wanted = |(made, request): (&store::JobRun, &Request)| {
+            runs::opened(Path::new(&made.folder))
+                .is_none_or(|opened| opened.scenario_yaml == request.plan.resolved_yaml)
+        };
+        let is_other_count = job.planned.is_some_and(|planned| planned as usize != wanted.len());
+        if !job.runs.is_empty() && (is_other_count || !job.runs.iter().zip(wanted).all(is_wanted)) {
             return Err(Refused::For(Failure::bench(format!(
-                "expected {before} runs, of which {} are made, but the scenario has {planned} by now; submit it again",
+                "expected the scenario of which {} runs are made already, but it was changed meanwhile; submit it again",
                 job.runs.len()
             ))));
         }
@@ -100,30 +105,42 @@ impl Work {
         self.store.leave_job(self.id).map_err(station::failure)
     }
 
-    /// It was cancelled before it began.
-    pub(crate) fn cancelled(mut self, by: &str, code: u8) -> Result<u8, Failure> {
-        let reason = format!("cancelled by {by} before it began");
-        self.store.end_job(self.id, code, Some(&reason)).map_err(station::failure)?;
-        Ok(code)
+    /// It was cancelled before this process began.
+    pub(crate) fn cancelled(mut self, by: &str) -> Result<u8, Failure> {
+        self.store.cut_job_short(self.id, STOPPED, &format!("cancelled by {by}")).map_err(station::failure)?;
+        Ok(STOPPED)
     }
 
-    /// It is over, or waits again if the station is somebody else's.
+    /// It is over; or it waits again, if the station is somebody else's, or if this process was stopped and has not made all its
+    /// runs: whoever stops the daemon cancels nothing.
     pub(crate) fn end(mut self, done: Result<u8, Refused>) -> Result<u8, Failure> {
         let noted = match &done {
-            Ok(code) => self.store.end_job(self.id, *code, self.left_unsafe.as_deref()),
+            Ok(_) if let Some(why) = &self.left_unsafe => {
+                self.store.cut_job_short(self.id, BENCH_ERROR, &format!("{why}; it ended"))
+            }
+            Ok(_) if self.is_stopped_early()? => self.store.requeue_job(self.id, None),
+            Ok(code) => self.store.end_job(self.id, *code, None),
             Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Some(why.sentence())),
             // It stays as it is, and its run without a verdict.
             Err(Refused::Unnoted(_)) => Ok(()),
             Err(Refused::Left(_)) => self.store.leave_job(self.id),
             Err(Refused::For(why)) => {
                 // What its runs came to before it was interrupted stands.
-                let made = self.store.job(self.id).map_err(station::failure)?.runs;
-                let made: Vec<u8> = made.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect();
-                let code = if made.is_empty() { why.code } else { exit_code_of(made.into_iter().chain([BENCH_ERROR])) };
-                self.store.end_job(self.id, code, Some(why.sentence()))
+                let is_begun = self.store.job(self.id).is_ok_and(|job| !job.runs.is_empty());
+                if is_begun {
+                    self.store.cut_job_short(self.id, BENCH_ERROR, &format!("{}; it ended", why.sentence()))
+                } else {
+                    self.store.end_job(self.id, why.code, Some(why.sentence()))
+                }
             }
         };
         noted.map_err(station::failure)?;
         Ok(done?)
+    }
+
+    fn is_stopped_early(&self) -> Result<bool, Failure> {
+        let is_asked = Signals::stopped() || Signals::leaves();
+        let job = self.store.job(self.id).map_err(station::failure)?;
+        Ok(is_asked && (job.runs.is_empty() || job.misses_runs()))
     }
 }

@@ -26,8 +26,8 @@ mod watched;
 
 /// Exit code of bad input.
 pub(crate) const BAD_INPUT: u8 = 2;
-/// Exit code of a bench error.
-pub(crate) const BENCH_ERROR: u8 = 4;
+
+use domain::verdict::BENCH_ERROR;
 
 #[derive(Parser)]
 #[command(

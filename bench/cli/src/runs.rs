@@ -4,6 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::EventKind;
+use domain::event::Opened;
+use record::Reader;
+
 use crate::Failure;
 
 /// The folder of a run.
@@ -15,6 +19,14 @@ pub(crate) fn find(run: &str, runs: &Path) -> Result<PathBuf, Failure> {
             "expected the folder of a run or an id under {runs}, but found '{run}'; see `dosebench list runs`"
         ))
     })
+}
+
+/// How a run was set up, if its record tells that.
+pub(crate) fn opened(folder: &Path) -> Option<Opened> {
+    match Reader::open(folder).ok()?.first().ok()??.kind {
+        EventKind::Opened(opened) => Some(*opened),
+        _ => None,
+    }
 }
 
 /// Whether a folder holds a record.

@@ -77,7 +77,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
     let now = Timestamp::now();
     // Run time and what the host's clocks show then are read side by side.
-    let clock = request.station.profile.clock.is_real().then(|| (RunClock::new(), host_clock::zero()));
+    let clock = request.station.profile.clock.is_real().then(|| (RunClock::new(), host_clock::now()));
     let (clock, zero) = clock.unzip();
     let opened = opened(request, now)?;
     let (run, folder) = new_folder(request, now)?;

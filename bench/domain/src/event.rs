@@ -12,7 +12,7 @@ use crate::check::{CheckRecord, DecisionRule};
 use crate::fault::{Fault, LinkFault};
 use crate::firmware::{FirmwareLine, Images};
 use crate::identity::Identity;
-pub use crate::interruption::{Bridge, Interruption};
+pub use crate::interruption::{Bridge, ClocksAt, HostClocks, Interruption};
 use crate::order::{Order, OrderOutcome};
 use crate::profile::{Declared, RigProfile, SafePump};
 pub use crate::prompt::{Answer, Prompt, PromptEntry};

@@ -21,6 +21,30 @@ pub struct Interruption {
     pub by: Bridge,
     /// What ended the run's process.
     pub cause: String,
+    /// What the host's clocks show when it goes on: the next interruption is bridged from there. Nothing in records of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<ClocksAt>,
+}
+
+/// What the host's clocks show at a run time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClocksAt {
+    /// The run time.
+    pub t_ns: RunTime,
+    /// What they show then.
+    pub host: HostClocks,
+}
+
+/// What the host's clocks show. Run time counts in a process; these count on without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostClocks {
+    /// The wall clock, as RFC 3339.
+    pub wall: String,
+    /// Which boot of the host it is; empty where the host does not tell.
+    pub boot: String,
+    /// The time since that, in ns.
+    pub since_boot_ns: u64,
 }
 
 /// The clock that bridges an interruption.

@@ -81,6 +81,11 @@ impl RunVerdict {
     }
 }
 
+/// Exit code of what the bench is to blame for, or of what was not tried.
+pub const BENCH_ERROR: u8 = RunVerdict::Error.exit_code();
+/// Exit code of a stop that somebody wanted; the station was left safe.
+pub const STOPPED: u8 = RunVerdict::Aborted.exit_code();
+
 impl fmt::Display for RunVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -22,7 +22,7 @@ mod write;
 pub use error::{ReadError, ResumeError, WriteError};
 pub use events::Events;
 pub use follow::Follow;
-pub use metadata::{Metadata, Zero};
+pub use metadata::Metadata;
 pub use parts::{Part, Stamp};
 pub use read::{Reader, Tail};
 pub use write::{Finished, Pace, Recorder};

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use domain::event::HostClocks;
+
 use crate::write::Finished;
 
 /// The name of the metadata record at a segment's beginning.
@@ -16,17 +18,6 @@ const ZERO_BOOT: &str = "boot";
 const ZERO_NS: &str = "since_boot_at_zero_ns";
 /// What stands for a label that a torn file no longer tells.
 const UNKNOWN: &str = "unknown";
-
-/// What the host's clocks showed when run time was zero. Run time counts in a process; these count on without it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zero {
-    /// The wall clock, as RFC 3339.
-    pub wall: String,
-    /// Which boot of the host it was.
-    pub boot: String,
-    /// The time since that, in ns.
-    pub since_boot_ns: u64,
-}
 
 /// The run's labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +35,7 @@ pub struct Metadata {
     /// The machine it ran on.
     pub host: String,
     /// Its clocks when run time was zero, where that is the time of a clock.
-    pub zero: Option<Zero>,
+    pub zero: Option<HostClocks>,
 }
 
 impl Metadata {
@@ -62,7 +53,7 @@ impl Metadata {
             operator: labels.get("operator").cloned(),
             tool: label("tool"),
             host: label("host"),
-            zero: Zero::from_labels(labels),
+            zero: zero(labels),
         }
     }
 
@@ -82,7 +73,7 @@ impl Metadata {
         if let Some(operator) = &self.operator {
             labels.insert("operator".to_owned(), operator.clone());
         }
-        if let Some(Zero { wall, boot, since_boot_ns }) = &self.zero {
+        if let Some(HostClocks { wall, boot, since_boot_ns }) = &self.zero {
             let texts = [(ZERO_WALL, wall.clone()), (ZERO_BOOT, boot.clone()), (ZERO_NS, since_boot_ns.to_string())];
             labels.extend(texts.map(|(name, value)| (name.to_owned(), value)));
         }
@@ -90,11 +81,9 @@ impl Metadata {
     }
 }
 
-impl Zero {
-    fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
-        let text = |name: &str| labels.get(name).cloned();
-        Some(Self { wall: text(ZERO_WALL)?, boot: text(ZERO_BOOT)?, since_boot_ns: text(ZERO_NS)?.parse().ok()? })
-    }
+fn zero(labels: &BTreeMap<String, String>) -> Option<HostClocks> {
+    let text = |name: &str| labels.get(name).cloned();
+    Some(HostClocks { wall: text(ZERO_WALL)?, boot: text(ZERO_BOOT)?, since_boot_ns: text(ZERO_NS)?.parse().ok()? })
 }
 
 /// What the record's end says, to be compared with what was read.

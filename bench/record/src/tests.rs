@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use domain::event::Phase;
+use domain::event::{HostClocks, Phase};
 use domain::{Channel, Event, EventKind, Reading, RunTime, Status};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -28,7 +28,7 @@ fn metadata() -> Metadata {
         operator: Some("R. Müller".into()),
         tool: "dosebench 0.1.0".into(),
         host: "bench-3".into(),
-        zero: Some(crate::Zero { wall: "2026-11-26T08:00:00.5Z".to_owned(), boot: "b".to_owned(), since_boot_ns: 17 }),
+        zero: Some(HostClocks { wall: "2026-11-26T08:00:00.5Z".to_owned(), boot: "b".to_owned(), since_boot_ns: 17 }),
     }
 }
 

@@ -316,14 +316,24 @@ function queue(jobs) {
       await ask(`jobs/${job.id}/cancel`, { by: who() }).catch(why => shout(why.message));
       look();
     });
-    const state = [job.cancelled_by ? "is being cancelled" : job.state, ...(job.reason ? [element("small", job.reason)] : [])];
+    const small = [made(job), job.reason].filter(Boolean).map(text => element("small", text));
+    const state = [job.cancelled_by ? "is being cancelled" : job.state, ...small];
     return [String(job.id), job.scenario, job.station, job.submitter, state, job.cancelled_by ? "" : cancel];
-  }), "nothing waits", jobs.map(job => [job.id, job.state, job.reason, job.cancelled_by]));
+  }), "nothing waits", jobs.map(job => [job.id, job.state, job.reason, job.cancelled_by, made(job)]));
 }
 
-// Who knows how a job ended that did not pass; until somebody says so, others are told of it.
-function known(job) {
-  if (job.exit_code === 0) return [];
+// How far a job has got that makes several runs.
+function made(job) {
+  const over = job.runs.filter(run => run.verdict).length;
+  return job.planned > 1 ? `${over} of ${job.planned} runs made` : "";
+}
+
+// Exit codes of what nobody needs to hear of: a pass, and a stop that somebody wanted.
+const QUIET = [0, 5];
+
+// Who has acknowledged how a job ended that did not pass; until somebody does, others are told of it.
+function acknowledgement(job) {
+  if (QUIET.includes(job.exit_code)) return [];
   if (job.acknowledged_by) return [element("small", `acknowledged by ${job.acknowledged_by}`)];
   const button = element("button", "Acknowledge", { type: "button", "data-acknowledge": job.id, "aria-label": `Acknowledge how job ${job.id} ended` });
   button.addEventListener("click", async () => {
@@ -343,7 +353,7 @@ function past(jobs) {
       line.append(element("a", run.run, { href, target: "_blank", rel: "noopener" }));
       return line;
     });
-    const verdict = [...(runs.length ? runs : ["no run"]), ...(job.reason ? [element("small", job.reason)] : []), ...known(job)];
+    const verdict = [...(runs.length ? runs : ["no run"]), ...(job.reason ? [element("small", job.reason)] : []), ...acknowledgement(job)];
     return [moment(job.ended), job.scenario, job.station, job.submitter, verdict, reports];
   }), "nothing has run yet", jobs.map(job => [job.id, job.runs, job.acknowledged_by]));
 }

@@ -222,14 +222,12 @@ impl Course {
             key: format!("asks {} until {}", prompt.name, prompt.until_ns.ns()),
             subject: format!("somebody is asked: {}", prompt.name),
             text: format!("{}; {} left to answer", prompt.instruction, span(prompt.until_ns.since(self.now))),
-            is_open: true,
         });
         let away = self.away.iter().filter(|(_, (since, _))| self.now.since(*since) >= AWAY_FOR);
         let away = away.map(|(instrument, (since, why))| Matter {
             key: format!("{instrument} away since {}", since.ns()),
             subject: format!("{instrument} is away"),
             text: format!("{instrument} has been away for {}: {why}", span(self.now.since(*since))),
-            is_open: true,
         });
         asked.chain(away).collect()
     }

@@ -30,12 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The pause after a first failure; it doubles, to [`AGAIN_MAX_MS`].
 const AGAIN_MS: i64 = 5_000;
 const AGAIN_MAX_MS: i64 = 300_000;
-/// What is older is told nobody any more.
-const TOLD_WITHIN_MS: i64 = 86_400_000;
-/// Jobs that ended are looked at so far back.
-const ENDED_JOBS: u32 = 50;
-/// The exit code of a stop that was asked for, which nobody needs to hear of.
-const STOPPED: u8 = domain::RunVerdict::Aborted.exit_code();
+/// What has been due for longer is told nobody any more: a new recipient is not told of the past.
+const TOLD_WITHIN: Duration = Duration::from_secs(86_400);
 
 /// Somebody who is told.
 #[derive(Debug, Clone)]
@@ -88,7 +84,7 @@ pub enum Encryption {
     Tls,
 }
 
-/// Something that people should hear of.
+/// Something that people should hear of, for as long as nobody has acted on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Matter {
     /// What makes it one and the same, whoever asks and whenever.
@@ -97,8 +93,6 @@ pub(crate) struct Matter {
     pub(crate) subject: String,
     /// In full.
     pub(crate) text: String,
-    /// Whether it stays open until somebody acts: only then are others told later.
-    pub(crate) is_open: bool,
 }
 
 /// The threads that tell.
@@ -149,7 +143,7 @@ impl Telling {
     }
 
     fn look(&mut self, over: &AtomicBool) -> Result<(), StoreError> {
-        for matter in self.matters()? {
+        for matter in self.matters(over)? {
             if over.load(Ordering::Relaxed) {
                 return Ok(());
             }
@@ -158,10 +152,10 @@ impl Telling {
             let now_ms = Timestamp::now().as_millisecond();
             let after_ms = i64::try_from(self.recipient.after.as_millis()).unwrap_or(i64::MAX);
             let notice = self.store.notice(&key, &self.recipient.name)?;
-            let is_late = now_ms - since_ms - after_ms > TOLD_WITHIN_MS;
-            let is_his = matter.is_open || self.recipient.after.is_zero();
+            let is_late =
+                u128::try_from(now_ms - since_ms - after_ms).is_ok_and(|late_ms| late_ms > TOLD_WITHIN.as_millis());
             let is_due = now_ms - since_ms >= after_ms && now_ms >= notice.not_before_ms;
-            if notice.sent || is_late || !is_his || !is_due {
+            if notice.sent || is_late || !is_due {
                 continue;
             }
             let told = self.tell(&matter, since_ms);
@@ -178,12 +172,12 @@ impl Telling {
         Ok(())
     }
 
-    /// All that is open now, and the jobs that ended badly of late.
-    fn matters(&self) -> Result<Vec<Matter>, StoreError> {
+    /// All that is open now, among it how jobs ended badly of which nobody has taken note.
+    fn matters(&self, over: &AtomicBool) -> Result<Vec<Matter>, StoreError> {
         let mut matters = Vec::new();
         for job in self.store.open_jobs(&self.config.rig)?.iter().filter(|job| job.state == JobState::Running) {
             if let Some(run) = job.runs.last().filter(|run| run.verdict.is_none()) {
-                let of_run = self.courses.matters(Path::new(&run.folder));
+                let of_run = self.courses.matters(Path::new(&run.folder), over);
                 let named = |matter: Matter| Matter {
                     key: format!("run {}: {}", run.run, matter.key),
                     subject: format!("station {}: {}", job.station, matter.subject),
@@ -206,17 +200,11 @@ impl Telling {
                         "{why}; no job begins there until {until}somebody has looked: \
                          `dosebench release {station} --because WHAT`"
                     ),
-                    is_open: true,
                 });
             }
         }
-        let bad = |code: Option<u8>| code.is_some_and(|code| code != 0 && code != STOPPED);
-        for job in self.store.ended_jobs(&self.config.rig, ENDED_JOBS)?.into_iter().filter(|job| bad(job.exit_code)) {
-            let ended = job.ended.as_ref().and_then(|ended| ended.parse::<Timestamp>().ok());
-            if ended.is_none_or(|ended| Timestamp::now().duration_since(ended).as_millis() > i128::from(TOLD_WITHIN_MS))
-            {
-                continue;
-            }
+        let within = TOLD_WITHIN.saturating_add(self.recipient.after);
+        for job in self.store.unacknowledged_jobs(&self.config.rig, within)? {
             let verdicts: Vec<&str> = job.runs.iter().filter_map(|run| run.verdict.as_deref()).collect();
             let verdicts = if verdicts.is_empty() { "no verdict".to_owned() } else { verdicts.join(", ") };
             let reason = job.reason.or_else(|| job.runs.iter().rev().find_map(|run| reason_of(Path::new(&run.folder))));
@@ -230,7 +218,6 @@ impl Telling {
                     job.exit_code.unwrap_or(0),
                     job.id
                 ),
-                is_open: job.acknowledged_by.is_none(),
             });
         }
         Ok(matters)
@@ -243,7 +230,7 @@ impl Telling {
             Channel::Webhook(url) => {
                 let agent: Agent = Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
                 let body = json!({
-                    "rig": rig, "subject": matter.subject, "text": matter.text, "since": since, "open": matter.is_open,
+                    "rig": rig, "subject": matter.subject, "text": matter.text, "since": since,
                     "matter": matter.key, "to": self.recipient.name, "page": page,
                 });
                 let sent = agent.post(url).content_type("application/json").send(&body.to_string());

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use domain::RunVerdict;
+use domain::verdict::{BENCH_ERROR, STOPPED};
 use rustix::process::Signal;
 use store::{Job, JobState, Store, StoreError, Use, Wanted};
 use tracing::{error, info, warn};
@@ -31,8 +31,6 @@ const GOES_ON: Duration = Duration::from_secs(300);
 const START_AGAIN: Duration = Duration::from_secs(30);
 /// The pause after a process was refused its station.
 const REFUSED_AGAIN: Duration = Duration::from_secs(5);
-/// Exit code of what the bench is to blame for.
-const BENCH_ERROR: u8 = RunVerdict::Error.exit_code();
 
 /// What the queue is told.
 enum Told {
@@ -104,7 +102,8 @@ struct Work {
     store: Store,
     /// What this daemon has started: they are to be waited for.
     children: BTreeMap<i64, Child>,
-    recoveries: BTreeMap<i64, Recovery>,
+    /// The open runs that are to be gone on with, by their ids.
+    recoveries: BTreeMap<String, Recovery>,
     /// The processes of cancelled jobs that were asked to stop: once each.
     asked: BTreeSet<(i64, u32)>,
     /// It ends, and what may go on is left.
@@ -150,7 +149,7 @@ impl Work {
         // The first of each station is the one that runs, or the one that is next.
         for job in open.iter().filter(|job| seen.insert(job.station.as_str())) {
             let done = match job.state {
-                JobState::Running => self.running(job, begins),
+                JobState::Running => self.running(job),
                 _ if begins => self.next(job),
                 _ => Ok(()),
             };
@@ -180,25 +179,28 @@ impl Work {
     }
 
     /// A job that is said to run.
-    fn running(&mut self, job: &Job, begins: bool) -> Result<(), StoreError> {
-        let is_worked_on = self.children.contains_key(&job.id) || self.store.job_is_alive(job.id)?;
-        if is_worked_on || !interrupted::waits_for_its_rest(job) {
-            self.keep_for(job);
-        }
-        if !is_worked_on {
-            return if self.is_left(job) { Ok(()) } else { self.settle(job, begins) };
+    fn running(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.keep_for(job);
+        if !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id)? {
+            return if self.is_left(job) { Ok(()) } else { self.settle(job) };
         }
         if job.cancelled_by.is_some() {
             self.ask(job, Signal::TERM);
         }
         // A run that has gone on for so long may be interrupted again.
-        let stable = |known: &mut Recovery| known.next.elapsed() > GOES_ON;
-        self.recoveries.retain(|id, known| *id != job.id || !stable(known));
+        if let Some(last) = job.runs.last()
+            && self.recoveries.get(&last.run).is_some_and(|known| known.next.elapsed() > GOES_ON)
+        {
+            self.recoveries.remove(&last.run);
+        }
         Ok(())
     }
 
-    /// The next job of a station where none runs.
+    /// The next job of a station where none runs: it makes its runs, or those that it has not made.
     fn next(&mut self, job: &Job) -> Result<(), StoreError> {
+        if !job.runs.is_empty() && work::budget_left_s(job) == Some(0.0) {
+            return self.store.cut_job_short(job.id, STOPPED, "its time was over");
+        }
         let config = Arc::clone(&self.config);
         let Some(ports) = config.stations.get(&job.station) else {
             let known: Vec<&str> = config.stations.keys().map(String::as_str).collect();
@@ -221,13 +223,14 @@ impl Work {
             Ok(task) => task,
             Err(why) => {
                 let why = format!("expected a task that this version knows, but {why}; submit it again");
-                return self.store.end_job(job.id, BENCH_ERROR, Some(&why));
+                return self.store.cut_job_short(job.id, BENCH_ERROR, &format!("{why}; it ended"));
             }
         };
         self.checks.forget(&job.station);
         match work::run(&config, &job, &task, &folder, lock) {
             Ok(child) => {
-                info!(job = job.id, station = job.station, scenario = job.title, process = child.id(), "begins");
+                let (made, process) = (job.runs.len(), child.id());
+                info!(job = job.id, station = job.station, scenario = job.title, made, process, "begins");
                 self.children.insert(job.id, child);
             }
             Err(why) => {

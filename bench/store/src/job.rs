@@ -38,7 +38,7 @@ pub struct Submission<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// It waits for its station.
+    /// It waits for its station, to make its runs or those that it has not made.
     Queued,
     /// A process works on it.
     Running,
@@ -86,9 +86,9 @@ pub struct Job {
     pub submitted: String,
     /// Where it is.
     pub state: JobState,
-    /// How often it was begun.
+    /// How often its process was begun since it has begun a run.
     pub attempts: u32,
-    /// When it was begun last.
+    /// When it was begun: the last time, if it has made no run yet, else the time that made its first.
     pub started: Option<String>,
     /// When it ended.
     pub ended: Option<String>,
@@ -127,6 +127,12 @@ pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget
                       ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left, acknowledged_by";
 
 impl Job {
+    /// Whether it is to make more runs than it has begun.
+    #[must_use]
+    pub fn misses_runs(&self) -> bool {
+        self.planned.is_some_and(|planned| planned as usize > self.runs.len())
+    }
+
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         let state: String = row.get(9)?;
         let moment = |at: Option<i64>| at.map(shown);

@@ -1,11 +1,14 @@
 //! The queue of jobs: what is to be done at a station, one after the other.
 //!
 //! A job is queued, runs, and has ended. It runs as long as its process has the job's lock, which the kernel takes from it however
-//! it ends; a job that runs without its lock was interrupted, and whoever finds that out brings it to an end.
+//! it ends; a job that runs without its lock was interrupted. Whoever finds that out brings its open run to an end, and queues it
+//! again for the runs that it has not made.
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
+use domain::verdict::{BENCH_ERROR, STOPPED, exit_code_of};
 use rusqlite::{OptionalExtension, Row, params};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -15,12 +18,8 @@ use crate::error::StoreError;
 use crate::job::{Cancelled, FIELDS, Job, JobRun, Submission};
 use crate::store::{Change, FILE_MODE, Store, share};
 
-/// So often a job is begun again whose process ended before it had done anything.
+/// So often a job's process is begun again that ended before it had begun another run.
 const ATTEMPTS_MAX: u32 = 3;
-/// Exit code of a job that was cancelled before it began.
-const STOPPED: u8 = 5;
-/// Exit code of a job that could not be begun.
-const NOT_RUN: u8 = 4;
 
 impl Store {
     /// Queues a job. One that has the key of an earlier one is that one.
@@ -84,6 +83,19 @@ impl Store {
     /// If the store fails.
     pub fn ended_jobs(&self, rig: &str, most: u32) -> Result<Vec<Job>, StoreError> {
         self.jobs_where("rig = ?1 AND state = 'ended' ORDER BY ended_ms DESC, id DESC LIMIT ?2", &[&rig, &most])
+    }
+
+    /// The jobs of a rig that have not passed and were not stopped by somebody, that ended so lately, and of which nobody has taken
+    /// note.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn unacknowledged_jobs(&self, rig: &str, within: Duration) -> Result<Vec<Job>, StoreError> {
+        let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+        let since_ms = jiff::Timestamp::now().as_millisecond().saturating_sub(within_ms);
+        let is_so = "rig = ?1 AND state = 'ended' AND exit_code NOT IN (0, ?2) AND acknowledged_by IS NULL AND ended_ms >= ?3 \
+                     ORDER BY ended_ms, id";
+        self.jobs_where(is_so, &[&rig, &STOPPED, &since_ms])
     }
 
     /// The job that has made a run.
@@ -193,7 +205,8 @@ impl Store {
     /// If the store fails.
     pub fn add_job_run(&mut self, id: i64, run: &str, folder: &str, planned: u32) -> Result<(), StoreError> {
         self.change(|change| {
-            change.transaction.execute("UPDATE jobs SET planned = ?2 WHERE id = ?1", params![id, planned])?;
+            let set = "UPDATE jobs SET planned = ?2, attempts = 0 WHERE id = ?1";
+            change.transaction.execute(set, params![id, planned])?;
             change.transaction.execute(
                 "INSERT INTO job_runs (job, number, run, folder) \
                  SELECT ?1, count(*) + 1, ?2, ?3 FROM job_runs WHERE job = ?1",
@@ -226,16 +239,25 @@ impl Store {
         })
     }
 
-    /// Ends a job that runs; one that has ended stays as it is.
+    /// Ends a job; one that has ended stays as it is.
     ///
     /// # Errors
     /// If the store fails.
     pub fn end_job(&mut self, id: i64, exit_code: u8, reason: Option<&str>) -> Result<(), StoreError> {
-        self.change(|change| end(change, id, "running", exit_code, reason))
+        self.change(|change| end(change, id, exit_code, reason))
     }
 
-    /// Puts a job back that has done nothing: it waits again, unless somebody has cancelled it. `because_taken` is why, if its
-    /// station is somebody else's; otherwise its process has ended before its time, and that is not tried for ever.
+    /// Ends a job before it has made all its runs. What those came to that it has made stands, beside the code of what ended it;
+    /// `why` is a clause, which is told with how far it got.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn cut_job_short(&mut self, id: i64, exit_code: u8, why: &str) -> Result<(), StoreError> {
+        self.change(|change| cut_short(change, id, exit_code, why))
+    }
+
+    /// Queues a job again that has made none of its runs, or not all: unless somebody has cancelled it. `because_taken` is why, if
+    /// its station is somebody else's; otherwise its process has ended before its time, and that is not tried for ever.
     ///
     /// # Errors
     /// If the store fails.
@@ -245,26 +267,26 @@ impl Store {
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
             let (attempts, cancelled): (u32, Option<String>) = change.transaction.query_row(state, [id], read)?;
             if let Some(by) = cancelled {
-                return end(change, id, "running", STOPPED, Some(&format!("cancelled by {by} before it began")));
+                return cut_short(change, id, STOPPED, &format!("cancelled by {by}"));
             }
             if because_taken.is_none() && attempts >= ATTEMPTS_MAX {
-                let why = format!("its process ended {attempts} times before it had begun a run; see its log");
-                return end(change, id, "running", NOT_RUN, Some(&why));
+                let why = format!("its process ended {attempts} times without another run, as its log tells,");
+                return cut_short(change, id, BENCH_ERROR, &why);
             }
-            let set =
-                "UPDATE jobs SET state = 'queued', process = NULL, reason = ?2, attempts = attempts - ?3 WHERE id = ?1";
+            let set = "UPDATE jobs SET state = 'queued', process = NULL, is_left = 0, reason = ?2, \
+                       attempts = max(attempts - ?3, 0) WHERE id = ?1 AND state = 'running'";
             change.transaction.execute(set, params![id, because_taken, because_taken.is_some()])?;
             change.note("job.requeued", id, &json!({"because": because_taken}))
         })
     }
 
-    /// Why a job waits, or the rest of its runs, for people; nothing is changed by it.
+    /// Why a job waits, for people; nothing is changed by it.
     ///
     /// # Errors
     /// If the store fails.
     pub fn set_job_waiting(&mut self, id: i64, reason: Option<&str>) -> Result<(), StoreError> {
         self.change(|change| {
-            let set = "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state <> 'ended' AND reason IS NOT ?2";
+            let set = "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state = 'queued' AND reason IS NOT ?2";
             change.transaction.execute(set, params![id, reason])?;
             Ok(())
         })
@@ -304,7 +326,7 @@ impl Store {
             change.transaction.execute(set, params![id, by])?;
             change.note("job.cancelled", id, &json!({"by": by}))?;
             if state == "queued" {
-                end(change, id, "queued", STOPPED, Some(&format!("cancelled by {by} before it began")))?;
+                cut_short(change, id, STOPPED, &format!("cancelled by {by}"))?;
                 return Ok(Cancelled::Ended);
             }
             Ok(Cancelled::Asked)
@@ -331,10 +353,24 @@ pub(crate) fn lock(folder: &Path, name: &str) -> Result<Option<File>, StoreError
     }
 }
 
-fn end(change: &Change<'_>, id: i64, from: &str, exit_code: u8, reason: Option<&str>) -> Result<(), StoreError> {
-    let set = "UPDATE jobs SET state = 'ended', ended_ms = ?3, exit_code = ?4, reason = ?5, process = NULL \
-               WHERE id = ?1 AND state = ?2";
-    if change.transaction.execute(set, params![id, from, change.now_ms(), exit_code, reason])? > 0 {
+fn cut_short(change: &Change<'_>, id: i64, exit_code: u8, why: &str) -> Result<(), StoreError> {
+    let planned = "SELECT planned FROM jobs WHERE id = ?1";
+    let planned: Option<u32> = change.transaction.query_row(planned, [id], |row| row.get(0))?;
+    let mut codes = change.transaction.prepare("SELECT exit_code FROM job_runs WHERE job = ?1")?;
+    let codes: Vec<Option<u8>> = codes.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let reason = match planned {
+        Some(planned) if !codes.is_empty() => format!("{why} after {} of {planned} runs", codes.len()),
+        _ => format!("{why} before it began"),
+    };
+    // A run of which nobody could say how it ended is no pass.
+    let made = codes.into_iter().map(|code| code.unwrap_or(BENCH_ERROR));
+    end(change, id, exit_code_of(made.chain([exit_code])), Some(&reason))
+}
+
+fn end(change: &Change<'_>, id: i64, exit_code: u8, reason: Option<&str>) -> Result<(), StoreError> {
+    let set = "UPDATE jobs SET state = 'ended', ended_ms = ?2, exit_code = ?3, reason = ?4, process = NULL \
+               WHERE id = ?1 AND state <> 'ended'";
+    if change.transaction.execute(set, params![id, change.now_ms(), exit_code, reason])? > 0 {
         change.note("job.ended", id, &json!({"exit_code": exit_code, "reason": reason}))?;
     }
     Ok(())

@@ -123,6 +123,24 @@ fn how_a_job_ended_is_acknowledged_once_and_not_before() {
         assert_eq!(job(folder, id).acknowledged_by.as_deref(), Some("anna"), "the first who knew");
     }
     assert!(matches!(open(folder).acknowledge_job("another rig", id, "ben"), Err(StoreError::NoJob(_))));
+    let told = |within_s: u64| -> Vec<i64> {
+        let jobs = open(folder).unacknowledged_jobs("rig", Duration::from_secs(within_s)).expect("looked");
+        jobs.into_iter().map(|job| job.id).collect()
+    };
+    assert_eq!(told(60), [0; 0], "a stop that somebody wanted is nobody's concern");
+    let ids: Vec<i64> = [0, 1, 4]
+        .map(|code| {
+            let id = submit(folder, "1", "x", 0);
+            drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+            open(folder).end_job(id, code, None).expect("ended");
+            id
+        })
+        .into();
+    assert_eq!(told(60), ids[1..]);
+    open(folder).acknowledge_job("rig", ids[1], "anna").expect("done");
+    assert_eq!(told(60), ids[2..]);
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(told(0), [0; 0], "it is too long ago");
 }
 
 #[test]
@@ -142,6 +160,48 @@ fn a_job_that_did_nothing_waits_again_but_not_for_ever() {
     }
     let ended = job(folder, id);
     assert!(ended.exit_code == Some(4) && ended.reason.is_some_and(|why| why.contains("ended 3 times")));
+}
+
+#[test]
+fn a_job_that_has_made_some_of_its_runs_waits_for_the_others_and_keeps_what_it_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let begun = || {
+        let id = submit(folder, "1", "x", 0);
+        let begin = move |number: u32| {
+            let (claimed, _lock) = open(folder).claim_next_job("rig", "1").expect("looked").expect("a job");
+            assert_eq!(claimed.id, id);
+            let run = format!("run-{id}-{number}");
+            open(folder).add_job_run(id, &run, &run, 3).expect("noted");
+            open(folder).end_job_run(id, &run, "fail", 1).expect("noted");
+            open(folder).requeue_job(id, None).expect("done");
+        };
+        (id, begin)
+    };
+    let (id, begin) = begun();
+    begin(1);
+    let first = job(folder, id);
+    assert!(first.state == JobState::Queued && first.misses_runs() && first.started.is_some());
+    begin(2);
+    assert_eq!(
+        (job(folder, id).state, job(folder, id).started),
+        (JobState::Queued, first.started),
+        "as long as it has got on"
+    );
+    assert_eq!(open(folder).cancel_job("rig", id, "ben").expect("done"), Cancelled::Ended);
+    let ended = job(folder, id);
+    assert_eq!((ended.exit_code, ended.reason.as_deref()), (Some(5), Some("cancelled by ben after 2 of 3 runs")));
+    let (id, begin) = begun();
+    begin(1);
+    for attempt in 1..=3 {
+        drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+        open(folder).requeue_job(id, None).expect("done");
+        assert_eq!(job(folder, id).state == JobState::Ended, attempt == 3, "{attempt}");
+    }
+    let ended = job(folder, id);
+    assert_eq!(ended.exit_code, Some(1), "what failed stays so");
+    let why = "its process ended 3 times without another run, as its log tells, after 1 of 3 runs";
+    assert_eq!(ended.reason.as_deref(), Some(why));
 }
 
 #[test]

@@ -87,14 +87,13 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Failure> {
 pub(crate) fn package(root: &Path, profile: &str) -> Result<PathBuf, Failure> {
     process::run(root, &process::cargo(), &["build", "--locked", "--bin", "dosebench", "--profile", profile])?;
     let target = process::target_folder(root);
-    let program = target.join(if profile == "dev" { "debug" } else { profile }).join("dosebench");
     let architecture = process::output(root, "dpkg".as_ref(), &["--print-architecture"])?.trim().to_owned();
     // What it was linked with here is what it needs there.
     let glibc = process::output(root, "getconf".as_ref(), &["GNU_LIBC_VERSION"])?;
     let glibc = glibc.trim().trim_start_matches("glibc ");
     let tree = target.join("deb");
     drop(fs::remove_dir_all(&tree));
-    place(&program, &tree.join("usr/bin/dosebench"), 0o755)?;
+    place(&program(root, profile), &tree.join("usr/bin/dosebench"), 0o755)?;
     let stripped = tree.join("usr/bin/dosebench").display().to_string();
     process::output(root, "strip".as_ref(), &[&stripped])?;
     for (from, to, mode) in FILES {
@@ -113,6 +112,11 @@ pub(crate) fn package(root: &Path, profile: &str) -> Result<PathBuf, Failure> {
     let (from, to) = (tree.display().to_string(), package.display().to_string());
     process::output(root, "dpkg-deb".as_ref(), &["--root-owner-group", "--build", &from, &to])?;
     Ok(package)
+}
+
+/// The program of a profile, once it is built.
+pub(crate) fn program(root: &Path, profile: &str) -> PathBuf {
+    process::target_folder(root).join(if profile == "dev" { "debug" } else { profile }).join("dosebench")
 }
 
 fn place(from: &Path, to: &Path, mode: u32) -> Result<(), Failure> {

@@ -16,12 +16,14 @@ use crate::process;
 mod guest;
 mod rig;
 
-use guest::{Guest, Image};
+use guest::{ANOTHER, Guest, Image};
 use rig::Rig;
 
 /// What makes and starts it, as Debian calls the packages.
 const NEEDS: [(&str, &str); 3] =
     [("mmdebstrap", "mmdebstrap"), ("genext2fs", "genext2fs"), ("qemu-system-x86_64", "qemu-system-x86")];
+/// Of which build the package is.
+const PROFILE: &str = "dev";
 /// What is run there: it delivers for long enough to be interrupted, and may go on.
 const SCENARIO: &str = "scenario: Goes on
 parameters: {time: {default: 4 min, from: 1 s, to: 1 h}}
@@ -52,15 +54,14 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
             missing.join(" ")
         )));
     }
-    let package = crate::deb::package(root, "dev")?;
-    let target = process::target_folder(root);
-    let image = Image::in_folder(root, &target.join("host"))?;
+    let package = crate::deb::package(root, PROFILE)?;
+    let image = Image::in_folder(root, &process::target_folder(root).join("host"))?;
     let shared = std::env::temp_dir().join(format!("dosebench-host-{}", std::process::id()));
     let done = fs::create_dir_all(&shared)
         .and_then(|()| fs::copy(package, shared.join("dosebench.deb")))
         .and_then(|_| fs::write(shared.join("goes-on.yaml"), SCENARIO))
         .map_err(|why| Failure::new(format!("expected to write to {}, but {why}", shared.display())))
-        .and_then(|()| Lab::start(&target.join("debug/dosebench"), &image, &shared)?.put_to_the_test());
+        .and_then(|()| Lab::start(&crate::deb::program(root, PROFILE), &image, &shared)?.put_to_the_test());
     if done.is_ok() {
         // Otherwise what the machine has said is of use.
         drop(fs::remove_dir_all(&shared));
@@ -82,27 +83,27 @@ impl Lab {
     }
 
     fn put_to_the_test(mut self) -> Result<(), Failure> {
-        self.is_installed()?;
+        self.installs()?;
         self.goes_on_behind_a_restart()?;
         self.goes_on_behind_a_power_cut()?;
         self.leaves_the_pump_safe()
     }
 
     /// It is installed, enabled, and well.
-    fn is_installed(&mut self) -> Result<(), Failure> {
+    fn installs(&mut self) -> Result<(), Failure> {
         self.guest.says(
             "dpkg -i /mnt/dosebench.deb && cp /mnt/rig.yaml /etc/dosebench/ && systemctl enable --now dosebench",
         )?;
         let active = self.guest.says("systemctl is-active dosebench")?;
-        found("installed, and started when it said that it is ready", &active, active == "active")?;
+        expect("installed, and started when it said that it is ready", &active, active == "active")?;
         let as_it_runs = "cd /var/lib/dosebench/runs && \
                           runuser -u dosebench -g dialout -- dosebench doctor --rig /etc/dosebench/rig.yaml || true";
         let doctor = self.guest.says(as_it_runs)?;
         let wrong: Vec<&str> = doctor.lines().filter(|line| line.starts_with("WRONG")).collect();
         let asked = format!("{} lines, of which nothing is wrong", doctor.lines().count());
-        found("its doctor", if wrong.is_empty() { &asked } else { &doctor }, wrong.is_empty())?;
+        expect("its doctor", if wrong.is_empty() { &asked } else { &doctor }, wrong.is_empty())?;
         let sandbox = self.guest.says("systemd-analyze security --no-pager dosebench | tail -1")?;
-        found("its sandbox, by systemd's count", sandbox.trim_start_matches(['→', ' ']), sandbox.contains("OK"))
+        expect("its sandbox, by systemd's count", sandbox.trim_start_matches(['→', ' ']), sandbox.contains("OK"))
     }
 
     /// The host restarts, a balance comes back under another name, the daemon hangs: one run knows of it all.
@@ -112,16 +113,24 @@ impl Lab {
         self.guest.restarts()?;
         let took =
             format!("up again after {:.0} s, the pump at {} nL/h", began.elapsed().as_secs_f64(), self.rig.rate()?);
-        found("the host restarts", &took, self.rig.rate()? > 0)?;
-        self.eventually("the next daemon goes on with the run", |lab| Ok(lab.is_resumed(job)?.is_some()))?;
-        let name = "readlink /dev/serial/by-id/*BALANCE-*";
-        let before = self.guest.says(name)?;
+        expect("the host restarts", &took, self.rig.rate()? > 0)?;
+        self.eventually("the next daemon goes on with the run", |lab| Ok(lab.resumption(job)?.is_some()))?;
+        let before = self.name_of("BALANCE")?;
         self.guest.pulls_plug("BALANCE")?;
-        std::thread::sleep(Duration::from_secs(5));
+        // As soon as the daemon has let go of it, another device may have its name.
+        self.eventually("another device has the balance's name", |lab| {
+            lab.guest.plugs_in_another()?;
+            lab.eventually("that device is there", |lab| Ok(lab.name_of(ANOTHER).is_ok()))?;
+            let is_so = lab.name_of(ANOTHER)? == before;
+            if !is_so {
+                lab.guest.pulls_plug(ANOTHER)?;
+            }
+            Ok(is_so)
+        })?;
         self.guest.plugs_in("BALANCE")?;
-        self.eventually("the balance is back", |lab| Ok(lab.guest.says(name).is_ok()))?;
-        let after = self.guest.says(name)?;
-        found(
+        self.eventually("the balance is back", |lab| Ok(lab.name_of("BALANCE").is_ok()))?;
+        let after = self.name_of("BALANCE")?;
+        expect(
             "the balance's plug is pulled, and put in elsewhere",
             &format!("{before}, then {after}"),
             before != after,
@@ -134,10 +143,10 @@ impl Lab {
         // A run that had ended with it would have been gone on with once more.
         self.eventually("it answers again", |lab| Ok(lab.guest.says(&format!("curl -sS {API}/status")).is_ok()))?;
         std::thread::sleep(Duration::from_secs(10));
-        let resumed = self.is_resumed(job)?.unwrap_or_default().lines().count();
+        let resumed = self.resumption(job)?.unwrap_or_default().lines().count();
         let took =
             format!("started again after {:.0} s, its run gone on with {resumed} time", began.elapsed().as_secs_f64());
-        found("the daemon hangs", &took, resumed == 1)?;
+        expect("the daemon hangs", &took, resumed == 1)?;
         self.passes(job)
     }
 
@@ -146,14 +155,14 @@ impl Lab {
         let job = self.delivers("90 s")?;
         // The stream of a run that goes on does not end: what it has told after a while is all there was.
         let run = self.run_of(job)?;
-        let last = self.guest.says(&format!("curl -sm 2 {API}/runs/{run}/events | grep ^data: | tail -1"))?;
+        let last = self.guest.says(&format!("curl -sm 5 {API}/runs/{run}/events | grep ^data: | tail -1"))?;
         self.guest.loses_power()?;
-        self.eventually("the next daemon goes on with the run", |lab| Ok(lab.is_resumed(job)?.is_some()))?;
+        self.eventually("the next daemon goes on with the run", |lab| Ok(lab.resumption(job)?.is_some()))?;
         let known_s = at_s(&last, "/t_ns")?;
-        let kept_s = at_s(&self.is_resumed(job)?.unwrap_or_default(), "/kind/resumed/last_ns")?;
+        let kept_s = at_s(&self.resumption(job)?.unwrap_or_default(), "/kind/resumed/last_ns")?;
         let lost =
             format!("{:.2} s were lost of the readings that had got to the record's file", (known_s - kept_s).max(0.0));
-        found("power is cut", &lost, known_s - kept_s <= LOST_AT_MOST_S)?;
+        expect("power is cut", &lost, known_s - kept_s <= LOST_AT_MOST_S)?;
         self.passes(job)
     }
 
@@ -162,7 +171,7 @@ impl Lab {
         self.delivers("30 min")?;
         self.guest.switches_off()?;
         let rate = self.rig.rate()?;
-        found("the host is switched off", &format!("the pump at {rate} nL/h"), rate == 0)
+        expect("the host is switched off", &format!("the pump at {rate} nL/h"), rate == 0)
     }
 
     /// Submits a job, and waits until it has delivered for a while; its number.
@@ -172,6 +181,11 @@ impl Lab {
         self.eventually("its pump delivers", |lab| Ok(lab.rig.rate()? > 0))?;
         std::thread::sleep(Duration::from_secs(5));
         Ok(job)
+    }
+
+    /// What its system calls the serial port of that serial number.
+    fn name_of(&mut self, serial: &str) -> Result<String, Failure> {
+        self.guest.says(&format!("readlink /dev/serial/by-id/*_{serial}-*"))
     }
 
     fn job(&mut self, id: i64) -> Result<Value, Failure> {
@@ -185,9 +199,9 @@ impl Lab {
     }
 
     /// The event that says that a job's run goes on.
-    fn is_resumed(&mut self, id: i64) -> Result<Option<String>, Failure> {
+    fn resumption(&mut self, id: i64) -> Result<Option<String>, Failure> {
         let run = self.run_of(id)?;
-        let told = self.guest.says(&format!("curl -sm 2 {API}/runs/{run}/events | grep '\"resumed\"' || true"))?;
+        let told = self.guest.says(&format!("curl -sm 5 {API}/runs/{run}/events | grep '\"resumed\"' || true"))?;
         Ok((!told.is_empty()).then_some(told))
     }
 
@@ -200,7 +214,7 @@ impl Lab {
         let deviation = summary["deviations"][0].as_str().unwrap_or("no deviation");
         let is_well = job["exit_code"] == 0 && job["runs"].as_array().map(Vec::len) == Some(1);
         let verdict = format!("{}; {deviation}", summary["verdict"].as_str().unwrap_or("no verdict"));
-        found("its run", &verdict, is_well && deviation.contains("was interrupted"))
+        expect("its run", &verdict, is_well && deviation.contains("was interrupted"))
     }
 
     fn eventually(
@@ -223,7 +237,7 @@ impl Lab {
 }
 
 /// Says what was found; it must be as asked.
-fn found(what: &str, is: &str, is_well: bool) -> Result<(), Failure> {
+fn expect(what: &str, is: &str, is_well: bool) -> Result<(), Failure> {
     println!("{what}: {is}");
     if is_well { Ok(()) } else { Err(Failure::new(format!("expected otherwise of '{what}', but found: {is}"))) }
 }

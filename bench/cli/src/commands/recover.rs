@@ -9,10 +9,9 @@ use std::time::Duration;
 use ::rig::{RigFile, Station};
 use daemon::Finished;
 use daemon::interrupted::{Recovered, outlives_its_run, recover};
+use domain::RunVerdict;
 use domain::event::Opened;
 use domain::verdict::exit_code_of;
-use domain::{EventKind, RunVerdict};
-use record::Reader;
 
 use crate::commands::run;
 use crate::output::{say, tell};
@@ -62,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
     let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
     let rig = load::whole_rig(&load::rig_source(&rig)?)?;
-    let opened = opened(&folder);
+    let opened = runs::opened(&folder);
     let station = station_of(args, &folder, opened.as_ref(), &rig)?;
     let mut codes = Vec::new();
     // The code of a stop says that the station was left safe.
@@ -101,18 +100,14 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let verdict = summary["verdict"].as_str().unwrap_or("");
     codes.push(run::code_of(verdict).unwrap_or(BENCH_ERROR));
     let code = if is_safe { exit_code_of(codes) } else { BENCH_ERROR };
-    if let Some(job) = &mut job {
+    if let Some(mut job) = job {
         job.run_ended(&name, verdict, code)?;
+        if !is_safe {
+            // Its other runs are not made there.
+            return job.end(Ok(code));
+        }
     }
     Ok(code)
-}
-
-/// How a run was set up, as its record tells.
-fn opened(folder: &Path) -> Option<Opened> {
-    match Reader::open(folder).ok()?.first().ok()??.kind {
-        EventKind::Opened(opened) => Some(*opened),
-        _ => None,
-    }
 }
 
 /// The station of a run: as it is named, or as its record tells.

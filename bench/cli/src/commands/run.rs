@@ -12,7 +12,7 @@ use daemon::interrupted::outlives_its_run;
 use daemon::{Finished, Handle, Outside, Request};
 use domain::RunVerdict;
 use domain::stated::OverdueAccepted;
-use domain::verdict::exit_code_of;
+use domain::verdict::{STOPPED, exit_code_of};
 use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
@@ -30,8 +30,6 @@ mod results;
 use results::junit;
 pub(crate) use results::print_result;
 
-/// Exit code of a stop that was asked for.
-const STOPPED: u8 = 5;
 /// The purpose of a run whose report goes before a regulator.
 const VERIFICATION: &str = "verification";
 /// How often signals and progress are looked at.
@@ -88,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let Some(id) = args.job else { return run_all(args, None).map_err(Into::into) };
     let (mut work, cancelled_by) = job::Work::on(id)?;
     if let Some(by) = cancelled_by {
-        return work.cancelled(&by, STOPPED);
+        return work.cancelled(&by);
     }
     let done = run_all(args, Some(&mut work));
     work.end(done)
@@ -107,7 +105,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
-    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.done(planned))?;
+    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.done(&requests))?;
     let mut folders = Vec::new();
     let (mut safe, mut left_unsafe) = (true, false);
     for request in requests.into_iter().skip(codes.len()) {
@@ -140,7 +138,11 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         }
         safe &= finished.safe;
         left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
-        let (verdict, code) = conclude(args, &finished);
+        let (verdict, mut code) = conclude(args, &finished);
+        if left_unsafe && code == STOPPED {
+            // The code of a stop says that the station was left safe.
+            code = BENCH_ERROR;
+        }
         if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict, code)) {
             tell_raw(&why.text);
         }
@@ -152,14 +154,10 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     }
     drop(served);
     codes.extend(junit(args.junit.as_deref(), &folders, planned));
-    // The code of a stop says that the station was left safe.
     if Signals::stopped() && safe {
         codes.push(STOPPED);
     }
-    if left_unsafe {
-        codes.retain(|code| *code != STOPPED);
-        codes.push(BENCH_ERROR);
-    }
+    codes.extend(left_unsafe.then_some(BENCH_ERROR));
     Ok(exit_code_of(codes))
 }
 

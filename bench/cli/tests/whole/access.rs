@@ -1,59 +1,9 @@
 //! Who may do what: tokens and their scopes, and what is spoken beyond this host.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Output, Stdio};
+use std::process::Output;
 
 use crate::common::Bench;
-use crate::server::signal;
-
-/// A daemon, until it is dropped, and where it says that it listens.
-struct Daemon {
-    child: Child,
-    url: String,
-}
-
-impl Daemon {
-    fn start(bench: &Bench, arguments: &[&str]) -> Self {
-        let mut command = bench.command(&[&["serve", "--runs", "served"], arguments].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-        Self { child, url: line.trim().to_owned() }
-    }
-
-    fn port(&self) -> &str {
-        self.url.rsplit(':').next().expect("a port")
-    }
-
-    /// The status of an answer, and what it says.
-    fn ask(&self, method: &str, path: &str, authorization: Option<&str>, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(format!("127.0.0.1:{}", self.port())).expect("it listens");
-        let authorization = authorization.map(|with| format!("Authorization: {with}\r\n")).unwrap_or_default();
-        let request = format!(
-            "{method} /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{authorization}\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).expect("written");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let status = answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, answer)
-    }
-
-    fn stop(mut self) {
-        signal(self.child.id(), "TERM");
-        assert_eq!(self.child.wait().expect("ended").code(), Some(0));
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
+use crate::daemon::Daemon;
 
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -68,7 +18,7 @@ fn granted(bench: &Bench, arguments: &[&str]) -> String {
 #[test]
 fn a_token_allows_what_its_scope_does_until_it_is_over_or_taken_back() {
     let bench = Bench::new();
-    let daemon = Daemon::start(&bench, &["--listen", "127.0.0.1:0", "--tokens"]);
+    let daemon = Daemon::with(&bench, "virtual", &["--tokens"]);
     let viewer = granted(&bench, &["wall display", "--scope", "view"]);
     let nightly = granted(&bench, &["nightly", "--scope", "run", "--for", "1 h"]);
     let brief = granted(&bench, &["brief", "--scope", "administer", "--for", "1 ms"]);
@@ -132,8 +82,20 @@ fn beyond_this_host_it_speaks_by_its_certificate_and_wants_a_token() {
     let key = bench.write("key.pem", &made.signing_key.serialize_pem());
     let wrong = bench.output(&["serve", "--listen", "0.0.0.0:0", "--certificate", &key, "--key", &certificate]);
     assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
-    let arguments = ["--listen", "0.0.0.0:0", "--certificate", &certificate, "--key", &key, "--name", "bench.lab"];
-    let daemon = Daemon::start(&bench, &arguments);
+    let arguments = [
+        "serve",
+        "--runs",
+        "served",
+        "--listen",
+        "0.0.0.0:0",
+        "--certificate",
+        &certificate,
+        "--key",
+        &key,
+        "--name",
+        "bench.lab",
+    ];
+    let daemon = Daemon::of(&bench, &arguments);
     assert!(daemon.url.starts_with("https://"), "{}", daemon.url);
     let token = granted(&bench, &["anna", "--scope", "run"]);
     let url = format!("https://localhost:{}", daemon.port());

@@ -24,7 +24,7 @@ steps:
 /// A daemon, until it is dropped.
 pub(crate) struct Daemon {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Daemon {
@@ -51,7 +51,8 @@ impl Daemon {
         Self::started(command)
     }
 
-    fn of(bench: &Bench, arguments: &[&str]) -> Self {
+    /// By these arguments alone.
+    pub(crate) fn of(bench: &Bench, arguments: &[&str]) -> Self {
         Self::started(bench.command(arguments))
     }
 
@@ -59,7 +60,7 @@ impl Daemon {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-        assert!(line.starts_with("http://127.0.0.1:"), "{line}");
+        assert!(line.starts_with("http://127.0.0.1:") || line.starts_with("https://"), "{line}");
         Self { child, url: line.trim().to_owned() }
     }
 
@@ -92,6 +93,22 @@ impl Daemon {
         let answer = self.raw(request);
         let status = answer.split_whitespace().nth(1).and_then(|status| status.parse().ok());
         status.unwrap_or_else(|| panic!("no status in {answer}"))
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        self.url.rsplit(':').next().expect("a port")
+    }
+
+    /// The status of an answer of its API, and what it says.
+    pub(crate) fn ask(&self, method: &str, path: &str, authorization: Option<&str>, body: &str) -> (u16, String) {
+        let authorization = authorization.map(|with| format!("Authorization: {with}\r\n")).unwrap_or_default();
+        let answer = self.raw(&format!(
+            "{method} /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{authorization}\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let status = answer.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+        (status.unwrap_or_else(|| panic!("no status in {answer}")), answer)
     }
 
     /// What it has at a path.

@@ -8,6 +8,7 @@ mod common;
 mod coverage;
 mod daemon;
 mod damaged;
+mod described;
 mod doctor;
 mod emulated;
 mod faults;

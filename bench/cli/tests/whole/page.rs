@@ -1,13 +1,12 @@
 //! The live page in a real browser: what it shows of a run that goes on, and what is done there.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{Bench, events};
+use crate::daemon::{Daemon, id_of};
 use crate::server::{PATIENCE, Server, eventually};
 use domain::EventKind;
 use domain::event::Answer;
@@ -25,35 +24,9 @@ steps:
   - hold: {name: delivered, for: 10 min}
 ";
 
-/// A daemon, until it is dropped.
-struct Daemon {
-    child: Child,
-    url: String,
-}
-
-impl Daemon {
-    fn start(bench: &Bench, rig: &str, more: &[&str]) -> Self {
-        let arguments = [&["serve", "--rig", rig, "--runs", "runs", "--listen", "127.0.0.1:0"], more].concat();
-        let mut child =
-            bench.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-        Self { child, url: line.trim().to_owned() }
-    }
-
-    fn submit(&self, bench: &Bench, scenario: &str, token: &str) -> i64 {
-        let mut command = bench.command(&["submit", scenario, "--daemon", &self.url]);
-        let output = command.env("DOSEBENCH_TOKEN", token).output().expect("it starts");
-        let said = String::from_utf8_lossy(&output.stdout);
-        said.trim().parse().unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+fn submit(daemon: &Daemon, bench: &Bench, scenario: &str, token: &str) -> i64 {
+    let mut command = bench.command(&["submit", scenario, "--daemon", &daemon.url]);
+    id_of(&command.env("DOSEBENCH_TOKEN", token).output().expect("it starts"))
 }
 
 fn browser(folder: &Path) -> Browser {
@@ -171,14 +144,23 @@ fn answer_in(runs: &Path) -> Answer {
     answered.expect("answered")
 }
 
+fn fails_and_is_acknowledged(tab: &Tab, server: &Server, id: i64) {
+    // Nobody needs to say that he knows of a stop that somebody wanted.
+    assert_eq!(of(tab, "document.querySelector('#past [data-acknowledge]')"), Value::Null);
+    server.fault("pump", "stall", true);
+    becomes(tab, "it has failed", "document.querySelector('#past').innerText.includes('fail')");
+    press(tab, &format!("#past [data-acknowledge='{id}']"));
+    becomes(tab, "somebody knows", "document.querySelector('#past').innerText.includes('acknowledged by Anna')");
+}
+
 #[test]
 fn a_run_is_shown_as_it_goes_and_its_question_is_answered_there() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
-    let daemon = Daemon::start(&bench, &server.rig(), &[]);
+    let daemon = Daemon::start(&bench, &server.rig());
     let scenario = bench.write("asks.yaml", ASKS);
-    let id = daemon.submit(&bench, &scenario, "");
-    daemon.submit(&bench, "smoke/short-bolus", "");
+    let id = submit(&daemon, &bench, &scenario, "");
+    let next = submit(&daemon, &bench, "smoke/short-bolus", "");
     let browser = browser(bench.folder.path());
     let tab = opened(&browser, &daemon.url);
     becomes(&tab, "it is connected", "document.querySelector('#link').textContent === 'connected'");
@@ -231,10 +213,9 @@ fn a_run_is_shown_as_it_goes_and_its_question_is_answered_there() {
     press(&tab, &format!("#queue [data-job='{id}']"));
     becomes(&tab, "it is a past run", "document.querySelector('#past').innerText.includes('aborted')");
     becomes(&tab, "the next one runs", "document.querySelector('#station-1 .doing').innerText.includes('Short bolus')");
-    press(&tab, &format!("#past [data-acknowledge='{id}']"));
-    becomes(&tab, "somebody knows", "document.querySelector('#past').innerText.includes('acknowledged by Anna')");
+    fails_and_is_acknowledged(&tab, &server, next);
     assert_eq!(of(&tab, "fetch(document.querySelector('#past a').href).then(answer => answer.status)"), 200);
-    let answer = answer_in(&bench.path("runs"));
+    let answer = answer_in(&bench.path("served"));
     assert_eq!((answer.by.as_str(), answer.simulated), ("Anna", false));
     assert!(answer.entries.contains(&("check weight".to_owned(), "10.02 g".to_owned())), "{answer:?}");
     // The daemon goes away: what is shown is old, and the page says so.
@@ -247,13 +228,13 @@ fn a_run_is_shown_as_it_goes_and_its_question_is_answered_there() {
 fn where_a_token_is_wanted_the_page_asks_for_it_and_its_streams_bring_it() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
-    let daemon = Daemon::start(&bench, &server.rig(), &["--tokens"]);
+    let daemon = Daemon::with(&bench, &server.rig(), &["--tokens"]);
     let granted = |name: &str, scope: &str| {
         let output = bench.output(&["token", "new", name, "--scope", scope]);
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     };
     let (display, nightly) = (granted("wall", "view"), granted("nightly", "run"));
-    let id = daemon.submit(&bench, "smoke/short-bolus", &nightly);
+    let id = submit(&daemon, &bench, "smoke/short-bolus", &nightly);
     let browser = browser(bench.folder.path());
     let tab = opened(&browser, &daemon.url);
     becomes(&tab, "a token is wanted", "document.querySelector('#token-dialog').open");

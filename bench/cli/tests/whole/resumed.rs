@@ -1,5 +1,6 @@
 //! A run whose process was killed goes on where its scenario allows that, and its verdict knows of the gap.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::replay::replayed;
 use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::EventKind;
 use serde_json::Value;
+use store::{Actor, JobState, Store, Submission};
 
 /// It delivers for a while, and may go on.
 const GOES_ON: &str = "scenario: Goes on
@@ -21,6 +23,10 @@ steps:
   - stop: {}
   - check: {volume during: delivered, tolerance: ±50 % of commanded, because: that is coarse}
 ";
+
+fn store(bench: &Bench) -> Store {
+    Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store")
+}
 
 /// The only run of a folder.
 fn run_in(runs: &Path) -> Option<PathBuf> {
@@ -147,6 +153,83 @@ fn the_rest_of_an_interrupted_jobs_runs_is_made() {
     }
     daemon.stop();
     server.stop();
+}
+
+/// A job of two runs whose daemon is stopped in the first, which may not go on; meanwhile somebody keeps the station apart.
+#[test]
+fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks_at_the_station() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let rig = server.rig();
+    let text = LONG.replace("weighing:", "parameters: {rate: {one of: [24 mL/day, 20 mL/day]}}\nweighing:");
+    let scenario =
+        bench.write("two.yaml", &text.replace("continuous: 20 mL/day", "continuous: $rate").replace("10 min", "15 s"));
+    let daemon = Daemon::start(&bench, &rig);
+    let id = id_of(&daemon.tell(&bench, &["submit", &scenario]));
+    eventually("it delivers", PATIENCE, || {
+        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+        folder.is_some_and(|folder| is_in(&folder, "delivered"))
+    });
+    daemon.stop();
+    delivers_nothing(&server, "1");
+    let mut store = store(&bench);
+    let job = store.job(id).expect("it is known");
+    assert_eq!((job.state, job.runs.len(), job.runs[0].exit_code), (JobState::Queued, 1, Some(5)), "{job:?}");
+    store.quarantine(&job.rig, "1", "the line is changed").expect("noted");
+    let daemon = Daemon::start(&bench, &rig);
+    eventually("it says why it waits", PATIENCE, || {
+        daemon.job(id)["reason"].as_str().is_some_and(|why| why.contains("the line is changed"))
+    });
+    assert_eq!(daemon.job(id)["state"], "queued");
+    daemon.tell(&bench, &["release", "1", "--because", "it is changed"]);
+    let job = daemon.wait(id);
+    let verdicts: Vec<&str> =
+        job["runs"].as_array().into_iter().flatten().filter_map(|run| run["verdict"].as_str()).collect();
+    assert_eq!((&job["exit_code"], verdicts), (&5.into(), vec!["aborted", "pass"]), "{job}");
+    daemon.stop();
+    server.stop();
+}
+
+/// What a job's first run was made of is not what it would be made of now.
+#[test]
+fn runs_of_two_versions_of_a_scenario_are_no_job() {
+    let bench = Bench::new();
+    let rates = |rates: &str| {
+        let text = LONG.replace("weighing:", &format!("parameters: {{rate: {{one of: [{rates}]}}}}\nweighing:"));
+        bench.write("two.yaml", &text.replace("continuous: 20 mL/day", "continuous: $rate"))
+    };
+    let made = bench.output(&["run", &rates("24 mL/day, 20 mL/day"), "--set", "rate=24 mL/day"]);
+    assert_eq!(made.status.code(), Some(0));
+    let folder = run_in(&bench.path("runs")).expect("a run").display().to_string();
+    let mut store = store(&bench);
+    for (order, expected) in [("20 mL/day, 24 mL/day", 4), ("24 mL/day, 20 mL/day", 0)] {
+        let needs = BTreeMap::new();
+        let what = Submission {
+            rig: "rig",
+            station: "1",
+            title: "two",
+            task: "",
+            needs: &needs,
+            priority: 0,
+            budget: None,
+            submitter: "anna",
+            key: None,
+        };
+        let id = store.submit(&what).expect("queued").id;
+        let (_, lock) = store.claim_next_job("rig", "1").expect("looked").expect("it is next");
+        // A folder is one run's.
+        let folder = format!("{folder}{}", "/.".repeat(usize::from(expected == 0)));
+        store.add_job_run(id, &format!("run-{id}"), &folder, 2).expect("noted");
+        store.end_job_run(id, &format!("run-{id}"), "pass", 0).expect("noted");
+        let process =
+            bench.command(&["run", &rates(order), "--job", &id.to_string()]).stdin(lock).output().expect("started");
+        let job = store.job(id).expect("it is known");
+        assert_eq!((process.status.code(), job.exit_code), (Some(expected), u8::try_from(expected).ok()), "{job:?}");
+        assert_eq!(
+            job.reason.is_some_and(|why| why.contains("changed meanwhile") && why.contains("1 of 2 runs")),
+            expected != 0
+        );
+    }
 }
 
 #[test]

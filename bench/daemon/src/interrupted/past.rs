@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::event::{Interruption, SafeStopReport};
+use domain::event::{ClocksAt, Interruption, SafeStopReport};
 use domain::fault::Fault;
 use domain::pump::PumpLogEntry;
 use domain::time::{clock, duration_ns, span};
 use domain::{EventKind, RunTime, RunVerdict};
 use drivers::RunClock;
 use engine::{Engine, Replay};
-use record::{Pace, Reader, Recorder, Zero};
+use record::{Pace, Reader, Recorder};
 use rig::Station;
 
 use crate::host_clock;
@@ -33,8 +33,8 @@ pub(super) struct Past {
     missing: Vec<EventKind>,
     next_seq: u64,
     last: RunTime,
-    /// What the host's clocks showed at run time zero.
-    zero: Option<Zero>,
+    /// What the host's clocks showed, and at which run time: its beginning, or where it went on last.
+    clocks: Option<ClocksAt>,
     /// How far the pump's log was read.
     log_next: Option<u32>,
     /// What the pump's clock showed, and when.
@@ -53,10 +53,14 @@ impl Past {
         let (mut replay, mut differs) = (Replay::new(), None);
         let (mut next_seq, mut last, mut ended) = (0, RunTime::ZERO, None);
         let (mut log_next, mut pump_clock) = (None, None);
+        let mut clocks = metadata.zero.map(|host| ClocksAt { t_ns: RunTime::ZERO, host });
         let recorder = Recorder::resume(folder, Pace::Real, |event| {
             (next_seq, last) = (event.seq + 1, event.t_ns);
             match &event.kind {
                 EventKind::Ended { verdict, reason, .. } => ended = Some((*verdict, reason.clone())),
+                EventKind::Resumed(interruption) => {
+                    clocks = interruption.clocks.clone().or(clocks.take());
+                }
                 EventKind::PumpLogged(entry) => log_next = Some(entry.index + 1),
                 EventKind::PumpClockRead { at_ns, pump_us, .. } => pump_clock = Some((*pump_us, *at_ns)),
                 _ => {}
@@ -76,8 +80,8 @@ impl Past {
                 ended = Some((*verdict, reason.clone()));
             }
         }
-        let (run, zero) = (metadata.run, metadata.zero);
-        Ok(Self { run, recorder, engine, missing, next_seq, last, zero, log_next, pump_clock, ended })
+        let run = metadata.run;
+        Ok(Self { run, recorder, engine, missing, next_seq, last, clocks, log_next, pump_clock, ended })
     }
 
     /// The moment at which the run goes on and what is known of the pump, if it may.
@@ -97,16 +101,18 @@ impl Past {
                 "expected instruments that are still there, but simulated ones have ended with the run".to_owned()
             );
         }
-        let zero = self.zero.as_ref().ok_or("expected the record to tell the host's clocks, but it does not")?;
-        let (now, u, by) = host_clock::run_time(zero)
-            .filter(|(now, ..)| *now >= self.last)
+        let clocks = self.clocks.as_ref().ok_or("expected the record to tell the host's clocks, but it does not")?;
+        let (clocks, u, by) = host_clock::since(clocks)
+            .filter(|(clocks, ..)| clocks.t_ns >= self.last)
             .ok_or("expected the host's clock to stand behind the record's last event, but it stands before it")?;
+        let now = clocks.t_ns;
         self.engine.may_go_on(now)?;
         let seen = self.log_next.zip(self.pump_clock);
         let (log_next, (clock_us, at)) =
             seen.ok_or("expected the record to tell of the pump's log and clock, but it does not")?;
         let u_ns = duration_ns(u);
-        let interruption = Interruption { last_ns: self.last, u_ns, by, cause: cause.to_owned() };
+        let (last_ns, cause) = (self.last, cause.to_owned());
+        let interruption = Interruption { last_ns, u_ns, by, cause, clocks: Some(clocks) };
         Ok((now, interruption, LastSeen { log_next, clock_us, at }))
     }
 
@@ -141,7 +147,7 @@ impl Past {
         stop_clock: RunClock,
         finished: &mut Finished,
     ) {
-        let since = self.zero.and_then(|zero| host_clock::run_time(&zero)).map(|(now, ..)| now);
+        let since = self.clocks.and_then(|then| host_clock::since(&then)).map(|(clocks, ..)| clocks.t_ns);
         let since = since.unwrap_or(RunTime::ZERO);
         // A clock that was set back tells nothing.
         let now = since.max(self.last + stop_clock.now().since(RunTime::ZERO));

@@ -172,7 +172,8 @@ mod tests {
             run.weigh_until(WEIGHED_S + 3000, ul);
             if interrupted {
                 let (last_ns, cause) = (RunTime::from_ns(3_600_000_000_000), "a power cut".to_owned());
-                let interruption = Interruption { last_ns, u_ns: 36_000_000_000, by: Bridge::WallClock, cause };
+                let interruption =
+                    Interruption { last_ns, u_ns: 36_000_000_000, by: Bridge::WallClock, cause, clocks: None };
                 run.skip_until(WEIGHED_S + 4000);
                 run.take(WEIGHED_S + 4000, &EventKind::Resumed(interruption));
             }

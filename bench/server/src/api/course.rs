@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,15 +67,16 @@ impl Courses {
     }
 
     /// What people should hear of a run now.
-    pub(crate) fn matters(&self, folder: &Path) -> Vec<Matter> {
+    pub(crate) fn matters(&self, folder: &Path, over: &AtomicBool) -> Vec<Matter> {
         let run = self.of(folder);
-        loop {
+        while !over.load(Ordering::Relaxed) {
             let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
             // What was open in the midst of it need not be now.
             if run.look() {
                 return run.course.matters();
             }
         }
+        Vec::new()
     }
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -14,6 +14,7 @@ use store::{Cancelled, Job, JobRun, JobState, Submission};
 use utoipa::{IntoParams, ToSchema};
 
 use super::new_job::{NewJob, check, sensible, visible};
+use super::object::Object;
 use super::problem::Problem;
 use super::{Shared, blocking};
 use crate::caller::Caller;
@@ -28,7 +29,7 @@ const LISTED_MAX: u32 = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StateView {
-    /// It waits for its station.
+    /// It waits for its station, to make its runs or those that it has not made.
     Queued,
     /// A process works on it.
     Running,
@@ -74,7 +75,7 @@ pub(crate) struct JobView {
     pub(crate) submitted: String,
     /// Where it is.
     pub(crate) state: StateView,
-    /// When it was begun.
+    /// When it was begun: the last time, if it has made no run yet, else the time that made its first.
     pub(crate) started: Option<String>,
     /// When it ended.
     pub(crate) ended: Option<String>,
@@ -93,6 +94,11 @@ pub(crate) struct JobView {
 }
 
 impl JobView {
+    /// Its run that goes on, if one does.
+    pub(crate) fn open_run(&self) -> Option<&JobRunView> {
+        self.runs.last().filter(|run| run.verdict.is_none())
+    }
+
     pub(crate) fn of(job: Job) -> Self {
         let run = |run: JobRun| JobRunView { run: run.run, verdict: run.verdict };
         Self {
@@ -171,9 +177,9 @@ pub(crate) async fn list(
 pub(crate) async fn submit(
     State(shared): State<Shared>,
     caller: Caller,
-    new: Result<Json<NewJob>, JsonRejection>,
+    new: Object<NewJob>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Json(new) = new?;
+    let Object(new) = new;
     sensible(&new)?;
     let first = shared.config.stations.keys().next().cloned().unwrap_or_default();
     let station = new.station.clone().unwrap_or(first);
@@ -268,9 +274,9 @@ pub(crate) async fn cancel(
     State(shared): State<Shared>,
     caller: Caller,
     id: Result<Path<i64>, PathRejection>,
-    cancel: Result<Json<Cancel>, JsonRejection>,
+    cancel: Object<Cancel>,
 ) -> Result<(StatusCode, Json<JobView>), Problem> {
-    let (Path(id), Json(Cancel { by })) = (id?, cancel?);
+    let (Path(id), Object(Cancel { by })) = (id?, cancel);
     visible("by", &by)?;
     let (name, rig) = (by.clone(), shared.config.rig.clone());
     let by = caller.signed(&by);
@@ -316,9 +322,9 @@ pub(crate) async fn acknowledge(
     State(shared): State<Shared>,
     caller: Caller,
     id: Result<Path<i64>, PathRejection>,
-    acknowledge: Result<Json<Acknowledge>, JsonRejection>,
+    acknowledge: Object<Acknowledge>,
 ) -> Result<Json<JobView>, Problem> {
-    let (Path(id), Json(Acknowledge { by })) = (id?, acknowledge?);
+    let (Path(id), Object(Acknowledge { by })) = (id?, acknowledge);
     visible("by", &by)?;
     let (name, rig) = (by.clone(), shared.config.rig.clone());
     let by = caller.signed(&by);

@@ -11,6 +11,7 @@ mod jobs;
 mod live;
 mod metrics;
 mod new_job;
+mod object;
 mod page;
 pub(crate) mod problem;
 mod rig;

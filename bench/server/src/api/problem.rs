@@ -3,7 +3,7 @@
 //! Every answer that is no success has this form.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -100,6 +100,12 @@ impl From<StoreError> for Problem {
             StoreError::Key { .. } => Self::conflict(error.to_string()),
             other => Self::ours(other),
         }
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(why: BytesRejection) -> Self {
+        Self::new(why.status(), why.body_text())
     }
 }
 

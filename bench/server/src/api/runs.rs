@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::new_job::visible;
+use super::object::Object;
 use super::problem::Problem;
 use super::{HELPER_WITHIN, Shared, blocking};
 use crate::caller::Caller;
@@ -139,9 +140,9 @@ pub(crate) async fn answer(
     State(shared): State<Shared>,
     caller: Caller,
     run: Result<Path<String>, PathRejection>,
-    answer: Result<Json<Answer>, JsonRejection>,
+    answer: Object<Answer>,
 ) -> Result<StatusCode, Problem> {
-    let (Path(run), Json(Answer { prompt, value, by })) = (run?, answer?);
+    let (Path(run), Object(Answer { prompt, value, by })) = (run?, answer);
     visible("prompt", &prompt)?;
     visible("by", &by)?;
     if !value.is_empty() {
@@ -170,9 +171,9 @@ pub(crate) async fn note(
     State(shared): State<Shared>,
     caller: Caller,
     run: Result<Path<String>, PathRejection>,
-    note: Result<Json<Note>, JsonRejection>,
+    note: Object<Note>,
 ) -> Result<StatusCode, Problem> {
-    let (Path(run), Json(Note { text, by })) = (run?, note?);
+    let (Path(run), Object(Note { text, by })) = (run?, note);
     visible("text", &text)?;
     visible("by", &by)?;
     say(&shared, &run, vec!["note".into(), format!("--by={}", caller.signed(&by)), "--".into()], vec![text]).await

@@ -3,14 +3,13 @@
 //! It is good for reading alone, as long as its token is and the daemon lives; what changes anything brings the token itself, which no
 //! page from elsewhere can.
 
-use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::{Map, Value};
 
 use super::Shared;
+use super::object::Object;
 use super::problem::Problem;
 use crate::caller::{COOKIE_NAME, bearer, cookie};
 
@@ -29,10 +28,9 @@ use crate::caller::{COOKIE_NAME, bearer, cookie};
 pub(crate) async fn begin(
     State(shared): State<Shared>,
     headers: HeaderMap,
-    session: Result<Json<Map<String, Value>>, JsonRejection>,
-) -> Result<(StatusCode, [(HeaderName, String); 1]), Problem> {
     // A page from elsewhere cannot send JSON.
-    let Json(_) = session?;
+    _: Object<Map<String, Value>>,
+) -> Result<(StatusCode, [(HeaderName, String); 1]), Problem> {
     // Without a token, the cookie there is goes away.
     let secret = match bearer(&headers)? {
         Some(token) => shared.sessions.begin(token).map_err(Problem::ours)?,

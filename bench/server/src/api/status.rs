@@ -3,7 +3,7 @@
 //! It is what the store says, and holds nothing of its own.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::jobs::JobView;
 use super::new_job::visible;
+use super::object::Object;
 use super::problem::Problem;
 use super::{Shared, description};
 use crate::caller::Caller;
@@ -65,7 +66,7 @@ pub(crate) async fn status(State(shared): State<Shared>) -> Result<Json<Status>,
             stations.push(StationView {
                 station: station.clone(),
                 job: running.map(|job| job.id),
-                run: running.and_then(|job| job.runs.last()).map(|run| run.run.clone()),
+                run: running.and_then(JobView::open_run).map(|run| run.run.clone()),
                 taken,
                 quarantined: store
                     .quarantined(&config.rig, station)?
@@ -105,9 +106,9 @@ pub(crate) async fn release(
     State(shared): State<Shared>,
     caller: Caller,
     station: Result<Path<String>, PathRejection>,
-    release: Result<Json<Release>, JsonRejection>,
+    release: Object<Release>,
 ) -> Result<StatusCode, Problem> {
-    let (Path(station), Json(Release { by, because })) = (station?, release?);
+    let (Path(station), Object(Release { by, because })) = (station?, release);
     visible("by", &by)?;
     visible("because", &because)?;
     let (name, rig) = (by.clone(), shared.config.rig.clone());

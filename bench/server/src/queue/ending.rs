@@ -9,7 +9,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use store::{Job, JobState};
 
 use super::Work;
-use super::interrupted::waits_for_its_rest;
 use crate::{Ending, supervisor};
 
 /// How long work that was stopped may take: a safe stop of 10 s, and the report of a long run.
@@ -40,7 +39,7 @@ impl Work {
             // A store that fails now may tell at the next look.
             if let Ok(open) = self.store.open_jobs(&self.config.rig) {
                 let running: Vec<Job> = open.into_iter().filter(|job| job.state == JobState::Running).collect();
-                let not_over = running.iter().filter(|job| !self.is_left(job) && !self.only_waits(job));
+                let not_over = running.iter().filter(|job| !self.is_left(job));
                 left = not_over.map(|job| format!("job {} at station {}", job.id, job.station)).collect();
                 // Bringing a run to its end does not hear it. Nobody wants a cancelled one to go on.
                 for job in &running {
@@ -56,19 +55,11 @@ impl Work {
         }
     }
 
-    /// Whether nobody works on a job, and nothing of it is open but runs that were not begun: the next daemon begins them.
-    fn only_waits(&self, job: &Job) -> bool {
-        waits_for_its_rest(job) && self.nobody_works_on(job)
-    }
-
-    fn nobody_works_on(&self, job: &Job) -> bool {
-        !self.children.contains_key(&job.id) && !self.store.job_is_alive(job.id).unwrap_or(true)
-    }
-
     /// Whether a job's run is left to its pump, as this ending wants it, and nobody works on it any more.
     pub(super) fn is_left(&mut self, job: &Job) -> bool {
         // Asked behind that: its process says so before it ends.
-        self.leaves && self.nobody_works_on(job) && self.store.job(job.id).is_ok_and(|job| job.is_left)
+        let is_worked_on = self.children.contains_key(&job.id) || self.store.job_is_alive(job.id).unwrap_or(true);
+        self.leaves && !is_worked_on && self.store.job(job.id).is_ok_and(|job| job.is_left)
     }
 }
 

@@ -39,6 +39,12 @@ const UP_WITHIN: Duration = Duration::from_secs(300);
 const SAYS_WITHIN: Duration = Duration::from_secs(180);
 /// How long it may take to switch itself off.
 const OFF_WITHIN: Duration = Duration::from_secs(120);
+/// How long it takes until a plug is out.
+const UNPLUGGED: Duration = Duration::from_secs(3);
+/// What is behind a serial port behind which there is nothing: open, or the port would not be there, and silent.
+const NOTHING: &str = "ringbuf,id=nothing,size=16";
+/// The serial number of a plug that is none of the rig's.
+pub(super) const ANOTHER: &str = "ANOTHER";
 /// The pause before something is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -51,7 +57,8 @@ impl Image {
     /// The image in that folder, which is made where there is none.
     pub(super) fn in_folder(root: &Path, folder: &Path) -> Result<Self, Failure> {
         let image = Self { folder: folder.to_owned() };
-        let is_same = fs::read_to_string(image.part("setup.sh")).is_ok_and(|of| of == SETUP);
+        let text = format!("# {SUITE}: {PACKAGES}\n{SETUP}");
+        let is_same = fs::read_to_string(image.part("setup.sh")).is_ok_and(|of| of == text);
         if is_same && image.part("disk").is_file() {
             return Ok(image);
         }
@@ -59,7 +66,7 @@ impl Image {
         drop(fs::remove_file(image.part("disk")));
         println!("making a Debian {SUITE} of its own in {}; that is done once", folder.display());
         fs::create_dir_all(folder).map_err(|why| failed(folder, &why))?;
-        fs::write(image.part("setup.sh"), SETUP).map_err(|why| failed(folder, &why))?;
+        fs::write(image.part("setup.sh"), text).map_err(|why| failed(folder, &why))?;
         let (disk, name) = (image.part("new-disk"), |part: &str| image.part(part).display().to_string());
         let setup = format!("--customize-hook=sh {} \"$1\"", name("setup.sh"));
         let kernel = format!("--customize-hook=cp \"$1\"/boot/vmlinuz-* {}", name("vmlinuz"));
@@ -110,7 +117,7 @@ impl Guest {
         command.arg("-chardev");
         command.arg(format!("socket,id=console,path={},server=on,wait=off", folder.join("console").display()));
         let share = format!("local,path={},mount_tag=share,security_model=none,readonly=on", folder.display());
-        command.args(["-virtfs", &share, "-device", "qemu-xhci,id=usb,p2=15", "-chardev", "null,id=nothing"]);
+        command.args(["-virtfs", &share, "-device", "qemu-xhci,id=usb,p2=15", "-chardev", NOTHING]);
         for (number, (serial, terminal)) in ports.iter().enumerate() {
             let port = number + 1;
             command.args(["-chardev", &format!("serial,id=line-{serial},path={terminal}"), "-device"]);
@@ -119,12 +126,12 @@ impl Guest {
         let child = command.stdin(Stdio::null()).spawn();
         let child = child.map_err(|error| process::not_started("qemu-system-x86_64".as_ref(), &error))?;
         let mut guest = Self { child, console: None, folder, said: 0 };
-        guest.is_up()?;
+        guest.wait_until_up()?;
         Ok(guest)
     }
 
     /// Waits until it has started.
-    pub(super) fn is_up(&mut self) -> Result<(), Failure> {
+    pub(super) fn wait_until_up(&mut self) -> Result<(), Failure> {
         let until = Instant::now() + UP_WITHIN;
         loop {
             if let Ok(Some(code)) = self.child.try_wait() {
@@ -192,14 +199,14 @@ impl Guest {
         drop(self.says_within("systemctl reboot", 5));
         self.console = None;
         std::thread::sleep(Duration::from_secs(5));
-        self.is_up()
+        self.wait_until_up()
     }
 
     /// Cuts its power and gives it back.
     pub(super) fn loses_power(&mut self) -> Result<(), Failure> {
         self.monitor("system_reset", &json!({}))?;
         self.console = None;
-        self.is_up()
+        self.wait_until_up()
     }
 
     /// Switches it off, as its operator would.
@@ -218,29 +225,29 @@ impl Guest {
         Ok(())
     }
 
-    /// Pulls a serial port's plug, and puts another device into the system in its place.
+    /// Pulls the plug of the serial port of that serial number.
     pub(super) fn pulls_plug(&self, serial: &str) -> Result<(), Failure> {
         self.monitor("device_del", &json!({"id": serial}))?;
-        std::thread::sleep(Duration::from_secs(3));
-        self.adds("another", "nothing", "ANOTHER", 14)
+        // Its system is told of it, and does not answer.
+        std::thread::sleep(UNPLUGGED);
+        Ok(())
     }
 
     /// Puts it in again, elsewhere.
     pub(super) fn plugs_in(&self, serial: &str) -> Result<(), Failure> {
-        self.adds(serial, &format!("line-{serial}"), serial, 15)
+        self.adds(serial, &format!("line-{serial}"), 15)
     }
 
-    fn adds(&self, id: &str, line: &str, serial: &str, port: u8) -> Result<(), Failure> {
-        let port = port.to_string();
-        let of = [
-            ("driver", "usb-serial"),
-            ("id", id),
-            ("chardev", line),
-            ("serial", serial),
-            ("bus", "usb.0"),
-            ("port", &port),
-        ];
-        self.monitor("device_add", &of.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect())
+    /// Puts in another serial port, behind which there is nothing.
+    pub(super) fn plugs_in_another(&self) -> Result<(), Failure> {
+        self.adds(ANOTHER, "nothing", 14)
+    }
+
+    fn adds(&self, serial: &str, line: &str, port: u8) -> Result<(), Failure> {
+        let device = json!({
+            "driver": "usb-serial", "id": serial, "serial": serial, "chardev": line, "bus": "usb.0", "port": port.to_string(),
+        });
+        self.monitor("device_add", &device)
     }
 
     /// Says something to the emulator; each time anew.

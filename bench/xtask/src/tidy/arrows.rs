@@ -16,7 +16,7 @@ const ARROWS: &str = "
 wire <- logic
 domain <- text <- scenario <- engine
 domain <- measure <- engine
-domain <- record
+domain <- record, store
 record, measure <- reports
 domain, wire <- drivers
 domain, wire, logic <- sim
