@@ -3,6 +3,7 @@
 //! What the daemon answers is not trusted to be what it should: it is looked at, and named when it is not.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,6 +24,10 @@ const TRUST: &str = "DOSEBENCH_TRUST";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any answer but files.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+/// So often a daemon that is away is asked again: it may be starting anew.
+pub(crate) const TRIES: u32 = 30;
+/// The pause before that.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Statuses of requests whose sender is to blame.
 const INPUT: std::ops::Range<u16> = 400..500;
 
@@ -224,4 +229,29 @@ fn trusted() -> Result<RootCerts, Failure> {
 fn read(answer: &mut Response<Body>) -> Option<Value> {
     let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string().ok()?;
     serde_json::from_str(&text).ok()
+}
+
+/// Asks again while the daemon is away, for a while.
+pub(crate) fn patiently<T>(most: u32, ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut tries = 0;
+    loop {
+        match ask() {
+            Err(failure) if failure.is_bench() && tries < most => {
+                tries += 1;
+                std::thread::sleep(AGAIN);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The id of a run that is named by it or by its folder.
+pub(crate) fn run_id(run: &str) -> Result<&str, Failure> {
+    let name = Path::new(run).file_name().and_then(|name| name.to_str()).filter(|name| server::is_run_id(name));
+    name.ok_or_else(|| Failure::input(format!("expected the id of a run, or its folder, but found '{run}'")))
+}
+
+/// A name as a part of a path.
+pub(crate) fn segment(name: &str) -> impl std::fmt::Display {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
 }

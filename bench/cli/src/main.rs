@@ -68,17 +68,17 @@ enum Command {
     /// Serve a rig: take jobs from many, run them one after the other, and let them be watched
     Serve(commands::serve::Args),
     /// Give the daemon a scenario to run
-    Submit(commands::submit::SubmitArgs),
+    Submit(commands::submit::Args),
     /// What the daemon's stations do, and which jobs wait
-    Status(commands::submit::StatusArgs),
+    Status(commands::watch::StatusArgs),
     /// Watch a run of the daemon's to its end
-    Watch(commands::submit::WatchArgs),
+    Watch(commands::watch::WatchArgs),
     /// Stop a run of the daemon's, or take a job out of its queue
-    Cancel(commands::submit::OneArgs),
+    Cancel(commands::act::OneArgs),
     /// Say that you know how a run of the daemon's ended: nobody else is told of it then
-    Acknowledge(commands::submit::OneArgs),
+    Acknowledge(commands::act::OneArgs),
     /// Let jobs begin again at a station of the daemon's that is in quarantine
-    Release(commands::submit::ReleaseArgs),
+    Release(commands::act::ReleaseArgs),
     /// Remove old runs that passed, as a policy says
     Prune(commands::prune::Args),
     /// Keep a station for yourself for a time, give it back, or see who has what
@@ -112,12 +112,12 @@ fn main() -> ExitCode {
         Command::Rig(args) => commands::rig::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
-        Command::Submit(args) => commands::submit::submit(&args),
-        Command::Status(args) => commands::submit::status(&args),
-        Command::Watch(args) => commands::submit::watch(&args),
-        Command::Cancel(args) => commands::submit::cancel(&args),
-        Command::Acknowledge(args) => commands::submit::acknowledge(&args),
-        Command::Release(args) => commands::submit::release(&args),
+        Command::Submit(args) => commands::submit::run(&args),
+        Command::Status(args) => commands::watch::status(&args),
+        Command::Watch(args) => commands::watch::watch(&args),
+        Command::Cancel(args) => commands::act::cancel(&args),
+        Command::Acknowledge(args) => commands::act::acknowledge(&args),
+        Command::Release(args) => commands::act::release(&args),
         Command::Prune(args) => commands::prune::run(&args),
         Command::Lease(args) => commands::lease::run(&args),
         Command::Token(args) => commands::token::run(&args),

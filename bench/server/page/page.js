@@ -125,10 +125,9 @@ class Station {
 
   show(view, job) {
     this.view = view;
-    const state = view.quarantined ? "quarantined" : view.run ? "running" : view.taken ? "taken" : "free";
     const words = { quarantined: "in quarantine", running: "running", taken: "in use", free: "free" };
-    this.article.className = `station ${state}${this.loud.length ? " alarmed" : ""}`;
-    $(".state", this.article).textContent = words[state];
+    this.article.className = `station ${view.state}${this.loud.length ? " alarmed" : ""}`;
+    $(".state", this.article).textContent = words[view.state];
     const of = job ? `job ${job.id}, ${job.scenario}, by ${job.submitter}` : "";
     $(".reason", this.article).textContent = [view.quarantined || view.taken || "", of].filter(Boolean).join(" · ");
     $(".release", this.article).hidden = !view.quarantined;

@@ -2,6 +2,7 @@
 //!
 //! Each has its arguments and a function from them to an exit code.
 
+pub(crate) mod act;
 pub(crate) mod analyze;
 pub(crate) mod audit;
 pub(crate) mod bench;
@@ -21,3 +22,5 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod submit;
 pub(crate) mod token;
+pub(crate) mod wanted;
+pub(crate) mod watch;

@@ -17,6 +17,7 @@ use rig::RigFile;
 use scenario::Plan;
 use serde_json::Value;
 
+use crate::commands::wanted::Wanted;
 use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
 use crate::served::ServedRig;
@@ -44,33 +45,14 @@ pub(crate) struct Args {
     /// The rig: a file, or a name of the library
     #[arg(long, default_value = "virtual")]
     rig: String,
-    /// The rig's station; its first unless given
-    #[arg(long)]
-    station: Option<String>,
-    /// The serial number that the device must have
-    #[arg(long, value_name = "SERIAL")]
-    device: Option<String>,
-    /// Run although a certificate falls due before the planned end, for this reason; it stands in the record and the report
-    #[arg(long, value_name = "REASON")]
-    accept_overdue: Option<String>,
-    /// What the run is for
-    #[arg(long, default_value = "engineering", value_parser = ["engineering", "nightly", "verification"])]
-    purpose: String,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Where runs' folders are made
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
-    /// Sets a parameter
-    #[arg(long, value_name = "NAME=VALUE", value_parser = load::assignment)]
-    set: Vec<(String, String)>,
-    /// The seed of everything random in simulators
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Write the runs' JUnit results to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Stop a run after this time by the wall clock, as in '2 h'
-    #[arg(long, value_name = "TIME", value_parser = load::time)]
-    budget: Option<Duration>,
     /// Who runs it; the user of this process unless given
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
@@ -101,7 +83,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     }
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let mut requests = requests(args, &rig)?;
-    let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.seed)?) } else { None };
+    let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.wanted.seed)?) } else { None };
     served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
@@ -128,7 +110,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         };
         folders.push(handle.folder.clone());
         let run = handle.run.clone();
-        let time = args.budget.map(|budget| budget.saturating_sub(began.elapsed()));
+        let time = args.wanted.budget.map(|budget| budget.saturating_sub(began.elapsed()));
         let outlives = served.is_none() && outlives_its_run(&request.station);
         let successor =
             outlives.then(|| Successor::of(&handle.folder, &args.rig, &request.station, args.job, args.json));
@@ -164,7 +146,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
 /// Puts the requests behind the ports of a rig that is served for them. It is the same rig otherwise, and these are gone after the
 /// run: the record names the rig as it was written.
 fn behind(served: &ServedRig, args: &Args, requests: &mut [Request]) -> Result<(), Failure> {
-    let station = served.file.station(args.station.as_deref()).map_err(Failure::bench)?;
+    let station = served.file.station(args.wanted.station.as_deref()).map_err(Failure::bench)?;
     requests.iter_mut().for_each(|request| request.station = request.station.behind_the_ports_of(station));
     Ok(())
 }
@@ -201,13 +183,13 @@ fn noted_as_unsafe(finished: &Finished, outlives: bool, job: Option<&mut job::Wo
 
 /// Every run that is to be done: all scenarios, all variants of their parameters.
 fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
-    let station = rig.station(args.station.as_deref()).map_err(Failure::input)?;
+    let station = rig.station(args.wanted.station.as_deref()).map_err(Failure::input)?;
     let overdue_accepted = overdue_accepted(args)?;
     let mut requests = Vec::new();
     let mut problems = String::new();
     for scenario in &args.scenarios {
         match plans(args, scenario, station) {
-            Ok(plans) if args.purpose == VERIFICATION && plans.iter().any(judges_nothing) => {
+            Ok(plans) if args.wanted.purpose == VERIFICATION && plans.iter().any(judges_nothing) => {
                 problems.push_str(&format!(
                     "error: {scenario}: expected a check in a run for verification, but found none\n"
                 ));
@@ -223,10 +205,10 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
                 plan: Arc::new(plan),
                 station: station.clone(),
                 rig_yaml: rig.resolved_yaml().to_owned(),
-                seed: args.seed,
-                device: args.device.clone(),
+                seed: args.wanted.seed,
+                device: args.wanted.device.clone(),
                 overdue_accepted: overdue_accepted.clone(),
-                purpose: args.purpose.clone(),
+                purpose: args.wanted.purpose.clone(),
                 operator: args.operator.clone().or_else(|| std::env::var("USER").ok()),
                 runs: args.runs.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -239,11 +221,11 @@ fn requests(args: &Args, rig: &RigFile) -> Result<Vec<Request>, Failure> {
 
 /// Who takes an overdue certificate upon himself, and why. A regulator's evidence is not made so.
 fn overdue_accepted(args: &Args) -> Result<Option<OverdueAccepted>, Failure> {
-    let Some(reason) = args.accept_overdue.as_deref().map(str::trim) else { return Ok(None) };
+    let Some(reason) = args.wanted.accept_overdue.as_deref().map(str::trim) else { return Ok(None) };
     if reason.is_empty() {
         return Err(Failure::input("expected a reason with --accept-overdue, but found none"));
     }
-    if args.purpose == VERIFICATION {
+    if args.wanted.purpose == VERIFICATION {
         return Err(Failure::input(
             "expected certificates that hold in a run for verification, but found --accept-overdue",
         ));
@@ -258,7 +240,7 @@ fn judges_nothing(plan: &Plan) -> bool {
 
 fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan>, Failure> {
     let document = load::document(&load::scenario_source(scenario)?)?;
-    let variants = document.variants(&args.set).map_err(Failure::input)?;
+    let variants = document.variants(&args.wanted.set).map_err(Failure::input)?;
     variants
         .iter()
         .map(|v| scenario::resolve(&document, v, &station.profile).map_err(|p| load::rendered(&p, document.source())))

@@ -94,11 +94,6 @@ pub(crate) struct JobView {
 }
 
 impl JobView {
-    /// Its run that goes on, if one does.
-    pub(crate) fn open_run(&self) -> Option<&JobRunView> {
-        self.runs.last().filter(|run| run.verdict.is_none())
-    }
-
     pub(crate) fn of(job: Job) -> Self {
         let run = |run: JobRun| JobRunView { run: run.run, verdict: run.verdict };
         Self {

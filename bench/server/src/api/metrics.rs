@@ -13,9 +13,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rustix::fs::statvfs;
-use store::{JobState, Store, Wanted};
+use store::{JobState, Store};
 
 use super::problem::Problem;
+use super::status::{StationState, StationView};
 use super::{Shared, WATCHERS_MAX};
 use crate::Config;
 
@@ -58,18 +59,9 @@ fn gathered(config: &Config, store: &mut Store, watchers: usize) -> Result<Strin
             let count = of_station().filter(|job| job.state == state).count();
             set(&jobs, vec![("station", station.clone()), ("state", name.to_owned())], count as f64);
         }
-        let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
-        let now = if store.quarantined(&config.rig, station)?.is_some() {
-            "quarantined"
-        } else if of_station().any(|job| job.state == JobState::Running) {
-            "running"
-        } else if !ports.is_empty() && store.refusal(&wanted)?.is_some() {
-            "taken"
-        } else {
-            "free"
-        };
-        for state in ["free", "running", "taken", "quarantined"] {
-            let labels = vec![("station", station.clone()), ("state", state.to_owned())];
+        let now = StationView::of(store, &config.rig, (station, ports), &open)?.state();
+        for (state, name) in StationState::ALL {
+            let labels = vec![("station", station.clone()), ("state", name.to_owned())];
             set(&states, labels, f64::from(u8::from(state == now)));
         }
     }

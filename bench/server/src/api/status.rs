@@ -2,13 +2,15 @@
 //!
 //! It is what the store says, and holds nothing of its own.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use store::{JobState, Wanted};
+use store::{Job, JobState, Store, StoreError, Use, Wanted};
 use utoipa::ToSchema;
 
 use super::jobs::JobView;
@@ -36,6 +38,8 @@ pub(crate) struct Status {
 pub(crate) struct StationView {
     /// Its name.
     station: String,
+    /// What it does.
+    state: StationState,
     /// The job that runs there.
     job: Option<i64>,
     /// The run that goes on there.
@@ -46,6 +50,61 @@ pub(crate) struct StationView {
     quarantined: Option<String>,
 }
 
+impl StationView {
+    /// As the store tells of it; `open` are the rig's jobs that have not ended.
+    pub(crate) fn of(
+        store: &mut Store,
+        rig: &str,
+        (station, ports): (&String, &BTreeMap<String, Use>),
+        open: &[Job],
+    ) -> Result<Self, StoreError> {
+        let job = open.iter().find(|job| job.station == *station && job.state == JobState::Running);
+        let quarantined = store.quarantined(rig, station)?;
+        let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
+        let taken = match job {
+            None if !ports.is_empty() => store.refusal(&wanted)?.map(|why| why.to_string()),
+            _ => None,
+        };
+        Ok(Self {
+            station: station.clone(),
+            state: match (&quarantined, job, &taken) {
+                (Some(_), ..) => StationState::Quarantined,
+                (None, Some(_), _) => StationState::Running,
+                (None, None, Some(_)) => StationState::Taken,
+                (None, None, None) => StationState::Free,
+            },
+            job: job.map(|job| job.id),
+            run: job.and_then(|job| job.runs.last()).filter(|run| run.verdict.is_none()).map(|run| run.run.clone()),
+            taken,
+            quarantined: quarantined.map(|(why, since)| format!("since {since}: {why}")),
+        })
+    }
+
+    pub(crate) const fn state(&self) -> StationState {
+        self.state
+    }
+}
+
+/// What a station does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StationState {
+    /// Nothing: a job may begin.
+    Free,
+    /// A job's runs.
+    Running,
+    /// Somebody else has it.
+    Taken,
+    /// It is kept apart until a person has looked, or a check passes.
+    Quarantined,
+}
+
+impl StationState {
+    /// All, each with its name.
+    pub(crate) const ALL: [(Self, &str); 4] =
+        [(Self::Free, "free"), (Self::Running, "running"), (Self::Taken, "taken"), (Self::Quarantined, "quarantined")];
+}
+
 /// How the rig stands
 #[utoipa::path(get, path = "/api/v1/status", tag = "rig", responses(
     (status = 200, description = "The rig, its stations and its queue", body = Status),
@@ -54,25 +113,10 @@ pub(crate) struct StationView {
 pub(crate) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Problem> {
     let config = std::sync::Arc::clone(&shared.config);
     let status = shared.with(move |store| {
-        let jobs: Vec<JobView> = store.open_jobs(&config.rig)?.into_iter().map(JobView::of).collect();
-        let mut stations = Vec::new();
-        for (station, ports) in &config.stations {
-            let running = jobs.iter().find(|job| job.station == *station && job.state == JobState::Running.into());
-            let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
-            let taken = match running {
-                None if !ports.is_empty() => store.refusal(&wanted)?.map(|why| why.to_string()),
-                _ => None,
-            };
-            stations.push(StationView {
-                station: station.clone(),
-                job: running.map(|job| job.id),
-                run: running.and_then(JobView::open_run).map(|run| run.run.clone()),
-                taken,
-                quarantined: store
-                    .quarantined(&config.rig, station)?
-                    .map(|(why, since)| format!("since {since}: {why}")),
-            });
-        }
+        let open = store.open_jobs(&config.rig)?;
+        let of = |(station, ports)| StationView::of(store, &config.rig, (station, ports), &open);
+        let stations = config.stations.iter().map(of).collect::<Result<_, _>>()?;
+        let jobs = open.into_iter().map(JobView::of).collect();
         Ok(Status { version: config.version.clone(), rig: config.rig_name.clone(), stations, jobs })
     });
     Ok(Json(status.await?))
