@@ -3,9 +3,13 @@
 //! The daemon may have ended meanwhile, or be another one: nothing here needs it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use daemon::Request;
 use domain::verdict::{BENCH_ERROR, STOPPED};
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use store::Store;
 
 use crate::signals::Signals;
@@ -39,6 +43,25 @@ impl From<Refused> for Failure {
     }
 }
 
+/// Whether this process works on a job.
+static WORKS: AtomicBool = AtomicBool::new(false);
+/// When that beat last.
+static BEAT: Mutex<Option<Instant>> = Mutex::new(None);
+/// How often it does.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Tells whoever looks that this process goes on, by the time on its job's lock, which is its standard input; not more than once a
+/// second. A process that works on no job tells nobody.
+pub(crate) fn beat() {
+    let mut last = BEAT.lock().unwrap_or_else(PoisonError::into_inner);
+    if WORKS.load(Ordering::Relaxed) && last.is_none_or(|last| last.elapsed() >= EVERY) {
+        *last = Some(Instant::now());
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        // A disk that does not take it now may a second later.
+        let _ = futimens(std::io::stdin(), &Timestamps { last_access: now, last_modification: now });
+    }
+}
+
 /// A job under work.
 pub(crate) struct Work {
     store: Store,
@@ -52,6 +75,7 @@ impl Work {
     pub(crate) fn on(id: i64) -> Result<(Self, Option<String>), Failure> {
         let mut store = station::store()?;
         let cancelled_by = store.set_job_process(id, std::process::id()).map_err(station::failure)?;
+        WORKS.store(true, Ordering::Relaxed);
         Ok((Self { store, id, left_unsafe: None }, cancelled_by))
     }
 

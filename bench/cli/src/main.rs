@@ -15,6 +15,7 @@ mod job;
 mod load;
 mod notify;
 mod output;
+mod reported;
 mod restart;
 mod runs;
 mod served;

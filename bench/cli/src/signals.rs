@@ -3,7 +3,7 @@
 //! The handler does nothing but wake a thread; who listens decides what a signal means.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -15,6 +15,8 @@ pub(crate) const LEAVE: &str = "SIGUSR1";
 
 /// Whether a signal has come that asks to stop, whoever took the message.
 static STOPPED: AtomicBool = AtomicBool::new(false);
+/// How many have come.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 /// Whether [`LEAVE`] has come, whoever took the message.
 static LEAVES: AtomicBool = AtomicBool::new(false);
 
@@ -41,6 +43,7 @@ impl Signals {
             for signal in &mut caught {
                 let of = if signal == SIGUSR1 { &LEAVES } else { &STOPPED };
                 of.store(true, Ordering::SeqCst);
+                COUNT.fetch_add(1, Ordering::SeqCst);
                 let name = match signal {
                     SIGINT => "SIGINT",
                     SIGTERM => "SIGTERM",
@@ -63,6 +66,11 @@ impl Signals {
     /// Waits for a signal.
     pub(crate) fn wait(&self) -> &'static str {
         self.names.recv().unwrap_or("SIGTERM")
+    }
+
+    /// How many signals have come.
+    pub(crate) fn count() -> u32 {
+        COUNT.load(Ordering::SeqCst)
     }
 
     /// Whether [`LEAVE`] has come.

@@ -53,7 +53,7 @@ pub struct Config {
     pub rig: String,
     /// What people call it.
     pub rig_name: String,
-    /// How long its queue may stand still; it looks each second.
+    /// How long its queue may stand still, which looks each second, and a job's process, which tells each second that it goes on.
     pub watchdog: Duration,
     /// How long runs are kept; all are unless something is said of their purpose.
     pub keep: Vec<Keep>,

@@ -16,11 +16,13 @@ use store::{Job, JobState, Store, StoreError, Use, Wanted};
 use tracing::{error, info, warn};
 
 use crate::health::{Checks, Health};
+use crate::queue::frozen::Beats;
 use crate::queue::interrupted::Recovery;
 use crate::work::{self, Task};
 use crate::{Config, Ending, supervisor};
 
 mod ending;
+mod frozen;
 mod interrupted;
 
 /// How often it looks unasked.
@@ -73,6 +75,7 @@ impl Queue {
                 leaves: false,
                 pauses: BTreeMap::new(),
                 checks: Checks::default(),
+                beats: Beats::default(),
                 needed: BTreeMap::new(),
                 looked: beat,
             }
@@ -111,6 +114,8 @@ struct Work {
     /// Stations where nothing could be started, and when that is tried again.
     pauses: BTreeMap<String, Instant>,
     checks: Checks,
+    /// When the processes of jobs told that they go on.
+    beats: Beats,
     /// At this look: what the jobs need that were looked at before, which are those that run and those that have waited longer.
     needed: BTreeMap<String, Vec<(i64, Use)>>,
     looked: Arc<Mutex<Instant>>,
@@ -187,6 +192,7 @@ impl Work {
         if job.cancelled_by.is_some() {
             self.ask(job, Signal::TERM);
         }
+        self.end_if_frozen(job)?;
         // A run that has gone on for so long may be interrupted again.
         if let Some(last) = job.runs.last()
             && self.recoveries.get(&last.run).is_some_and(|known| known.next.elapsed() > GOES_ON)

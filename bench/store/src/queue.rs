@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::verdict::{BENCH_ERROR, STOPPED, exit_code_of};
 use rusqlite::{OptionalExtension, Row, params};
@@ -197,6 +197,17 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io(&path, error)),
         }
+    }
+
+    /// When the process that works on a job has told last that it goes on: the time of its lock, which it sets each second. One that
+    /// has stood still since tells nothing; whether it is alive only the lock itself does.
+    ///
+    /// # Errors
+    /// If the lock cannot be looked at.
+    pub fn job_beat(&self, id: i64) -> Result<SystemTime, StoreError> {
+        let path = self.jobs_folder().join(id.to_string());
+        let modified = std::fs::metadata(&path).and_then(|lock| lock.modified());
+        modified.map_err(|error| StoreError::io(&path, error))
     }
 
     /// Notes that a job has begun a run, before anything moves, and how many it is to make.

@@ -15,10 +15,14 @@ use domain::verdict::exit_code_of;
 
 use crate::commands::run;
 use crate::output::{say, tell};
+use crate::reported::summary;
 use crate::signals::Signals;
 use crate::station::Needs;
 use crate::successor::Successor;
 use crate::{BENCH_ERROR, Failure, job, load, runs, station};
+
+/// How often the end of that is looked for.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Arguments of `recover`.
 #[derive(clap::Args)]
@@ -82,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         }
     }
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let summary = match run::summary(&folder) {
+    let summary = match summary(&folder) {
         Ok(summary) => summary,
         Err(why) => {
             // Nothing of it can be read: that is what became of it.
@@ -150,7 +154,17 @@ fn recovered(
         (hold, resume) = (station::hold(station, Needs::new(), &reason), false);
     }
     let _hold = hold.map_err(Failure::from)?;
-    let finished = match recover(folder, station, &because, resume).map_err(Failure::bench)? {
+    // Reading a long record takes its time, which is no standing still.
+    let recovered = std::thread::scope(|scope| {
+        let recovery = scope.spawn(|| recover(folder, station, &because, resume));
+        while !recovery.is_finished() {
+            job::beat();
+            std::thread::sleep(LOOK);
+        }
+        recovery.join()
+    });
+    let recovered = recovered.map_err(|_| Failure::bench("it has panicked; please report that with the record"))?;
+    let finished = match recovered.map_err(Failure::bench)? {
         Recovered::Closed(finished) => finished,
         Recovered::GoesOn(handle, plan) => {
             tell!("{}: the run goes on", folder.display());

@@ -2,9 +2,7 @@
 //!
 //! Everything is read and resolved before anything moves.
 
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +13,11 @@ use domain::stated::OverdueAccepted;
 use domain::verdict::{STOPPED, exit_code_of};
 use rig::RigFile;
 use scenario::Plan;
-use serde_json::Value;
 
 use crate::commands::wanted::Wanted;
 use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
+use crate::reported::summary;
 use crate::served::ServedRig;
 use crate::signals::{LEAVE, Signals};
 use crate::successor::Successor;
@@ -296,6 +294,7 @@ pub(crate) fn follow(
             let (folder, verdict) = (handle.folder, RunVerdict::Error);
             return Finished { folder, verdict, reason: Some(reason), safe: false, record_trouble: None, left: false };
         }
+        job::beat();
         if let Ok(progress) = handle.progress.try_lock() {
             display.show(&progress);
         }
@@ -347,24 +346,4 @@ fn conclude(args: &Args, finished: &Finished) -> (String, u8) {
 
 pub(crate) fn code_of(verdict: &str) -> Option<u8> {
     RunVerdict::ALL.into_iter().find(|v| v.name() == verdict).map(RunVerdict::exit_code)
-}
-
-/// Has the run's derived files made by a child process, and reads the summary.
-pub(crate) fn summary(folder: &Path) -> Result<Value, String> {
-    let program = rig::ourselves().map_err(|e| format!("this program cannot find itself: {e}"))?;
-    let mut child = Command::new(program);
-    child.arg("report").arg(folder).stdin(Stdio::null()).stdout(Stdio::null());
-    detach(&mut child);
-    let status = child.status().map_err(|e| format!("the report could not be started: {e}"))?;
-    if !status.success() {
-        return Err(format!("the report of {} ended with {status}; try `dosebench report` again", folder.display()));
-    }
-    let path = folder.join("summary.json");
-    let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-/// A Ctrl-C on the terminal goes to every process of the group: the report has a group of its own and is finished.
-fn detach(child: &mut Command) {
-    child.process_group(0);
 }

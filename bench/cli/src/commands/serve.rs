@@ -51,7 +51,8 @@ pub(crate) struct Args {
     /// This daemon starts with the host: where that restarts, runs that may go on are left to their pumps meanwhile
     #[arg(long)]
     starts_with_host: bool,
-    /// End with 4 if the queue stands still for so long, at least 15 s: the next daemon takes up its jobs, and what runs goes on
+    /// End with 4 if the queue stands still for so long, at least 15 s: the next daemon takes up its jobs, and what runs goes on; a
+    /// job's process that stands still for as long is ended, and its run brought to an end or gone on with
     #[arg(long, value_name = "TIME", default_value = "2 min", value_parser = watchdog)]
     watchdog: Duration,
     /// The form of the log on stderr

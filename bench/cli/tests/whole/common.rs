@@ -37,6 +37,14 @@ impl Bench {
         command
     }
 
+    /// Another program in this folder, for what it does with this one.
+    pub(crate) fn within(&self, program: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env("DOSEBENCH_STATE", self.path("state")).env_remove("DOSEBENCH_LEASE");
+        command.output().expect("it starts")
+    }
+
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program starts")
     }

@@ -153,7 +153,7 @@ impl Drop for Daemon {
 }
 
 /// What is really so at a station: its pump delivers.
-fn delivers(server: &Server, station: &str) {
+pub(crate) fn delivers(server: &Server, station: &str) {
     eventually("the pump delivers", PATIENCE, || {
         server.state()["stations"][station]["rate_nl_per_h"].as_u64() > Some(0)
     });
@@ -182,6 +182,41 @@ pub(crate) fn process_with(words: &str, rig: &str) -> Option<u32> {
         let ours = line.contains(words) && line.contains(rig);
         if ours { entry.file_name().to_string_lossy().parse::<u32>().ok() } else { None }
     })
+}
+
+/// Something that nobody can have asked for stands still: the run's own process, or the report of it. Its job ends all the same, its
+/// station safe, and the next one has it.
+#[test]
+fn what_stands_still_as_a_whole_is_ended_and_keeps_nobody_out() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let daemon = Daemon::with(&bench, &server.rig(), &["--watchdog", "15 s"]);
+    let submit = |name: &str, text: &str| {
+        let scenario = bench.write(name, text);
+        id_of(&daemon.tell(&bench, &["submit", &scenario]))
+    };
+    let frozen = submit("long.yaml", LONG);
+    delivers(&server, "1");
+    signal(process_with(" run --rig", &server.rig()).expect("the run's process"), "STOP");
+    let job = daemon.wait(frozen);
+    delivers_nothing(&server, "1");
+    assert_eq!((&job["exit_code"], &job["runs"][0]["verdict"]), (&4.into(), &"error".into()), "{job}");
+    let short = LONG.replace("10 min", "5 s");
+    let (hangs, next) = (submit("short.yaml", &short), submit("short.yaml", &short));
+    let report = || process_with(" report ", &bench.path("served").display().to_string());
+    let mut stopped = None;
+    eventually("its report is being made", PATIENCE, || {
+        stopped = report().inspect(|process| signal(*process, "STOP"));
+        stopped.is_some()
+    });
+    delivers_nothing(&server, "1");
+    daemon.tell(&bench, &["cancel", &hangs.to_string()]);
+    let job = daemon.wait(hangs);
+    // What the run came to is in its record.
+    assert_eq!((&job["exit_code"], &job["runs"][0]["verdict"]), (&5.into(), &"pass".into()), "{job}");
+    assert_eq!(daemon.wait(next)["exit_code"], 0);
+    daemon.stop();
+    server.stop();
 }
 
 /// What is really so at a station: its pump is stopped.

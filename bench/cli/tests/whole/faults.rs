@@ -226,6 +226,16 @@ fn junit_holds_every_run_and_is_green_for_nothing_but_zero() {
     let xml = std::fs::read_to_string(&junit).expect("JUnit");
     assert_eq!(xml.matches("<testsuite ").count(), 2, "{xml}");
     assert!(xml.contains("<failure"), "{xml}");
+    // What is inconclusive is told apart, and what is the bench's fault is no failure of the device; neither is a pass.
+    let scenario = bench.write("basal.yaml", BASAL);
+    for (fault, code) in [("from: 128 min, until: 132 min", 3), ("from: 1 h", 4)] {
+        let rig =
+            bench.rig("rig.yaml", &format!("simulation: {{faults: [{{device: balance, fault: silent, {fault}}}]}}"));
+        assert_eq!(bench.output(&["run", &scenario, "--rig", &rig, "--junit", &junit]).status.code(), Some(code));
+        let xml = std::fs::read_to_string(&junit).expect("JUnit");
+        assert_eq!((xml.contains("type=\"inconclusive\""), xml.contains("<error")), (code == 3, code == 4), "{xml}");
+        assert_eq!(xml.matches("<failure").count(), usize::from(code == 3), "{xml}");
+    }
     assert_eq!(bench.output(&["run", "no/such", "--junit", &junit]).status.code(), Some(2));
     assert!(!bench.path("junit.xml").exists(), "yesterday's results are gone");
 }

@@ -21,6 +21,7 @@ mod matrix;
 mod notified;
 mod occluded;
 mod page;
+mod peers;
 mod replay;
 mod resumed;
 mod retention;

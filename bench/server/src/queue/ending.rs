@@ -72,7 +72,7 @@ fn catches(process: u32, signal: Signal) -> bool {
 }
 
 /// Sends a process a signal.
-fn signal(process: u32, signal: Signal) {
+pub(super) fn signal(process: u32, signal: Signal) {
     let process = i32::try_from(process).ok().and_then(Pid::from_raw);
     if let Some(process) = process {
         // It may just have ended.
