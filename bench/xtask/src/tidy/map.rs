@@ -1,11 +1,14 @@
-//! The map: every path in `bench/ARCHITECTURE.md` exists, every crate of the workspace is on it.
-//! And the README stays short enough to be read to its end.
+//! The map: every path in `bench/ARCHITECTURE.md` exists, every crate of the workspace is on it, and every test that
+//! `bench/PEERS.md` names is one. And the README stays short enough to be read to its end.
+
+use std::collections::BTreeSet;
 
 use super::arrows::Member;
 use super::tree::Tree;
 use super::{Violation, source};
 
 const MAP: &str = "bench/ARCHITECTURE.md";
+const PEERS: &str = "bench/PEERS.md";
 const README: &str = "README.md";
 const README_LINES_MAX: usize = 150;
 
@@ -22,6 +25,7 @@ pub(super) fn check(tree: &Tree, members: &[Member]) -> Vec<Violation> {
             violations.extend(unmapped(&file.text, members));
         }
     }
+    violations.extend(tree.files.get(PEERS).into_iter().flat_map(|file| lost_tests(tree, &file.text)));
     match tree.files.get(README).map(|file| file.text.lines().count()) {
         None => violations.push(Violation::new(README, 1, "a README", "no file")),
         Some(lines) if lines > README_LINES_MAX => violations.push(Violation::new(
@@ -44,6 +48,24 @@ fn lost_paths(tree: &Tree, text: &str) -> Vec<Violation> {
         Violation::new(MAP, quote.line, expected, "nothing there")
     })
     .collect()
+}
+
+/// A quote that is a name and nothing else names a test.
+fn lost_tests(tree: &Tree, text: &str) -> Vec<Violation> {
+    let is_name = |code: &str| code.contains('_') && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let tests: BTreeSet<&str> = tree.rust().flat_map(|(_, file)| tests(&file.code)).collect();
+    let lost = quotes(text).into_iter().filter(|quote| is_name(quote.code) && !tests.contains(quote.code));
+    lost.map(|quote| Violation::new(PEERS, quote.line, format!("a test `{}`", quote.code), "none of that name"))
+        .collect()
+}
+
+/// The names of a file's tests.
+fn tests(code: &str) -> impl Iterator<Item = &str> {
+    let behind = code.split("test]").skip(1);
+    behind.filter_map(|rest| {
+        let declared = rest.trim_start().trim_start_matches("async ").strip_prefix("fn ")?;
+        declared.split('(').next()
+    })
 }
 
 fn unmapped(text: &str, members: &[Member]) -> Vec<Violation> {
@@ -141,6 +163,23 @@ mod tests {
                 "bench/ARCHITECTURE.md:2: expected `bench/engine/src/fold.rs` to exist, but found nothing there",
                 "bench/ARCHITECTURE.md:2: expected `step/gone.rs` to exist, but found nothing there",
                 "bench/ARCHITECTURE.md:3: expected `bench/motor/*.rs` to exist, but found nothing there",
+            ],
+        );
+    }
+
+    #[test]
+    fn lost_tests_are_named() {
+        let tree = Tree::of(&[
+            (MAP, ""),
+            (README, ""),
+            (PEERS, "`it_is_there` `cargo xtask host`\n`it_is_gone` `no_test`\n"),
+            ("bench/engine/src/lib.rs", "mod tests {\n    #[test]\n    fn it_is_there() {}\n    fn no_test() {}\n}\n"),
+        ]);
+        expect_violations(
+            check(&tree, &[]),
+            &[
+                "bench/PEERS.md:2: expected a test `it_is_gone`, but found none of that name",
+                "bench/PEERS.md:2: expected a test `no_test`, but found none of that name",
             ],
         );
     }
