@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use daemon::Request;
 use domain::verdict::{BENCH_ERROR, STOPPED};
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
-use store::Store;
+use store::{JobRun, Requeued, Store};
 
 use crate::signals::Signals;
 use crate::{Failure, runs, station};
@@ -19,8 +19,9 @@ use crate::{Failure, runs, station};
 pub(crate) enum Refused {
     /// The station is somebody else's.
     Taken(Failure),
-    /// It could not be noted that the station is not safe: whoever finds the job must look at its record.
-    Unnoted(Failure),
+    /// The job stays as it is, for its run has no end, or that its station is not safe could not be noted: whoever finds it looks at
+    /// its record.
+    Unsettled(Failure),
     /// Its run was left as it is: whoever finds the job goes on with it.
     Left(Failure),
     /// Anything else.
@@ -36,7 +37,7 @@ impl From<Failure> for Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Taken(failure) | Refused::Unnoted(failure) | Refused::Left(failure) | Refused::For(failure) => {
+            Refused::Taken(failure) | Refused::Unsettled(failure) | Refused::Left(failure) | Refused::For(failure) => {
                 failure
             }
         }
@@ -50,11 +51,16 @@ static BEAT: Mutex<Option<Instant>> = Mutex::new(None);
 /// How often it does.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Whether this process works on a job.
+pub(crate) fn works() -> bool {
+    WORKS.load(Ordering::Relaxed)
+}
+
 /// Tells whoever looks that this process goes on, by the time on its job's lock, which is its standard input; not more than once a
 /// second. A process that works on no job tells nobody.
 pub(crate) fn beat() {
     let mut last = BEAT.lock().unwrap_or_else(PoisonError::into_inner);
-    if WORKS.load(Ordering::Relaxed) && last.is_none_or(|last| last.elapsed() >= EVERY) {
+    if works() && last.is_none_or(|last| last.elapsed() >= EVERY) {
         *last = Some(Instant::now());
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         // A disk that does not take it now may a second later.
@@ -76,31 +82,32 @@ impl Work {
         let mut store = station::store()?;
         let cancelled_by = store.set_job_process(id, std::process::id()).map_err(station::failure)?;
         WORKS.store(true, Ordering::Relaxed);
+        beat();
         Ok((Self { store, id, left_unsafe: None }, cancelled_by))
     }
 
     /// The exit codes of the runs that it has made already, before its process was interrupted. They must be the first of those that
     /// are wanted: a scenario that was changed meanwhile would have some combination run twice, and another never.
-    pub(crate) fn done(&self, wanted: &[Request]) -> Result<Vec<u8>, Refused> {
+    pub(crate) fn codes_of_made_runs(&self, wanted: &[Request]) -> Result<Vec<u8>, Refused> {
         let job = self.store.job(self.id).map_err(station::failure)?;
-        let is_wanted = |(made, request): (&store::JobRun, &Request)| {
-            runs::opened(Path::new(&made.folder))
-                .is_none_or(|opened| opened.scenario_yaml == request.plan.resolved_yaml)
+        let is_wanted = |(made, request): (&JobRun, &Request)| {
+            runs::opened(Path::new(&made.folder)).is_some_and(|opened| {
+                opened.scenario_yaml == request.plan.resolved_yaml && opened.profile == *request.station.profile
+            })
         };
         let is_other_count = job.planned.is_some_and(|planned| planned as usize != wanted.len());
         if !job.runs.is_empty() && (is_other_count || !job.runs.iter().zip(wanted).all(is_wanted)) {
             return Err(Refused::For(Failure::bench(format!(
-                "expected the scenario of which {} runs are made already, but it was changed meanwhile; submit it again",
+                "expected scenario and rig as {} runs are made of them, but they were changed meanwhile; submit it again",
                 job.runs.len()
             ))));
         }
         if let Some(run) = job.runs.iter().find(|run| run.verdict.is_none()) {
             let why =
                 format!("expected its runs to be over, but {} has no verdict; the queue brings it to its end", run.run);
-            return Err(Refused::Unnoted(Failure::bench(why)));
+            return Err(Refused::Unsettled(Failure::bench(why)));
         }
-        // A run of which nobody could say how it ended is no pass.
-        Ok(job.runs.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)).collect())
+        Ok(job.runs.iter().map(JobRun::code).collect())
     }
 
     /// It has set up a run, of which nothing has moved.
@@ -119,7 +126,7 @@ impl Work {
         let reason = format!("job {} has left it, and it could not be confirmed safe: {why}", self.id);
         let job = self.store.job(self.id);
         let noted = job.and_then(|job| self.store.quarantine(&job.rig, &job.station, &reason));
-        noted.map_err(|why| Refused::Unnoted(station::failure(why)))?;
+        noted.map_err(|why| Refused::Unsettled(station::failure(why)))?;
         self.left_unsafe = Some(reason);
         Ok(())
     }
@@ -138,33 +145,28 @@ impl Work {
     /// It is over; or it waits again, if the station is somebody else's, or if this process was stopped and has not made all its
     /// runs: whoever stops the daemon cancels nothing.
     pub(crate) fn end(mut self, done: Result<u8, Refused>) -> Result<u8, Failure> {
+        let job = self.store.job(self.id).map_err(station::failure)?;
+        let (is_asked, misses_runs) = (Signals::stopped() || Signals::leaves(), job.misses_runs());
         let noted = match &done {
             Ok(_) if let Some(why) = &self.left_unsafe => {
                 self.store.cut_job_short(self.id, BENCH_ERROR, &format!("{why}; it ended"))
             }
-            Ok(_) if self.is_stopped_early()? => self.store.requeue_job(self.id, None),
+            Ok(_) if is_asked && misses_runs => self.store.requeue_job(self.id, Requeued::Stopped),
+            Ok(code) if misses_runs => self.store.cut_job_short(self.id, *code, "it ended"),
             Ok(code) => self.store.end_job(self.id, *code, None),
-            Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Some(why.sentence())),
+            Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Requeued::Waits(why.sentence())),
             // It stays as it is, and its run without a verdict.
-            Err(Refused::Unnoted(_)) => Ok(()),
+            Err(Refused::Unsettled(_)) => Ok(()),
             Err(Refused::Left(_)) => self.store.leave_job(self.id),
+            Err(Refused::For(why)) if job.runs.is_empty() => {
+                self.store.end_job(self.id, why.code, Some(why.sentence()))
+            }
+            // What its runs came to before it was interrupted stands.
             Err(Refused::For(why)) => {
-                // What its runs came to before it was interrupted stands.
-                let is_begun = self.store.job(self.id).is_ok_and(|job| !job.runs.is_empty());
-                if is_begun {
-                    self.store.cut_job_short(self.id, BENCH_ERROR, &format!("{}; it ended", why.sentence()))
-                } else {
-                    self.store.end_job(self.id, why.code, Some(why.sentence()))
-                }
+                self.store.cut_job_short(self.id, BENCH_ERROR, &format!("{}; it ended", why.sentence()))
             }
         };
         noted.map_err(station::failure)?;
         Ok(done?)
-    }
-
-    fn is_stopped_early(&self) -> Result<bool, Failure> {
-        let is_asked = Signals::stopped() || Signals::leaves();
-        let job = self.store.job(self.id).map_err(station::failure)?;
-        Ok(is_asked && (job.runs.is_empty() || job.misses_runs()))
     }
 }

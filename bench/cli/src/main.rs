@@ -75,9 +75,9 @@ enum Command {
     /// Watch a run of the daemon's to its end
     Watch(commands::watch::WatchArgs),
     /// Stop a run of the daemon's, or take a job out of its queue
-    Cancel(commands::act::OneArgs),
+    Cancel(commands::act::RunOrJobArgs),
     /// Say that you know how a run of the daemon's ended: nobody else is told of it then
-    Acknowledge(commands::act::OneArgs),
+    Acknowledge(commands::act::RunOrJobArgs),
     /// Let jobs begin again at a station of the daemon's that is in quarantine
     Release(commands::act::ReleaseArgs),
     /// Remove old runs that passed, as a policy says

@@ -15,7 +15,7 @@ use crate::signals::Signals;
 
 /// How long a report may take: that of a long run, on a busy machine.
 const WITHIN: Duration = Duration::from_secs(600);
-/// How long it may still take once somebody has asked it to stop.
+/// How long it may still take once somebody has asked to stop: whoever ends a daemon waits for its jobs a minute, safe stops included.
 const ASKED_WITHIN: Duration = Duration::from_secs(30);
 /// How often its end is looked for.
 const LOOK: Duration = Duration::from_millis(10);
@@ -51,7 +51,8 @@ pub(crate) fn summary(folder: &Path) -> Result<Value, String> {
 
 /// How a process ended; it is killed if it takes longer than it may, which is less once somebody asks to stop meanwhile.
 fn ended(mut child: Child, within: Duration) -> std::io::Result<Option<ExitStatus>> {
-    let asked_before = Signals::count();
+    // Whoever has stopped a run by hand may still want its report; the daemon would wait for it.
+    let asked_before = if job::works() { 0 } else { Signals::count() };
     let mut until = Instant::now() + within;
     loop {
         if let Some(status) = child.try_wait()? {

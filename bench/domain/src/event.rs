@@ -36,7 +36,7 @@ pub use crate::stated::Protocol;
 ///   own line held, a step of the mass with the tail of the balance's filter.
 /// - 5: a verdict's interval is by trials of the model where that is wider than the GUM's; what a balance says of its settings.
 /// - 6: a run that goes on after it was interrupted.
-/// - 7: a bath, and the temperature that a run needs of it.
+/// - 7: a bath, and the temperature that a run needs of it. Later, beside what was there: the host's clocks where a run goes on.
 pub const FORMAT: u32 = 7;
 
 /// One event of a run.

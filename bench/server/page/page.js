@@ -327,13 +327,10 @@ function made(job) {
   return job.planned > 1 ? `${over} of ${job.planned} runs made` : "";
 }
 
-// Exit codes of what nobody needs to hear of: a pass, and a stop that somebody wanted.
-const QUIET = [0, 5];
-
 // Who has acknowledged how a job ended that did not pass; until somebody does, others are told of it.
 function acknowledgement(job) {
-  if (QUIET.includes(job.exit_code)) return [];
   if (job.acknowledged_by) return [element("small", `acknowledged by ${job.acknowledged_by}`)];
+  if (!job.unacknowledged) return [];
   const button = element("button", "Acknowledge", { type: "button", "data-acknowledge": job.id, "aria-label": `Acknowledge how job ${job.id} ended` });
   button.addEventListener("click", async () => {
     if (!named()) return;
@@ -384,6 +381,7 @@ async function look() {
       if (!stations.has(view.station)) stations.set(view.station, new Station(view.station));
       stations.get(view.station).show(view, status.jobs.find(job => job.id === view.job));
     }
+    $("#stations").classList.toggle("many", stations.size > 2);
     stream();
     stations.forEach(station => station.age());
     alarm();

@@ -32,6 +32,8 @@ const AGAIN_MS: i64 = 5_000;
 const AGAIN_MAX_MS: i64 = 300_000;
 /// What has been due for longer is told nobody any more: a new recipient is not told of the past.
 const TOLD_WITHIN: Duration = Duration::from_secs(86_400);
+/// Jobs that ended longer ago are told nobody, though no daemon was there meanwhile: whoever is new is not told of the past.
+const ENDED_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 
 /// Somebody who is told.
 #[derive(Debug, Clone)]
@@ -203,7 +205,7 @@ impl Telling {
                 });
             }
         }
-        let within = TOLD_WITHIN.saturating_add(self.recipient.after);
+        let within = ENDED_WITHIN.saturating_add(self.recipient.after);
         for job in self.store.unacknowledged_jobs(&self.config.rig, within)? {
             let verdicts: Vec<&str> = job.runs.iter().filter_map(|run| run.verdict.as_deref()).collect();
             let verdicts = if verdicts.is_empty() { "no verdict".to_owned() } else { verdicts.join(", ") };

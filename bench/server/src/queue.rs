@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use domain::verdict::{BENCH_ERROR, STOPPED};
 use rustix::process::Signal;
-use store::{Job, JobState, Store, StoreError, Use, Wanted};
+use store::{Job, JobState, Requeued, Store, StoreError, Use, Wanted};
 use tracing::{error, info, warn};
 
 use crate::health::{Checks, Health};
@@ -29,6 +29,8 @@ mod interrupted;
 const LOOK: Duration = Duration::from_secs(1);
 /// A run that has gone on for so long since does so for good.
 const GOES_ON: Duration = Duration::from_secs(300);
+/// A process that has told nothing for so long may stand still.
+const STANDS: Duration = Duration::from_secs(15);
 /// The pause after a process could not be started.
 const START_AGAIN: Duration = Duration::from_secs(30);
 /// The pause after a process was refused its station.
@@ -138,8 +140,8 @@ impl Work {
     /// Looks at every station; one that fails does not keep others waiting.
     fn look(&mut self, begins: bool) {
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        let worked = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
-        let over: Vec<i64> = self.children.iter_mut().filter_map(|(id, child)| worked(child).then_some(*id)).collect();
+        let is_over = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        let over: Vec<i64> = self.children.iter_mut().filter_map(|(id, child)| is_over(child).then_some(*id)).collect();
         self.children.retain(|id, _| !over.contains(id));
         let open = match self.store.open_jobs(&self.config.rig) {
             Ok(open) => open,
@@ -149,6 +151,8 @@ impl Work {
             // Its process was refused what the queue took to be free: it is not begun again and again.
             self.pauses.insert(job.station.clone(), Instant::now() + REFUSED_AGAIN);
         }
+        let runs = |id| open.iter().any(|job| job.id == id && job.state == JobState::Running);
+        self.beats.keep(|id| runs(id) && !over.contains(&id));
         let mut seen = BTreeSet::new();
         self.needed.clear();
         // The first of each station is the one that runs, or the one that is next.
@@ -192,9 +196,10 @@ impl Work {
         if job.cancelled_by.is_some() {
             self.ask(job, Signal::TERM);
         }
-        self.end_if_frozen(job)?;
+        let stood = self.end_if_frozen(job)?;
         // A run that has gone on for so long may be interrupted again.
         if let Some(last) = job.runs.last()
+            && stood < STANDS
             && self.recoveries.get(&last.run).is_some_and(|known| known.next.elapsed() > GOES_ON)
         {
             self.recoveries.remove(&last.run);
@@ -242,7 +247,8 @@ impl Work {
             Err(why) => {
                 // Nothing was begun: there may be room for it later.
                 self.pauses.insert(job.station.clone(), Instant::now() + START_AGAIN);
-                self.store.requeue_job(job.id, Some(&format!("its process could not be started: {why}")))?;
+                let why = format!("its process could not be started: {why}");
+                self.store.requeue_job(job.id, Requeued::Waits(&why))?;
             }
         }
         Ok(())

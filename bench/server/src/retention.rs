@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::{Store, StoreError};
+use store::{JobState, Store, StoreError};
 use tracing::{error, info};
 
 use crate::{Config, place};
@@ -158,6 +158,10 @@ fn tidy(config: &Config, store: &mut Store) {
         Err(why) => return error!(%why, "cannot look for old runs"),
     };
     for run in found {
+        // Whoever makes the rest of a job looks at what it has made.
+        if !store.job_of_run(&run.run).is_ok_and(|job| job.is_none_or(|job| job.state == JobState::Ended)) {
+            continue;
+        }
         match remove(&run, store) {
             Ok(()) => info!(run = run.run, purpose = run.purpose, "removed: it was older than it is kept"),
             Err(why) => error!(run = run.run, %why, "cannot remove it"),

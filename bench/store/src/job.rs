@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::verdict::{BENCH_ERROR, STOPPED};
 use rusqlite::Row;
 use serde::Serialize;
 
@@ -57,6 +58,30 @@ pub struct JobRun {
     pub verdict: Option<String>,
     /// What a process whose only run it was would have exited with: it knows more than the verdict's name.
     pub exit_code: Option<u8>,
+}
+
+impl JobRun {
+    /// The exit code that it calls for.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        code_of(self.exit_code)
+    }
+}
+
+/// A run of which nobody could say how it ended is no pass.
+pub(crate) fn code_of(exit_code: Option<u8>) -> u8 {
+    exit_code.unwrap_or(BENCH_ERROR)
+}
+
+/// Why a job is queued again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requeued<'a> {
+    /// It could not begin, for this reason; it has lost nothing.
+    Waits(&'a str),
+    /// Its process was asked to stop, but nobody has cancelled the job.
+    Stopped,
+    /// Its process has ended before its time, which is not tried for ever.
+    Ended,
 }
 
 /// A job.
@@ -127,10 +152,19 @@ pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget
                       ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left, acknowledged_by";
 
 impl Job {
-    /// Whether it is to make more runs than it has begun.
+    /// Whether it is to make more runs than it has begun: how many is known once it has begun one.
     #[must_use]
     pub fn misses_runs(&self) -> bool {
-        self.planned.is_some_and(|planned| planned as usize > self.runs.len())
+        self.planned.is_none_or(|planned| planned as usize > self.runs.len())
+    }
+
+    /// Whether it has ended in a way of which somebody should take note, and nobody has said yet that he knows: it has not passed. That
+    /// somebody has cancelled it he knows; what had come of it by then he may not.
+    #[must_use]
+    pub fn is_unacknowledged(&self) -> bool {
+        let is_quiet = |code: u8| code == 0 || (code == STOPPED && self.cancelled_by.is_some());
+        let is_told = self.exit_code.is_none_or(is_quiet) && self.runs.iter().map(JobRun::code).all(is_quiet);
+        !is_told && self.acknowledged_by.is_none()
     }
 
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -21,7 +21,7 @@ pub use access::{Access, Scope};
 pub use audit::{Entry, Verified};
 pub use error::{Set, StoreError};
 pub use hold::{Hold, Holder, Use, Wanted, needs_of_all};
-pub use job::{Cancelled, Job, JobRun, JobState, Submission};
+pub use job::{Cancelled, Job, JobRun, JobState, Requeued, Submission};
 pub use lease::{Lease, Token};
 pub use notice::Notice;
 pub use store::{Actor, Store};

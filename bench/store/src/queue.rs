@@ -15,10 +15,10 @@ use rustix::io::Errno;
 use serde_json::json;
 
 use crate::error::StoreError;
-use crate::job::{Cancelled, FIELDS, Job, JobRun, Submission};
+use crate::job::{Cancelled, FIELDS, Job, JobRun, Requeued, Submission, code_of};
 use crate::store::{Change, FILE_MODE, Store, share};
 
-/// So often a job's process is begun again that ended before it had begun another run.
+/// So often a job's process is begun at most that ends before it has begun another run.
 const ATTEMPTS_MAX: u32 = 3;
 
 impl Store {
@@ -85,17 +85,18 @@ impl Store {
         self.jobs_where("rig = ?1 AND state = 'ended' ORDER BY ended_ms DESC, id DESC LIMIT ?2", &[&rig, &most])
     }
 
-    /// The jobs of a rig that have not passed and were not stopped by somebody, that ended so lately, and of which nobody has taken
-    /// note.
+    /// The jobs of a rig of which somebody should take note, as [`Job::is_unacknowledged`] says, that ended so lately.
     ///
     /// # Errors
     /// If the store fails.
     pub fn unacknowledged_jobs(&self, rig: &str, within: Duration) -> Result<Vec<Job>, StoreError> {
         let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
         let since_ms = jiff::Timestamp::now().as_millisecond().saturating_sub(within_ms);
-        let is_so = "rig = ?1 AND state = 'ended' AND exit_code NOT IN (0, ?2) AND acknowledged_by IS NULL AND ended_ms >= ?3 \
-                     ORDER BY ended_ms, id";
-        self.jobs_where(is_so, &[&rig, &STOPPED, &since_ms])
+        let may_be_so = "rig = ?1 AND state = 'ended' AND exit_code <> 0 AND acknowledged_by IS NULL AND ended_ms >= ?2 \
+                         ORDER BY ended_ms, id";
+        let mut jobs = self.jobs_where(may_be_so, &[&rig, &since_ms])?;
+        jobs.retain(Job::is_unacknowledged);
+        Ok(jobs)
     }
 
     /// The job that has made a run.
@@ -210,6 +211,15 @@ impl Store {
         modified.map_err(|error| StoreError::io(&path, error))
     }
 
+    /// Whether the time of a file beside the locks can be set now: where it cannot, a process that does not set its own need not have
+    /// stood still.
+    #[must_use]
+    pub fn can_beat(&self) -> bool {
+        let path = self.jobs_folder().join("beat");
+        let set = || File::options().create(true).append(true).open(&path)?.set_modified(SystemTime::now());
+        set().is_ok()
+    }
+
     /// Notes that a job has begun a run, before anything moves, and how many it is to make.
     ///
     /// # Errors
@@ -267,12 +277,12 @@ impl Store {
         self.change(|change| cut_short(change, id, exit_code, why))
     }
 
-    /// Queues a job again that has made none of its runs, or not all: unless somebody has cancelled it. `because_taken` is why, if
-    /// its station is somebody else's; otherwise its process has ended before its time, and that is not tried for ever.
+    /// Queues a job again that has made none of its runs, or not all: unless somebody has cancelled it, or its process has ended too
+    /// often.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn requeue_job(&mut self, id: i64, because_taken: Option<&str>) -> Result<(), StoreError> {
+    pub fn requeue_job(&mut self, id: i64, why: Requeued<'_>) -> Result<(), StoreError> {
         self.change(|change| {
             let state = "SELECT attempts, cancelled_by FROM jobs WHERE id = ?1";
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -280,14 +290,19 @@ impl Store {
             if let Some(by) = cancelled {
                 return cut_short(change, id, STOPPED, &format!("cancelled by {by}"));
             }
-            if because_taken.is_none() && attempts >= ATTEMPTS_MAX {
-                let why = format!("its process ended {attempts} times without another run, as its log tells,");
-                return cut_short(change, id, BENCH_ERROR, &why);
+            if why == Requeued::Ended && attempts >= ATTEMPTS_MAX {
+                let why = format!("its process ended {attempts} times without another run, see its log;");
+                return cut_short(change, id, BENCH_ERROR, &format!("{why} it was given up"));
             }
-            let set = "UPDATE jobs SET state = 'queued', process = NULL, is_left = 0, reason = ?2, \
-                       attempts = max(attempts - ?3, 0) WHERE id = ?1 AND state = 'running'";
-            change.transaction.execute(set, params![id, because_taken, because_taken.is_some()])?;
-            change.note("job.requeued", id, &json!({"because": because_taken}))
+            // It goes on behind a run that was cut off, which nobody wanted: that is the bench's, and hides nothing that comes.
+            let set = "UPDATE job_runs SET exit_code = ?2 WHERE job = ?1 AND exit_code = ?3";
+            change.transaction.execute(set, params![id, BENCH_ERROR, STOPPED])?;
+            let attempts = if why == Requeued::Ended { attempts } else { attempts.saturating_sub(1) };
+            let reason = if let Requeued::Waits(why) = why { Some(why) } else { None };
+            let set = "UPDATE jobs SET state = 'queued', process = NULL, is_left = 0, reason = ?2, attempts = ?3 \
+                       WHERE id = ?1 AND state = 'running'";
+            change.transaction.execute(set, params![id, reason, attempts])?;
+            change.note("job.requeued", id, &json!({"because": reason}))
         })
     }
 
@@ -367,15 +382,13 @@ pub(crate) fn lock(folder: &Path, name: &str) -> Result<Option<File>, StoreError
 fn cut_short(change: &Change<'_>, id: i64, exit_code: u8, why: &str) -> Result<(), StoreError> {
     let planned = "SELECT planned FROM jobs WHERE id = ?1";
     let planned: Option<u32> = change.transaction.query_row(planned, [id], |row| row.get(0))?;
-    let mut codes = change.transaction.prepare("SELECT exit_code FROM job_runs WHERE job = ?1")?;
-    let codes: Vec<Option<u8>> = codes.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut made = change.transaction.prepare("SELECT exit_code FROM job_runs WHERE job = ?1")?;
+    let made: Vec<u8> = made.query_map([id], |row| row.get(0).map(code_of))?.collect::<Result<_, _>>()?;
     let reason = match planned {
-        Some(planned) if !codes.is_empty() => format!("{why} after {} of {planned} runs", codes.len()),
+        Some(planned) if !made.is_empty() => format!("{why} after {} of {planned} runs", made.len()),
         _ => format!("{why} before it began"),
     };
-    // A run of which nobody could say how it ended is no pass.
-    let made = codes.into_iter().map(|code| code.unwrap_or(BENCH_ERROR));
-    end(change, id, exit_code_of(made.chain([exit_code])), Some(&reason))
+    end(change, id, exit_code_of(made.into_iter().chain([exit_code])), Some(&reason))
 }
 
 fn end(change: &Change<'_>, id: i64, exit_code: u8, reason: Option<&str>) -> Result<(), StoreError> {

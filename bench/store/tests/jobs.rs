@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use store::{Actor, Cancelled, Job, JobState, Store, StoreError, Submission, Use};
+use store::{Actor, Cancelled, Job, JobRun, JobState, Requeued, Store, StoreError, Submission, Use};
 
 static NOTHING: BTreeMap<String, Use> = BTreeMap::new();
 
@@ -102,7 +102,7 @@ fn a_job_that_is_cancelled_ends_whatever_it_is_doing() {
     assert_eq!(open(folder).cancel_job("rig", runs, "ben").expect("done"), Cancelled::Asked);
     assert_eq!(open(folder).set_job_process(runs, 17).expect("noted").as_deref(), Some("ben"));
     drop(lock);
-    open(folder).requeue_job(runs, None).expect("done");
+    open(folder).requeue_job(runs, Requeued::Ended).expect("done");
     assert_eq!(
         (job(folder, runs).state, job(folder, runs).exit_code),
         (JobState::Ended, Some(5)),
@@ -150,12 +150,17 @@ fn a_job_that_did_nothing_waits_again_but_not_for_ever() {
     let id = submit(folder, "1", "x", 0);
     for _ in 0..10 {
         drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
-        open(folder).requeue_job(id, Some("somebody has the station")).expect("done");
+        open(folder).requeue_job(id, Requeued::Waits("somebody has the station")).expect("done");
     }
     assert_eq!(job(folder, id).reason.as_deref(), Some("somebody has the station"), "that is no attempt");
+    for _ in 0..10 {
+        drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+        open(folder).requeue_job(id, Requeued::Stopped).expect("done");
+    }
+    assert_eq!(job(folder, id).state, JobState::Queued, "nor is a stop");
     for attempt in 1..=3 {
         drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
-        open(folder).requeue_job(id, None).expect("done");
+        open(folder).requeue_job(id, Requeued::Ended).expect("done");
         assert_eq!(job(folder, id).state == JobState::Ended, attempt == 3, "{attempt}");
     }
     let ended = job(folder, id);
@@ -174,7 +179,7 @@ fn a_job_that_has_made_some_of_its_runs_waits_for_the_others_and_keeps_what_it_h
             let run = format!("run-{id}-{number}");
             open(folder).add_job_run(id, &run, &run, 3).expect("noted");
             open(folder).end_job_run(id, &run, "fail", 1).expect("noted");
-            open(folder).requeue_job(id, None).expect("done");
+            open(folder).requeue_job(id, Requeued::Ended).expect("done");
         };
         (id, begin)
     };
@@ -195,13 +200,34 @@ fn a_job_that_has_made_some_of_its_runs_waits_for_the_others_and_keeps_what_it_h
     begin(1);
     for attempt in 1..=3 {
         drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
-        open(folder).requeue_job(id, None).expect("done");
+        open(folder).requeue_job(id, Requeued::Ended).expect("done");
         assert_eq!(job(folder, id).state == JobState::Ended, attempt == 3, "{attempt}");
     }
     let ended = job(folder, id);
     assert_eq!(ended.exit_code, Some(1), "what failed stays so");
-    let why = "its process ended 3 times without another run, as its log tells, after 1 of 3 runs";
+    let why = "its process ended 3 times without another run, see its log; it was given up after 1 of 3 runs";
     assert_eq!(ended.reason.as_deref(), Some(why));
+}
+
+#[test]
+fn a_stop_of_the_daemon_hides_nothing_that_comes_behind_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let id = submit(folder, "1", "x", 0);
+    for (run, verdict, code) in [("run-1", "aborted", 5), ("run-2", "fail", 1)] {
+        drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
+        open(folder).add_job_run(id, run, run, 3).expect("noted");
+        open(folder).end_job_run(id, run, verdict, code).expect("noted");
+        open(folder).requeue_job(id, Requeued::Stopped).expect("done");
+    }
+    let codes: Vec<u8> = job(folder, id).runs.iter().map(JobRun::code).collect();
+    assert_eq!(codes, [4, 1], "nobody wanted that stop");
+    open(folder).cancel_job("rig", id, "ben").expect("done");
+    let ended = job(folder, id);
+    assert_eq!(ended.exit_code, Some(5));
+    assert!(ended.is_unacknowledged(), "whoever cancelled it need not know what had failed");
+    let told = open(folder).unacknowledged_jobs("rig", Duration::from_secs(60)).expect("looked");
+    assert_eq!(told.len(), 1);
 }
 
 #[test]

@@ -10,9 +10,10 @@ use crate::output::say;
 
 /// Arguments of `cancel` and `acknowledge`.
 #[derive(clap::Args)]
-pub(crate) struct OneArgs {
+pub(crate) struct RunOrJobArgs {
     /// The run: its id, or its folder; or the job's number
-    run: String,
+    #[arg(value_name = "RUN-OR-JOB")]
+    named: String,
     #[command(flatten)]
     daemon: Which,
 }
@@ -27,17 +28,17 @@ fn job_of(client: &Client, named: &str) -> Result<i64, Failure> {
     job.ok_or_else(|| Failure::input(format!("expected a run of the daemon's, but nobody has submitted {named}")))
 }
 
-pub(crate) fn acknowledge(args: &OneArgs) -> Result<u8, Failure> {
+pub(crate) fn acknowledge(args: &RunOrJobArgs) -> Result<u8, Failure> {
     let client = Client::of(&args.daemon)?;
-    let job = job_of(&client, &args.run)?;
+    let job = job_of(&client, &args.named)?;
     let done = client.post(&format!("/api/v1/jobs/{job}/acknowledge"), &json!({"by": crate::user()}))?;
     say!("job {job}  acknowledged by {}", done["acknowledged_by"].as_str().unwrap_or("somebody"));
     Ok(0)
 }
 
-pub(crate) fn cancel(args: &OneArgs) -> Result<u8, Failure> {
+pub(crate) fn cancel(args: &RunOrJobArgs) -> Result<u8, Failure> {
     let client = Client::of(&args.daemon)?;
-    let job = job_of(&client, &args.run)?;
+    let job = job_of(&client, &args.named)?;
     let done = client.post(&format!("/api/v1/jobs/{job}/cancel"), &json!({"by": crate::user()}))?;
     let does = if done["state"] == "ended" { "cancelled" } else { "is being stopped" };
     say!("job {job}  {does}");

@@ -1,4 +1,5 @@
-//! The subcommands, one file each.
+//! The subcommands: a file each, but for what people do about jobs (`act`: cancel, acknowledge, release) and what they look at
+//! (`watch`: status, watch).
 //!
 //! Each has its arguments and a function from them to an exit code.
 
@@ -17,10 +18,10 @@ pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod rig;
 pub(crate) mod run;
+pub(crate) mod run_options;
 pub(crate) mod say;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod submit;
 pub(crate) mod token;
-pub(crate) mod wanted;
 pub(crate) mod watch;

@@ -11,7 +11,7 @@ use daemon::Finished;
 use daemon::interrupted::{Recovered, outlives_its_run, recover};
 use domain::RunVerdict;
 use domain::event::Opened;
-use domain::verdict::exit_code_of;
+use domain::verdict::{STOPPED, exit_code_of};
 
 use crate::commands::run;
 use crate::output::{say, tell};
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let rig = load::whole_rig(&load::rig_source(&rig)?)?;
     let opened = runs::opened(&folder);
     let station = station_of(args, &folder, opened.as_ref(), &rig)?;
-    let mut codes = Vec::new();
+    let (mut codes, mut verdict) = (Vec::new(), RunVerdict::Error.name().to_owned());
     // The code of a stop says that the station was left safe.
     let mut is_safe = true;
     if outlives_its_run(station) {
@@ -79,6 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             return Err(run::left_as_it_is(&recovered));
         }
         is_safe = recovered.safe;
+        recovered.verdict.name().clone_into(&mut verdict);
         codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
         if let (false, Some(job)) = (is_safe, &mut job) {
             let why = recovered.reason.as_deref().unwrap_or("its record says so");
@@ -86,26 +87,29 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         }
     }
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let summary = match summary(&folder) {
-        Ok(summary) => summary,
-        Err(why) => {
-            // Nothing of it can be read: that is what became of it.
-            if let Some(job) = &mut job {
-                job.run_ended(&name, RunVerdict::Error.name(), BENCH_ERROR)?;
+    match summary(&folder) {
+        Ok(summary) => {
+            if args.json {
+                say!("{summary}");
+            } else {
+                run::print_result(&summary);
             }
-            return Err(Failure::bench(why));
+            verdict = summary["verdict"].as_str().unwrap_or("").to_owned();
         }
-    };
-    if args.json {
-        say!("{summary}");
-    } else {
-        run::print_result(&summary);
+        // What its record came to stands.
+        Err(why) => {
+            tell!("error: {why}");
+            codes.push(BENCH_ERROR);
+        }
     }
-    let verdict = summary["verdict"].as_str().unwrap_or("");
-    codes.push(run::code_of(verdict).unwrap_or(BENCH_ERROR));
-    let code = if is_safe { exit_code_of(codes) } else { BENCH_ERROR };
+    codes.push(run::code_of(&verdict).unwrap_or(BENCH_ERROR));
+    if !is_safe {
+        codes.retain(|code| *code != STOPPED);
+        codes.push(BENCH_ERROR);
+    }
+    let code = exit_code_of(codes);
     if let Some(mut job) = job {
-        job.run_ended(&name, verdict, code)?;
+        job.run_ended(&name, &verdict, code)?;
         if !is_safe {
             // Its other runs are not made there.
             return job.end(Ok(code));

@@ -14,7 +14,7 @@ use domain::verdict::{STOPPED, exit_code_of};
 use rig::RigFile;
 use scenario::Plan;
 
-use crate::commands::wanted::Wanted;
+use crate::commands::run_options::RunOptions;
 use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
 use crate::reported::summary;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "virtual")]
     rig: String,
     #[command(flatten)]
-    wanted: Wanted,
+    wanted: RunOptions,
     /// Where runs' folders are made
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -85,15 +85,16 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
-    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.done(&requests))?;
+    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.codes_of_made_runs(&requests))?;
     let mut folders = Vec::new();
     let (mut safe, mut left_unsafe) = (true, false);
     for request in requests.into_iter().skip(codes.len()) {
-        if Signals::stopped() {
+        // The rest of a job waits in the queue then.
+        if Signals::stopped() || (Signals::leaves() && job.is_some()) {
             break;
         }
         if Signals::leaves() {
-            return Err(left(args, &folders, planned, rest_is_left(codes.len(), planned, job.is_some())));
+            return Err(left(args, &folders, planned, rest_is_left(codes.len(), planned)));
         }
         if judges_nothing(&request.plan) {
             tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
@@ -133,10 +134,11 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         }
     }
     drop(served);
-    codes.extend(junit(args.junit.as_deref(), &folders, planned));
-    if Signals::stopped() && safe {
+    // A signal behind the last run has stopped nothing.
+    if Signals::stopped() && safe && codes.len() < planned {
         codes.push(STOPPED);
     }
+    codes.extend(junit(args.junit.as_deref(), &folders, planned));
     codes.extend(left_unsafe.then_some(BENCH_ERROR));
     Ok(exit_code_of(codes))
 }
@@ -150,9 +152,8 @@ fn behind(served: &ServedRig, args: &Args, requests: &mut [Request]) -> Result<(
 }
 
 /// What is said of a restart of the host between two runs.
-fn rest_is_left(done: usize, planned: usize, of_a_job: bool) -> Failure {
-    let by = if of_a_job { "the next daemon makes the rest" } else { "run the rest again" };
-    Failure::bench(format!("expected {planned} runs, but the host restarts after {done}; {by}"))
+fn rest_is_left(done: usize, planned: usize) -> Failure {
+    Failure::bench(format!("expected {planned} runs, but the host restarts after {done}; run the rest again"))
 }
 
 /// The rest is left as it is; what was done has its results.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, TRIES, Which, patiently};
 use crate::commands::run::print_result;
-use crate::commands::wanted::Wanted;
+use crate::commands::run_options::RunOptions;
 use crate::fetched::fetch;
 use crate::output::{say, tell};
 use crate::signals::Signals;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// The scenario: a file, or a name of the library
     scenario: String,
     #[command(flatten)]
-    wanted: Wanted,
+    wanted: RunOptions,
     /// Higher goes first
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let signals = Signals::catch().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
     let client = Client::of(&args.daemon)?;
     let text = if load::is_file(&args.scenario) { Some(load::file(&args.scenario)?.text().to_owned()) } else { None };
-    let Wanted { station, device, accept_overdue, purpose, set, seed, budget } = &args.wanted;
+    let RunOptions { station, device, accept_overdue, purpose, set, seed, budget } = &args.wanted;
     let new = json!({
         "scenario": args.scenario, "text": text, "station": station, "device": device, "accept_overdue": accept_overdue,
         "purpose": purpose, "set": set, "seed": seed, "priority": args.priority,

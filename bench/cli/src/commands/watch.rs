@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::Failure;
 use crate::client::{Client, TRIES, Which, patiently, run_id};
 use crate::commands::run;
 use crate::output::say;
 use crate::watched::Watched;
-use crate::{BENCH_ERROR, Failure};
 
 /// How often a run is asked for whose files are being made.
 const LOOK: Duration = Duration::from_millis(250);
@@ -68,11 +68,17 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
     Watched::new(id).follow(&client, &|| false)?;
     loop {
         let run = patiently(TRIES, || client.get(&format!("/api/v1/runs/{id}")))?;
-        if run["finished"] == true {
-            run::print_result(&run["summary"]);
-            return Ok(run["summary"]["verdict"].as_str().and_then(run::code_of).unwrap_or(BENCH_ERROR));
-        }
         let job = run["job"].as_i64().map(|job| client.get(&format!("/api/v1/jobs/{job}"))).transpose()?;
+        let of_job = job.iter().flat_map(|job| job["runs"].as_array().into_iter().flatten()).find(|of| of["run"] == id);
+        // Its job knows more than the verdict's name tells, once the run is over for it as well.
+        let code = of_job.map_or_else(
+            || run["summary"]["verdict"].as_str().and_then(run::code_of),
+            |of| of["exit_code"].as_u64().and_then(|code| u8::try_from(code).ok()),
+        );
+        if let (true, Some(code)) = (run["finished"] == true, code) {
+            run::print_result(&run["summary"]);
+            return Ok(code);
+        }
         if job.is_some_and(|job| job["state"] == "ended") {
             return Err(Failure::bench(format!("run {id} has no whole files; see the log of its job")));
         }

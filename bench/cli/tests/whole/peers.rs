@@ -28,10 +28,16 @@ fn signals_in_a_safe_stop_neither_hurry_it_nor_begin_another() {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     thread::sleep(Duration::from_secs(4));
     let began = Instant::now();
-    for name in ["INT", "INT", "TERM", "HUP"] {
-        signal(child.id(), name);
+    signal(child.id(), "INT");
+    let folder = || std::fs::read_dir(bench.path("runs")).ok()?.flatten().next().map(|entry| entry.path());
+    let is_stopping = |event: &domain::Event| matches!(event.kind, EventKind::SafeStopBegan { .. });
+    eventually("its safe stop begins", PATIENCE, || folder().is_some_and(|of| events(&of).0.iter().any(is_stopping)));
+    for name in ["INT", "TERM", "HUP"] {
         thread::sleep(Duration::from_millis(300));
+        signal(child.id(), name);
     }
+    let is_over = |event: &domain::Event| matches!(event.kind, EventKind::SafeStopped(_));
+    assert!(!events(&folder().expect("a run")).0.iter().any(is_over), "all came in the midst of it");
     let done = done(&child.wait_with_output().expect("ended"));
     assert!(began.elapsed() < Duration::from_secs(30));
     assert_eq!((done.code, done.summary["verdict"].as_str()), (5, Some("aborted")), "{}", done.stderr);

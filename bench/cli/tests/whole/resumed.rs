@@ -174,7 +174,7 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
     delivers_nothing(&server, "1");
     let mut store = store(&bench);
     let job = store.job(id).expect("it is known");
-    assert_eq!((job.state, job.runs.len(), job.runs[0].exit_code), (JobState::Queued, 1, Some(5)), "{job:?}");
+    assert_eq!((job.state, job.runs.len(), job.runs[0].exit_code), (JobState::Queued, 1, Some(4)), "{job:?}");
     store.quarantine(&job.rig, "1", "the line is changed").expect("noted");
     let daemon = Daemon::start(&bench, &rig);
     eventually("it says why it waits", PATIENCE, || {
@@ -185,7 +185,7 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
     let job = daemon.wait(id);
     let verdicts: Vec<&str> =
         job["runs"].as_array().into_iter().flatten().filter_map(|run| run["verdict"].as_str()).collect();
-    assert_eq!((&job["exit_code"], verdicts), (&5.into(), vec!["aborted", "pass"]), "{job}");
+    assert_eq!((&job["exit_code"], verdicts), (&4.into(), vec!["aborted", "pass"]), "{job}");
     daemon.stop();
     server.stop();
 }

@@ -20,6 +20,9 @@ const GLANCE_WITHIN: Duration = Duration::from_secs(2);
 /// How long it may take to be read where the run may go on: meanwhile the pump goes on as the scenario allows it to.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long it may take once the station is safe.
+const WHOLE_WITHIN: Duration = Duration::from_secs(600);
+
 /// What has to be known of a run before anything is done; the least, if nothing can be read.
 #[derive(Default)]
 pub(super) struct Glance {
@@ -143,10 +146,12 @@ impl Reading {
         }
     }
 
-    /// The whole, however long it takes.
-    pub(super) fn past(self) -> Result<Box<Past>, String> {
-        let all = self.early.into_iter().chain(self.told);
-        let past = all.into_iter().find_map(|told| if let Told::Past(past) = told { Some(past) } else { None });
-        past.unwrap_or_else(|| Err("reading it has panicked; please report it with the record".to_owned()))
+    /// The whole, once its station is safe.
+    pub(super) fn past(mut self) -> Result<Box<Past>, String> {
+        self.until = Instant::now() + WHOLE_WITHIN;
+        self.past_in_time().unwrap_or_else(|| {
+            let within = domain::time::span(WHOLE_WITHIN);
+            Err(format!("expected it to be read within {within}, but it was not; look at the disk, and try again"))
+        })
     }
 }

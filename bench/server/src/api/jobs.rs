@@ -54,6 +54,8 @@ pub(crate) struct JobRunView {
     pub(crate) run: String,
     /// What it ended as, once it has: pass, fail, inconclusive, error, `not_run` or aborted.
     pub(crate) verdict: Option<String>,
+    /// What a process whose only run it was would have exited with: it knows more than the verdict's name.
+    pub(crate) exit_code: Option<u8>,
 }
 
 /// A job.
@@ -87,6 +89,8 @@ pub(crate) struct JobView {
     pub(crate) cancelled_by: Option<String>,
     /// Who has taken note of how it ended.
     pub(crate) acknowledged_by: Option<String>,
+    /// Whether it has ended in a way of which somebody should take note, and nobody has yet.
+    pub(crate) unacknowledged: bool,
     /// How many runs it is to make, once that is known.
     pub(crate) planned: Option<u32>,
     /// Its runs, in order.
@@ -95,7 +99,8 @@ pub(crate) struct JobView {
 
 impl JobView {
     pub(crate) fn of(job: Job) -> Self {
-        let run = |run: JobRun| JobRunView { run: run.run, verdict: run.verdict };
+        let unacknowledged = job.is_unacknowledged();
+        let run = |run: JobRun| JobRunView { run: run.run, verdict: run.verdict, exit_code: run.exit_code };
         Self {
             id: job.id,
             station: job.station,
@@ -111,6 +116,7 @@ impl JobView {
             reason: job.reason,
             cancelled_by: job.cancelled_by,
             acknowledged_by: job.acknowledged_by,
+            unacknowledged,
             planned: job.planned,
             runs: job.runs.into_iter().map(run).collect(),
         }

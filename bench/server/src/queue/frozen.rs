@@ -1,6 +1,6 @@
 //! A job's process that stands still as a whole: stopped by somebody, or held by a disk. It is ended, and its run is interrupted.
 //!
-//! It tells each second that it goes on, by the time on its job's lock. What holds the loop of a run alone it finds out itself.
+//! Once it has its scenario, it tells each second that it goes on, by the time on its job's lock. What holds the loop of a run alone it finds out itself.
 
 use std::collections::BTreeMap;
 use std::process::Child;
@@ -13,7 +13,7 @@ use tracing::error;
 use super::Work;
 use super::ending::signal;
 
-/// A lock's time is later than its job's beginning by so much only if the job's process has set it. That of an earlier version, which
+/// A lock's time is later than its job's beginning by so much only if a process of the job has set it. One of an earlier version, which
 /// an earlier daemon has started, does not.
 const SET: Duration = Duration::from_secs(2);
 
@@ -32,31 +32,41 @@ impl Beats {
         since.elapsed()
     }
 
-    /// A job on which nobody works.
-    pub(super) fn forget(&mut self, id: i64) {
-        self.0.remove(&id);
+    /// Forgets all but jobs that run: another process may work on one when it runs again.
+    pub(super) fn keep(&mut self, runs: impl Fn(i64) -> bool) {
+        self.0.retain(|id, _| runs(*id));
     }
 }
 
 impl Work {
-    /// Ends a job's process that has told for so long that it goes on no more, as the queue itself may stand still.
-    pub(super) fn end_if_frozen(&mut self, job: &Job) -> Result<(), StoreError> {
+    /// Ends a job's process that has not told that it goes on for as long as the queue itself may stand still.
+    /// For how long it has not.
+    pub(super) fn end_if_frozen(&mut self, job: &Job) -> Result<Duration, StoreError> {
         let told = self.store.job_beat(job.id)?;
         let began = job.started.as_ref().and_then(|at| at.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
         let ours = self.children.get(&job.id).map(Child::id);
         let tells = ours.is_some() || began.is_some_and(|began| told > began + SET);
         let stood = self.beats.stood(job.id, told);
         let Some(process) = ours.or(job.process).filter(|_| tells && stood > self.config.watchdog) else {
-            return Ok(());
+            return Ok(stood);
         };
+        if !self.store.can_beat() {
+            error!(
+                job = job.id,
+                station = job.station,
+                process,
+                "whether its process stands still cannot be told; look at the disk"
+            );
+            return Ok(stood);
+        }
         // The lock tells that it is still the same process.
         if self.store.job_is_alive(job.id)? {
             let stood_s = stood.as_secs();
             error!(job = job.id, station = job.station, process, stood_s, "its process stands still, and is ended");
             signal(process, Signal::KILL);
-            self.beats.forget(job.id);
+            self.beats.0.remove(&job.id);
         }
-        Ok(())
+        Ok(stood)
     }
 }
 
@@ -73,5 +83,9 @@ mod tests {
         // Whatever the clock on the wall says.
         assert!(beats.stood(1, told - Duration::from_secs(3600)) < Duration::from_millis(30));
         assert!(beats.stood(2, told) < Duration::from_millis(30), "each has its own");
+        std::thread::sleep(Duration::from_millis(30));
+        // It has waited in the queue meanwhile, and another process works on it now.
+        beats.keep(|id| id != 2);
+        assert!(beats.stood(2, told) < Duration::from_millis(30));
     }
 }

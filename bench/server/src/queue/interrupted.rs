@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use domain::verdict::{BENCH_ERROR, exit_code_of};
-use store::{Job, StoreError};
+use domain::verdict::exit_code_of;
+use store::{Job, JobRun, Requeued, StoreError};
 use tracing::{error, warn};
 
 use super::Work;
@@ -32,8 +32,8 @@ impl Recovery {
         self.next = Instant::now() + RECOVER_AGAIN;
     }
 
-    /// Whether an earlier try has failed.
-    fn try_again(&mut self) -> bool {
+    /// Counts a try; whether there was an earlier one, which has failed.
+    fn begin_try(&mut self) -> bool {
         self.wait();
         self.tries += 1;
         self.tries > 1
@@ -43,14 +43,13 @@ impl Recovery {
 impl Work {
     /// A job that runs, but nobody works on it: its process has ended before its time, or everything is done but to say so.
     pub(super) fn settle(&mut self, job: &Job) -> Result<(), StoreError> {
-        self.beats.forget(job.id);
         match job.runs.last() {
             Some(last) if last.verdict.is_none() => return self.recover(job, &last.run, &last.folder),
             Some(last) => drop(self.recoveries.remove(&last.run)),
             None => {}
         }
-        if job.runs.is_empty() || job.misses_runs() {
-            return self.store.requeue_job(job.id, None);
+        if job.misses_runs() {
+            return self.store.requeue_job(job.id, Requeued::Ended);
         }
         self.store.end_job(job.id, code_of(job), None)
     }
@@ -82,7 +81,7 @@ impl Work {
         }
         let Some(lock) = self.store.lock_job(job.id)? else { return Ok(()) };
         // What failed once is not gone on with again, but closed.
-        let close = self.recovery(run).try_again() || job.cancelled_by.is_some();
+        let close = self.recovery(run).begin_try() || job.cancelled_by.is_some();
         let folder = self.store.work_folder(&job.id.to_string())?;
         match work::recover(&self.config, job, run_folder, &folder, (lock, close)) {
             Ok(child) => drop(self.children.insert(job.id, child)),
@@ -96,7 +95,7 @@ impl Work {
     }
 }
 
-/// The exit code that a job's runs call for. One of which nobody could say how it ended is no pass.
+/// The exit code that a job's runs call for.
 fn code_of(job: &Job) -> u8 {
-    exit_code_of(job.runs.iter().map(|run| run.exit_code.unwrap_or(BENCH_ERROR)))
+    exit_code_of(job.runs.iter().map(JobRun::code))
 }

@@ -15,7 +15,7 @@ const README_LINES_MAX: usize = 150;
 /// Endings that make a quoted word with a slash in it a path, whatever it begins with.
 const ENDINGS: [&str; 3] = [".md", ".rs", ".toml"];
 
-/// One violation a path that leads nowhere, a crate that is not on the map, and a README that is missing or long.
+/// One violation a path that leads nowhere, a crate that is not on the map, a test that is none, and a document that is missing or long.
 pub(super) fn check(tree: &Tree, members: &[Member]) -> Vec<Violation> {
     let mut violations = Vec::new();
     match tree.files.get(MAP) {
@@ -25,7 +25,10 @@ pub(super) fn check(tree: &Tree, members: &[Member]) -> Vec<Violation> {
             violations.extend(unmapped(&file.text, members));
         }
     }
-    violations.extend(tree.files.get(PEERS).into_iter().flat_map(|file| lost_tests(tree, &file.text)));
+    match tree.files.get(PEERS) {
+        None => violations.push(Violation::new(PEERS, 1, "the list of what peers' users complain of", "no file")),
+        Some(file) => violations.extend(lost_tests(tree, &file.text)),
+    }
     match tree.files.get(README).map(|file| file.text.lines().count()) {
         None => violations.push(Violation::new(README, 1, "a README", "no file")),
         Some(lines) if lines > README_LINES_MAX => violations.push(Violation::new(
@@ -63,8 +66,9 @@ fn lost_tests(tree: &Tree, text: &str) -> Vec<Violation> {
 fn tests(code: &str) -> impl Iterator<Item = &str> {
     let behind = code.split("test]").skip(1);
     behind.filter_map(|rest| {
-        let declared = rest.trim_start().trim_start_matches("async ").strip_prefix("fn ")?;
-        declared.split('(').next()
+        // Other attributes may stand between.
+        let declared = rest.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#["))?;
+        declared.trim_start_matches("async ").strip_prefix("fn ")?.split('(').next()
     })
 }
 
@@ -136,6 +140,7 @@ mod tests {
     fn check_map(map: &str, expect: &[&str]) {
         let tree = Tree::of(&[
             (MAP, map),
+            (PEERS, ""),
             (README, "one line\n"),
             ("bench/engine/src/lib.rs", ""),
             ("bench/engine/src/step/hold.rs", ""),
@@ -172,8 +177,11 @@ mod tests {
         let tree = Tree::of(&[
             (MAP, ""),
             (README, ""),
-            (PEERS, "`it_is_there` `cargo xtask host`\n`it_is_gone` `no_test`\n"),
-            ("bench/engine/src/lib.rs", "mod tests {\n    #[test]\n    fn it_is_there() {}\n    fn no_test() {}\n}\n"),
+            (PEERS, "`it_is_there` `it_panics` `cargo xtask host`\n`it_is_gone` `no_test`\n"),
+            (
+                "bench/engine/src/lib.rs",
+                "mod tests {\n    #[test]\n    fn it_is_there() {}\n    #[test]\n    #[should_panic]\n    fn it_panics() {}\n    fn no_test() {}\n}\n",
+            ),
         ]);
         expect_violations(
             check(&tree, &[]),
@@ -201,9 +209,10 @@ mod tests {
             &[
                 "README.md:1: expected a README, but found no file",
                 "bench/ARCHITECTURE.md:1: expected the map of the workspace, but found no file",
+                "bench/PEERS.md:1: expected the list of what peers' users complain of, but found no file",
             ],
         );
-        let tree = Tree::of(&[(MAP, ""), (README, &"line\n".repeat(151))]);
+        let tree = Tree::of(&[(MAP, ""), (PEERS, ""), (README, &"line\n".repeat(151))]);
         expect_violations(check(&tree, &[]), &["README.md:151: expected at most 150 lines, but found 151"]);
     }
 }

@@ -8,7 +8,7 @@ use crate::load;
 
 /// Options of `run` and `submit`.
 #[derive(clap::Args)]
-pub(crate) struct Wanted {
+pub(crate) struct RunOptions {
     /// The rig's station; its first unless given
     #[arg(long)]
     pub(crate) station: Option<String>,
