@@ -6,6 +6,7 @@
 //! a port is, and what is done with it, is not known here.
 
 mod access;
+mod alive;
 mod audit;
 mod error;
 mod hold;

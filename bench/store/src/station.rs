@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::alive::lock;
 use crate::error::StoreError;
-use crate::queue::lock;
 use crate::store::{Store, shown};
 
 impl Store {

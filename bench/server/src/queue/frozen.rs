@@ -1,6 +1,7 @@
 //! A job's process that stands still as a whole: stopped by somebody, or held by a disk. It is ended, and its run is interrupted.
 //!
-//! Once it has its scenario, it tells each second that it goes on, by the time on its job's lock. What holds the loop of a run alone it finds out itself.
+//! Once it has its scenario, it tells each second that it goes on, by the time on its job's lock. What holds the loop of a run alone
+//! it finds out itself.
 
 use std::collections::BTreeMap;
 use std::process::Child;

@@ -180,7 +180,8 @@ mod tests {
             (PEERS, "`it_is_there` `it_panics` `cargo xtask host`\n`it_is_gone` `no_test`\n"),
             (
                 "bench/engine/src/lib.rs",
-                "mod tests {\n    #[test]\n    fn it_is_there() {}\n    #[test]\n    #[should_panic]\n    fn it_panics() {}\n    fn no_test() {}\n}\n",
+                "mod tests {\n    #[test]\n    fn it_is_there() {}\n    #[test]\n    #[should_panic]\n    fn it_panics() {}\n\
+                 \x20   fn no_test() {}\n}\n",
             ),
         ]);
         expect_violations(
