@@ -122,3 +122,30 @@ fn a_run_stopped_against_a_closed_valve_leaves_it_open_and_the_pump_still() {
     });
     server.stop();
 }
+
+/// What is ordered behind a reconnection goes to the port that is there, not to the one that was.
+#[test]
+fn orders_reach_what_came_back_under_another_name() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let scenario = bench.write(
+        "orders.yaml",
+        "scenario: orders\nweighing: {before: 13 s, after: 13 s, evaporation changes at most: 50 ug/s}\n\
+         steps:\n  - start: {continuous: 1 mL/day}\n  - hold: {for: 20 s}\n  - change dose: {continuous: 3 mL/day}\n\
+         \x20 - close: occlusion valve\n  - supply: {voltage: 2.9 V}\n  - hold: {name: changed, for: 20 s}\n  - open: occlusion valve\n",
+    );
+    let child = start(&bench, &scenario, &server.rig(), &[]);
+    eventually("therapy runs", PATIENCE, || server.state()["therapy"] == "Continuous");
+    let devices = ["pump", "io", "supply"];
+    devices.iter().for_each(|device| server.fault(device, "vanish", true));
+    std::thread::sleep(Duration::from_secs(3));
+    devices.iter().for_each(|device| server.fault(device, "vanish", false));
+    eventually("all three have done it", PATIENCE, || {
+        let state = server.state();
+        let rate = &state["stations"]["1"]["rate_nl_per_h"];
+        state["valve_closed"] == true && *rate == 125_000 && state["supply"]["1"][0].as_f64() == Some(2.9)
+    });
+    let done = done(&child.wait_with_output().expect("ended"));
+    assert_eq!(done.code, 0, "{}\n{}", done.summary, done.stderr);
+    server.stop();
+}
