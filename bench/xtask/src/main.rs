@@ -54,7 +54,7 @@ const COMMANDS: [Command; 10] = [
     },
     Command {
         name: "hostile",
-        about: "send hostile requests to the daemon, by schemathesis from PyPI; so many an operation",
+        about: "send hostile requests to the daemon, by schemathesis from PyPI; so many an operation, if-possible",
         run: Worded(hostile::run),
     },
     Command { name: "metrics", about: "measure the product's figures in release", run: Plain(metrics::run) },
