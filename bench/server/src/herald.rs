@@ -30,9 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The pause after a first failure; it doubles, to [`AGAIN_MAX_MS`].
 const AGAIN_MS: i64 = 5_000;
 const AGAIN_MAX_MS: i64 = 300_000;
-/// What has been due for longer is told nobody any more: a new recipient is not told of the past.
+/// What has been due for longer is told nobody any more.
 const TOLD_WITHIN: Duration = Duration::from_secs(86_400);
-/// Jobs that ended longer ago are told nobody, though no daemon was there meanwhile: whoever is new is not told of the past.
+/// Jobs that ended longer ago are told nobody, though no daemon was there meanwhile; whoever is new is told of those since.
 const ENDED_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 
 /// Somebody who is told.

@@ -90,11 +90,15 @@ fn look(run: String, folder: PathBuf, keep: &[Keep]) -> Option<Old> {
     Some(Old { run, purpose, started, folder, detail })
 }
 
-/// Removes a run. It is in the audit log before anything of it is gone.
+/// Removes a run, unless its job has not ended: whoever makes the rest of that looks at what it has made. Whether it did; it is in the
+/// audit log before anything of it is gone.
 ///
 /// # Errors
 /// If the store or the disk fails.
-pub fn remove(old: &Old, store: &mut Store) -> Result<(), StoreError> {
+pub fn remove(old: &Old, store: &mut Store) -> Result<bool, StoreError> {
+    if store.job_of_run(&old.run)?.is_some_and(|job| job.state != JobState::Ended) {
+        return Ok(false);
+    }
     let failed = |path: &Path, error| StoreError::Io { path: path.to_owned(), error };
     let gone = old.folder.with_file_name(format!(".{REMOVED}{}", old.run));
     // One that cannot be moved is noted not at all, rather than each hour.
@@ -103,7 +107,8 @@ pub fn remove(old: &Old, store: &mut Store) -> Result<(), StoreError> {
         drop(fs::rename(&gone, &old.folder));
         return Err(why);
     }
-    fs::remove_dir_all(&gone).map_err(|error| failed(&gone, error))
+    fs::remove_dir_all(&gone).map_err(|error| failed(&gone, error))?;
+    Ok(true)
 }
 
 /// Goes on with removals that were interrupted.
@@ -158,12 +163,9 @@ fn tidy(config: &Config, store: &mut Store) {
         Err(why) => return error!(%why, "cannot look for old runs"),
     };
     for run in found {
-        // Whoever makes the rest of a job looks at what it has made.
-        if !store.job_of_run(&run.run).is_ok_and(|job| job.is_none_or(|job| job.state == JobState::Ended)) {
-            continue;
-        }
         match remove(&run, store) {
-            Ok(()) => info!(run = run.run, purpose = run.purpose, "removed: it was older than it is kept"),
+            Ok(false) => {}
+            Ok(true) => info!(run = run.run, purpose = run.purpose, "removed: it was older than it is kept"),
             Err(why) => error!(run = run.run, %why, "cannot remove it"),
         }
     }

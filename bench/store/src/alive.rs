@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
@@ -58,7 +58,12 @@ impl Store {
     #[must_use]
     pub fn can_beat(&self) -> bool {
         let path = self.jobs_folder().join("beat");
-        let set = || File::options().create(true).append(true).open(&path)?.set_modified(SystemTime::now());
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let set = || -> std::io::Result<()> {
+            let file = File::options().create(true).append(true).open(&path)?;
+            share(&path, FILE_MODE).map_err(std::io::Error::other)?;
+            Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
+        };
         set().is_ok()
     }
 }

@@ -164,7 +164,7 @@ impl Job {
     pub fn is_unacknowledged(&self) -> bool {
         let is_quiet = |code: u8| code == 0 || (code == STOPPED && self.cancelled_by.is_some());
         let is_told = self.exit_code.is_none_or(is_quiet) && self.runs.iter().map(JobRun::code).all(is_quiet);
-        !is_told && self.acknowledged_by.is_none()
+        self.state == JobState::Ended && !is_told && self.acknowledged_by.is_none()
     }
 
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -47,10 +47,12 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     let mut store = if args.dry_run { None } else { Some(station::store()?) };
     for old in found {
-        if let Some(store) = &mut store {
-            server::remove(&old, store).map_err(station::failure)?;
-        }
-        let done = if args.dry_run { "would be removed" } else { "removed" };
+        let removed = store.as_mut().map(|store| server::remove(&old, store)).transpose().map_err(station::failure)?;
+        let done = match removed {
+            None => "would be removed",
+            Some(true) => "removed",
+            Some(false) => "is kept until its job has ended",
+        };
         say!("{}  {done}: {}, began {}", old.run, old.purpose, old.started);
     }
     Ok(0)

@@ -150,6 +150,9 @@ impl Reading {
     pub(super) fn past(mut self) -> Result<Box<Past>, String> {
         self.until = Instant::now() + WHOLE_WITHIN;
         self.past_in_time().unwrap_or_else(|| {
+            if Instant::now() < self.until {
+                return Err("reading it has panicked; please report it with the record".to_owned());
+            }
             let within = domain::time::span(WHOLE_WITHIN);
             Err(format!("expected it to be read within {within}, but it was not; look at the disk, and try again"))
         })

@@ -18,54 +18,74 @@ use super::ending::signal;
 /// an earlier daemon has started, does not.
 const SET: Duration = Duration::from_secs(2);
 
-/// When each job's process told that it goes on, and since when that has been seen here: the clock of that is one that does not
-/// count while the host sleeps, nor is set.
+/// Where a process can set the time of a file, it has so long to do it once more before it is ended: a disk that hung may have held it.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// What is known of a process that tells when it goes on.
+struct Beat {
+    told: SystemTime,
+    /// Since when that has been seen here, by a clock that does not count while the host sleeps, nor is set.
+    since: Instant,
+    /// When it was found that it could have told something new.
+    could: Option<Instant>,
+}
+
+/// When each job's process told that it goes on.
 #[derive(Default)]
-pub(super) struct Beats(BTreeMap<i64, (SystemTime, Instant)>);
+pub(super) struct Beats(BTreeMap<i64, Beat>);
 
 impl Beats {
-    /// For how long a job's process has told nothing, where it last told at that time.
-    fn stood(&mut self, id: i64, told: SystemTime) -> Duration {
-        let (seen, since) = self.0.entry(id).or_insert((told, Instant::now()));
-        if *seen != told {
-            (*seen, *since) = (told, Instant::now());
+    /// What is known of a job's process, which last told at that time.
+    fn of(&mut self, id: i64, told: SystemTime) -> &mut Beat {
+        let new = || Beat { told, since: Instant::now(), could: None };
+        let known = self.0.entry(id).or_insert_with(new);
+        if known.told != told {
+            *known = new();
         }
-        since.elapsed()
+        known
     }
 
-    /// Forgets all but jobs that run: another process may work on one when it runs again.
+    /// Another process may work on a job when it runs again.
+    pub(super) fn forget(&mut self, id: i64) {
+        self.0.remove(&id);
+    }
+
+    /// Forgets all but jobs that run.
     pub(super) fn keep(&mut self, runs: impl Fn(i64) -> bool) {
         self.0.retain(|id, _| runs(*id));
     }
 }
 
 impl Work {
-    /// Ends a job's process that has not told that it goes on for as long as the queue itself may stand still.
-    /// For how long it has not.
+    /// Ends a job's process that has not told that it goes on for as long as the queue itself may stand still. For how long it has not.
     pub(super) fn end_if_frozen(&mut self, job: &Job) -> Result<Duration, StoreError> {
         let told = self.store.job_beat(job.id)?;
         let began = job.started.as_ref().and_then(|at| at.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
         let ours = self.children.get(&job.id).map(Child::id);
         let tells = ours.is_some() || began.is_some_and(|began| told > began + SET);
-        let stood = self.beats.stood(job.id, told);
+        let known = self.beats.of(job.id, told);
+        let stood = known.since.elapsed();
         let Some(process) = ours.or(job.process).filter(|_| tells && stood > self.config.watchdog) else {
             return Ok(stood);
         };
-        if !self.store.can_beat() {
-            error!(
-                job = job.id,
-                station = job.station,
-                process,
-                "whether its process stands still cannot be told; look at the disk"
-            );
-            return Ok(stood);
-        }
-        // The lock tells that it is still the same process.
-        if self.store.job_is_alive(job.id)? {
-            let stood_s = stood.as_secs();
-            error!(job = job.id, station = job.station, process, stood_s, "its process stands still, and is ended");
-            signal(process, Signal::KILL);
-            self.beats.0.remove(&job.id);
+        match known.could {
+            None if self.store.can_beat() => known.could = Some(Instant::now()),
+            None => {
+                let station = &job.station;
+                error!(
+                    job = job.id,
+                    station, process, "whether its process stands still cannot be told; look at the disk"
+                );
+                self.beats.forget(job.id);
+            }
+            // The lock tells that it is still the same process.
+            Some(could) if could.elapsed() > AGAIN && self.store.job_is_alive(job.id)? => {
+                let (station, stood_s) = (&job.station, stood.as_secs());
+                error!(job = job.id, station, process, stood_s, "its process stands still, and is ended");
+                signal(process, Signal::KILL);
+                self.beats.forget(job.id);
+            }
+            Some(_) => {}
         }
         Ok(stood)
     }
@@ -78,15 +98,15 @@ mod tests {
     #[test]
     fn whoever_has_told_something_new_has_not_stood() {
         let (mut beats, told) = (Beats::default(), SystemTime::now());
-        assert!(beats.stood(1, told) < Duration::from_secs(5));
+        assert!(beats.of(1, told).since.elapsed() < Duration::from_secs(5));
         std::thread::sleep(Duration::from_millis(30));
-        assert!(beats.stood(1, told) >= Duration::from_millis(30));
+        assert!(beats.of(1, told).since.elapsed() >= Duration::from_millis(30));
         // Whatever the clock on the wall says.
-        assert!(beats.stood(1, told - Duration::from_secs(3600)) < Duration::from_millis(30));
-        assert!(beats.stood(2, told) < Duration::from_millis(30), "each has its own");
+        assert!(beats.of(1, told - Duration::from_secs(3600)).since.elapsed() < Duration::from_millis(30));
+        assert!(beats.of(2, told).since.elapsed() < Duration::from_millis(30), "each has its own");
         std::thread::sleep(Duration::from_millis(30));
         // It has waited in the queue meanwhile, and another process works on it now.
         beats.keep(|id| id != 2);
-        assert!(beats.stood(2, told) < Duration::from_millis(30));
+        assert!(beats.of(2, told).since.elapsed() < Duration::from_millis(30));
     }
 }
