@@ -53,6 +53,7 @@ fn a_stopped_run_leaves_a_served_pump_stopped() {
 fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
+    let _kept = server.kept_names();
     let rig = std::fs::read_to_string(&server.rig).expect("a rig file");
     let impatient = bench.write("impatient.yaml", &rig.replace("away at most: 10 min", "away at most: 2 s"));
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &impatient, "--runs", "killed"]);

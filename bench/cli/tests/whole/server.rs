@@ -2,7 +2,9 @@
 //!
 //! It is reached as anybody would: by its rig file, its state file and its control socket.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -71,6 +73,21 @@ impl Server {
         let line = format!("{{\"fault\":{{\"device\":\"{device}\",\"fault\":\"{fault}\",\"on\":{on}}}}}");
         let answer = self.plant("1", &line);
         assert_eq!(answer["done"], true, "{line}: {answer}");
+    }
+
+    /// Its terminals' names, kept for as long as these are: a server of another test would have them next, and a run that looks for
+    /// its own find that one.
+    pub(crate) fn kept_names(&self) -> Vec<File> {
+        let rig = std::fs::read_to_string(&self.rig).expect("a rig file");
+        let paths = rig.lines().filter_map(|line| line.trim().strip_prefix("serial: "));
+        let flags = rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NONBLOCK;
+        let open = |path: &str| {
+            let mut options = File::options();
+            options.read(true).custom_flags(i32::try_from(flags.bits()).expect("flags")).open(path).expect("a terminal")
+        };
+        let kept: Vec<File> = paths.map(open).collect();
+        assert!(!kept.is_empty(), "it has terminals: {rig}");
+        kept
     }
 
     /// Ends the server as an operator would; it must say that all is well.
