@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use daemon::Request;
 use domain::verdict::{BENCH_ERROR, STOPPED};
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use store::{JobRun, Requeued, Store};
 
 use crate::signals::Signals;
@@ -62,9 +61,8 @@ pub(crate) fn beat() {
     let mut last = BEAT.lock().unwrap_or_else(PoisonError::into_inner);
     if works() && last.is_none_or(|last| last.elapsed() >= EVERY) {
         *last = Some(Instant::now());
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         // A disk that does not take it now may a second later.
-        let _ = futimens(std::io::stdin(), &Timestamps { last_access: now, last_modification: now });
+        drop(store::beat(std::io::stdin()));
     }
 }
 

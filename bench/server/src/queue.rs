@@ -151,8 +151,7 @@ impl Work {
             // Its process was refused what the queue took to be free: it is not begun again and again.
             self.pauses.insert(job.station.clone(), Instant::now() + REFUSED_AGAIN);
         }
-        let runs = |id| open.iter().any(|job| job.id == id && job.state == JobState::Running);
-        self.beats.keep(|id| runs(id) && !over.contains(&id));
+        self.beats.keep(|id| open.iter().any(|job| job.id == id && job.state == JobState::Running));
         let mut seen = BTreeSet::new();
         self.needed.clear();
         // The first of each station is the one that runs, or the one that is next.

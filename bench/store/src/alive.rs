@@ -3,6 +3,8 @@
 //! The time of the lock's file tells when he last said that he goes on, which decides nothing of that.
 
 use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -37,7 +39,7 @@ impl Store {
         let path = self.jobs_folder().join(id.to_string());
         match File::open(&path) {
             Ok(lock) => Ok(flock(&lock, FlockOperation::NonBlockingLockShared).is_err()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io(&path, error)),
         }
     }
@@ -58,22 +60,26 @@ impl Store {
     #[must_use]
     pub fn can_beat(&self) -> bool {
         let path = self.jobs_folder().join("beat");
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let set = || -> std::io::Result<()> {
-            let file = File::options().create(true).append(true).open(&path)?;
-            share(&path, FILE_MODE).map_err(std::io::Error::other)?;
-            Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
-        };
-        set().is_ok()
+        let file = File::options().create(true).append(true).open(&path);
+        file.is_ok_and(|file| share(&path, FILE_MODE).is_ok() && beat(file).is_ok())
     }
+}
+
+/// Sets the time of a file to now: of a job's lock, as a sign that the job goes on.
+///
+/// # Errors
+/// If it cannot be set.
+pub fn beat(file: impl AsFd) -> io::Result<()> {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
 }
 
 /// Takes a lock by its name; `None` if somebody has it.
 pub(crate) fn lock(folder: &Path, name: &str) -> Result<Option<File>, StoreError> {
     let path = folder.join(name);
-    let io = |e: std::io::Error| StoreError::io(&path, e);
+    let io = |e: io::Error| StoreError::io(&path, e);
     let lock = match File::open(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let lock = File::create_new(&path).map_err(io)?;
             share(&path, FILE_MODE)?;
             lock

@@ -19,6 +19,7 @@ mod station;
 mod store;
 
 pub use access::{Access, Scope};
+pub use alive::beat;
 pub use audit::{Entry, Verified};
 pub use error::{Set, StoreError};
 pub use hold::{Hold, Holder, Use, Wanted, needs_of_all};

@@ -37,6 +37,17 @@ impl Bench {
         command
     }
 
+    /// The virtual rig in real time, whose first pump falls silent after 2 s, as a file.
+    pub(crate) fn mute_rig(&self, change: impl Fn(String) -> String) -> String {
+        let text = include_str!("../../../../fixtures/rigs/virtual.yaml")
+            .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
+            .replace(
+                "simulation: {delivered too much: 1.2 %}",
+                "simulation: {faults: [{device: pump, fault: silent, from: 2 s}]}",
+            );
+        self.write("mute.yaml", &change(text))
+    }
+
     /// Another program in this folder, for what it does with this one.
     pub(crate) fn within(&self, program: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(program);

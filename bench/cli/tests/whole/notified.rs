@@ -18,8 +18,8 @@ steps:
   - hold: {name: delivered, for: 10 min}
 ";
 
-/// Takes what is posted to it; the first request is answered with 503.
-fn webhook() -> (String, Receiver<Value>) {
+/// Takes what is posted to it and tells it; the first request is answered so, and told unless that is a refusal.
+pub(crate) fn webhook(first: &'static str) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
     let (tell, told) = channel();
@@ -35,10 +35,10 @@ fn webhook() -> (String, Receiver<Value>) {
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).expect("a body");
-            let status = if number == 0 { "503 Not now" } else { "204 Taken" };
+            let status = if number == 0 { first } else { "204 Taken" };
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             stream.get_mut().write_all(answer.as_bytes()).expect("answered");
-            if number > 0 && tell.send(serde_json::from_slice(&body).expect("JSON")).is_err() {
+            if status.starts_with('2') && tell.send(serde_json::from_slice(&body).expect("JSON")).is_err() {
                 return;
             }
         }
@@ -95,7 +95,7 @@ fn letter(mut stream: TcpStream) -> String {
 fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
-    let ((url, hooked), (port, letters)) = (webhook(), mail_server());
+    let ((url, hooked), (port, letters)) = (webhook("503 Not now"), mail_server());
     let file = bench.write(
         "notify.yaml",
         &format!(

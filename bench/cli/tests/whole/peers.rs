@@ -3,27 +3,20 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
-use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::{Bench, done, events};
 use crate::daemon::{Daemon, LONG, delivers, delivers_nothing, id_of, process_with};
+use crate::notified::webhook;
 use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::EventKind;
-use serde_json::Value;
 
 /// Somebody who is impatient while a safe stop takes its time, for the pump does not confirm.
 #[test]
 fn signals_in_a_safe_stop_neither_hurry_it_nor_begin_another() {
     let bench = Bench::new();
-    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
-        .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
-        .replace(
-            "simulation: {delivered too much: 1.2 %}",
-            "simulation: {faults: [{device: pump, fault: silent, from: 2 s}]}",
-        );
-    let rig = bench.write("mute.yaml", &rig);
+    let rig = bench.mute_rig(|rig| rig);
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     thread::sleep(Duration::from_secs(4));
@@ -170,35 +163,12 @@ fn a_client_that_reads_too_slowly_is_let_go_and_misses_nothing_when_it_comes_bac
 fn a_bench_error_and_a_station_that_is_kept_apart_are_told() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
-    let (hook, mute) =
-        (TcpListener::bind("127.0.0.1:0").expect("a port"), TcpListener::bind("127.0.0.1:0").expect("a port"));
-    let url = |of: &TcpListener| format!("http://{}/", of.local_addr().expect("an address"));
-    let file = bench.write(
-        "notify.yaml",
-        &format!(
-            "notify:\n  - {{name: mute, webhook: \"{}\"}}\n  - {{name: channel, webhook: \"{}\"}}\n",
-            url(&mute),
-            url(&hook)
-        ),
-    );
-    let (tell, told) = channel();
-    thread::spawn(move || {
-        for stream in hook.incoming().flatten() {
-            let mut stream = BufReader::new(stream);
-            let (mut line, mut length) = (String::new(), 0);
-            while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
-                length = line
-                    .to_ascii_lowercase()
-                    .strip_prefix("content-length:")
-                    .map_or(length, |of| of.trim().parse().unwrap_or(0));
-                line.clear();
-            }
-            let mut body = vec![0; length];
-            drop(stream.read_exact(&mut body));
-            drop(stream.get_mut().write_all(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
-            drop(tell.send(serde_json::from_slice::<Value>(&body).unwrap_or_default()));
-        }
-    });
+    let (hook, told) = webhook("204 Taken");
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}/", mute.local_addr().expect("an address"));
+    let who =
+        format!("notify:\n  - {{name: mute, webhook: \"{nobody}\"}}\n  - {{name: channel, webhook: \"{hook}\"}}\n");
+    let file = bench.write("notify.yaml", &who);
     let daemon = Daemon::with(&bench, &server.rig(), &["--notify", &file]);
     let hears = |part: &str| {
         let subject = told.recv_timeout(PATIENCE).expect("told")["subject"].as_str().unwrap_or_default().to_owned();

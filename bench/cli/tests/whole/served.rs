@@ -113,14 +113,8 @@ fn a_person_answers_a_prompt_and_leaves_a_note_while_the_run_goes_on() {
 #[test]
 fn a_stop_that_leaves_the_station_unsafe_is_no_plain_stop() {
     let bench = Bench::new();
-    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
-        .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real")
-        .replace("supply off: if the pump does not confirm, within: 10 s", "within: 2 s")
-        .replace(
-            "simulation: {delivered too much: 1.2 %}",
-            "simulation: {faults: [{device: pump, fault: silent, from: 2 s}]}",
-        );
-    let rig = bench.write("mute.yaml", &rig);
+    let unpowered = |rig: String| rig.replace("supply off: if the pump does not confirm, within: 10 s", "within: 2 s");
+    let rig = bench.mute_rig(unpowered);
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     std::thread::sleep(Duration::from_secs(4));

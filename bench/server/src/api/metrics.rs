@@ -59,7 +59,7 @@ fn gathered(config: &Config, store: &mut Store, watchers: usize) -> Result<Strin
             let count = of_station().filter(|job| job.state == state).count();
             set(&jobs, vec![("station", station.clone()), ("state", name.to_owned())], count as f64);
         }
-        let now = StationView::of(store, &config.rig, (station, ports), &open)?.state();
+        let now = StationView::of(store, &config.rig, (station, ports), &open)?.state;
         for (state, name) in StationState::ALL {
             let labels = vec![("station", station.clone()), ("state", name.to_owned())];
             set(&states, labels, f64::from(u8::from(state == now)));

@@ -39,7 +39,7 @@ pub(crate) struct StationView {
     /// Its name.
     station: String,
     /// What it does.
-    state: StationState,
+    pub(crate) state: StationState,
     /// The job that runs there.
     job: Option<i64>,
     /// The run that goes on there.
@@ -78,10 +78,6 @@ impl StationView {
             taken,
             quarantined: quarantined.map(|(why, since)| format!("since {since}: {why}")),
         })
-    }
-
-    pub(crate) const fn state(&self) -> StationState {
-        self.state
     }
 }
 

@@ -23,6 +23,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 
 /// What is known of a process that tells when it goes on.
 struct Beat {
+    process: Option<u32>,
     told: SystemTime,
     /// Since when that has been seen here, by a clock that does not count while the host sleeps, nor is set.
     since: Instant,
@@ -35,19 +36,14 @@ struct Beat {
 pub(super) struct Beats(BTreeMap<i64, Beat>);
 
 impl Beats {
-    /// What is known of a job's process, which last told at that time.
-    fn of(&mut self, id: i64, told: SystemTime) -> &mut Beat {
-        let new = || Beat { told, since: Instant::now(), could: None };
+    /// What is known of that process, which works on a job and last told at that time.
+    fn of(&mut self, id: i64, process: Option<u32>, told: SystemTime) -> &mut Beat {
+        let new = || Beat { process, told, since: Instant::now(), could: None };
         let known = self.0.entry(id).or_insert_with(new);
-        if known.told != told {
+        if (known.process, known.told) != (process, told) {
             *known = new();
         }
         known
-    }
-
-    /// Another process may work on a job when it runs again.
-    pub(super) fn forget(&mut self, id: i64) {
-        self.0.remove(&id);
     }
 
     /// Forgets all but jobs that run.
@@ -63,9 +59,10 @@ impl Work {
         let began = job.started.as_ref().and_then(|at| at.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
         let ours = self.children.get(&job.id).map(Child::id);
         let tells = ours.is_some() || began.is_some_and(|began| told > began + SET);
-        let known = self.beats.of(job.id, told);
+        let process = ours.or(job.process);
+        let known = self.beats.of(job.id, process, told);
         let stood = known.since.elapsed();
-        let Some(process) = ours.or(job.process).filter(|_| tells && stood > self.config.watchdog) else {
+        let Some(process) = process.filter(|_| tells && stood > self.config.watchdog) else {
             return Ok(stood);
         };
         match known.could {
@@ -76,14 +73,14 @@ impl Work {
                     job = job.id,
                     station, process, "whether its process stands still cannot be told; look at the disk"
                 );
-                self.beats.forget(job.id);
+                self.beats.0.remove(&job.id);
             }
             // The lock tells that it is still the same process.
             Some(could) if could.elapsed() > AGAIN && self.store.job_is_alive(job.id)? => {
                 let (station, stood_s) = (&job.station, stood.as_secs());
                 error!(job = job.id, station, process, stood_s, "its process stands still, and is ended");
                 signal(process, Signal::KILL);
-                self.beats.forget(job.id);
+                self.beats.0.remove(&job.id);
             }
             Some(_) => {}
         }
@@ -96,17 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_told_something_new_has_not_stood() {
-        let (mut beats, told) = (Beats::default(), SystemTime::now());
-        assert!(beats.of(1, told).since.elapsed() < Duration::from_secs(5));
-        std::thread::sleep(Duration::from_millis(30));
-        assert!(beats.of(1, told).since.elapsed() >= Duration::from_millis(30));
+    fn whoever_has_told_something_new_or_is_new_has_not_stood() {
+        let (mut beats, told, own) = (Beats::default(), SystemTime::now(), Some(17));
+        let first = beats.of(1, own, told).since;
+        let mut stands = |id, process, told| beats.of(id, process, told).since == first;
+        assert!(stands(1, own, told), "it has told nothing since");
+        assert!(!stands(2, own, told), "each job has its own");
         // Whatever the clock on the wall says.
-        assert!(beats.of(1, told - Duration::from_secs(3600)).since.elapsed() < Duration::from_millis(30));
-        assert!(beats.of(2, told).since.elapsed() < Duration::from_millis(30), "each has its own");
-        std::thread::sleep(Duration::from_millis(30));
-        // It has waited in the queue meanwhile, and another process works on it now.
-        beats.keep(|id| id != 2);
-        assert!(beats.of(2, told).since.elapsed() < Duration::from_millis(30));
+        assert!(!stands(1, own, told - Duration::from_secs(3600)));
+        let second = beats.of(1, own, told).since;
+        assert!(beats.of(1, Some(18), told).since > second, "another process works on it now");
+        beats.keep(|id| id != 1);
+        assert!(!beats.0.contains_key(&1));
     }
 }

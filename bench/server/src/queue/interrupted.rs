@@ -43,7 +43,6 @@ impl Recovery {
 impl Work {
     /// A job that runs, but nobody works on it: its process has ended before its time, or everything is done but to say so.
     pub(super) fn settle(&mut self, job: &Job) -> Result<(), StoreError> {
-        self.beats.forget(job.id);
         match job.runs.last() {
             Some(last) if last.verdict.is_none() => return self.recover(job, &last.run, &last.folder),
             Some(last) => drop(self.recoveries.remove(&last.run)),
