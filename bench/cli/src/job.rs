@@ -7,12 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use daemon::Request;
+use daemon::{Finished, Request};
+use domain::RunVerdict;
 use domain::verdict::{BENCH_ERROR, STOPPED};
+use rig::{RigFile, Station};
 use store::{JobRun, Requeued, Store};
 
 use crate::signals::Signals;
-use crate::{Failure, runs, station};
+use crate::{Failure, image, load, runs, station};
+
+/// Whether what is simulated at a station is what a run was made with.
+fn is_simulated_as(run: &Path, station: &Station) -> bool {
+    let rig = load::rig_source(&run.join("rig.yaml").display().to_string()).and_then(|source| load::rig(&source));
+    let is_alike = |rig: RigFile| {
+        rig.station(Some(&station.profile.station)).is_ok_and(|as_it_was| as_it_was.is_simulated_as(station))
+    };
+    rig.is_ok_and(is_alike)
+}
 
 /// Why nothing was run, or not to its end.
 pub(crate) enum Refused {
@@ -72,6 +83,10 @@ pub(crate) struct Work {
     id: i64,
     /// Why its station is in quarantine, if it is.
     left_unsafe: Option<String>,
+    /// Why its station is kept apart though it is safe, if it is: its other runs wait.
+    kept_apart: Option<String>,
+    /// Its station as the rig file has it, once that was read.
+    at: Option<Station>,
 }
 
 impl Work {
@@ -81,7 +96,12 @@ impl Work {
         let cancelled_by = store.set_job_process(id, std::process::id()).map_err(station::failure)?;
         WORKS.store(true, Ordering::Relaxed);
         beat();
-        Ok((Self { store, id, left_unsafe: None }, cancelled_by))
+        Ok((Self { store, id, left_unsafe: None, kept_apart: None, at: None }, cancelled_by))
+    }
+
+    /// It makes its runs at that station.
+    pub(crate) fn works_at(&mut self, station: &Station) {
+        self.at = Some(station.clone());
     }
 
     /// The exit codes of the runs that it has made already, before its process was interrupted. They must be the first of those that
@@ -89,9 +109,12 @@ impl Work {
     pub(crate) fn codes_of_made_runs(&self, wanted: &[Request]) -> Result<Vec<u8>, Refused> {
         let job = self.store.job(self.id).map_err(station::failure)?;
         let is_wanted = |(made, request): (&JobRun, &Request)| {
-            match runs::opened(Path::new(&made.folder)) {
+            let folder = Path::new(&made.folder);
+            match runs::opened(folder) {
                 Some(opened) => {
-                    opened.scenario_yaml == request.plan.resolved_yaml && opened.profile == *request.station.profile
+                    opened.scenario_yaml == request.plan.resolved_yaml
+                        && opened.profile == *request.station.profile
+                        && self.at.as_ref().is_none_or(|at| is_simulated_as(folder, at))
                 }
                 // What was cut off before it had told how it was set up is no pass of anything.
                 None => made.code() == BENCH_ERROR,
@@ -113,8 +136,19 @@ impl Work {
         Ok(job.runs.iter().map(JobRun::code).collect())
     }
 
-    /// It has set up a run, of which nothing has moved.
+    /// It has set up a run, of which nothing has moved. An image that was built anew since its first run would be another device.
     pub(crate) fn runs(&mut self, run: &str, folder: &Path, planned: usize) -> Result<(), Failure> {
+        if let Some(image) = self.at.as_ref().and_then(image::of) {
+            let found = image::sha256(image)?;
+            let first = self.store.image_of_job(self.id, &found).map_err(station::failure)?;
+            if first != found {
+                return Err(Failure::bench(format!(
+                    "expected the board's image {} as its first run had it (SHA-256 {first}), but found another \
+                     ({found}); submit it again",
+                    image.display()
+                )));
+            }
+        }
         let planned = u32::try_from(planned).unwrap_or(u32::MAX);
         self.store.add_job_run(self.id, run, &folder.display().to_string(), planned).map_err(station::failure)
     }
@@ -122,6 +156,18 @@ impl Work {
     /// That run is over.
     pub(crate) fn run_ended(&mut self, run: &str, verdict: &str, exit_code: u8) -> Result<(), Failure> {
         self.store.end_job_run(self.id, run, verdict, exit_code).map_err(station::failure)
+    }
+
+    /// What a run's end tells of its station; whether that is kept apart for it, as something there has ended one run after the other.
+    pub(crate) fn station_did(&mut self, finished: &Finished) -> Result<bool, Failure> {
+        let fault = finished.fault.as_ref().filter(|fault| fault.is_of_the_station()).map(ToString::to_string);
+        let is_decided = matches!(finished.verdict, RunVerdict::Pass | RunVerdict::Fail | RunVerdict::Inconclusive);
+        if fault.is_some() || is_decided {
+            let job = self.store.job(self.id).map_err(station::failure)?;
+            let kept_apart = self.store.station_did(&job.rig, &job.station, fault.as_deref());
+            self.kept_apart = kept_apart.map_err(station::failure)?;
+        }
+        Ok(self.kept_apart.is_some())
     }
 
     /// Its station could not be confirmed safe: nothing begins there until somebody has looked.
@@ -155,6 +201,12 @@ impl Work {
                 self.store.cut_job_short(self.id, BENCH_ERROR, &format!("{why}; it ended"))
             }
             Ok(_) if is_asked && misses_runs => self.store.requeue_job(self.id, Requeued::Stopped),
+            Ok(_)
+                if let Some(why) = &self.kept_apart
+                    && misses_runs =>
+            {
+                self.store.requeue_job(self.id, Requeued::Waits(why))
+            }
             Ok(code) if misses_runs => self.store.cut_job_short(self.id, *code, "it ended"),
             Ok(code) => self.store.end_job(self.id, *code, None),
             Err(Refused::Taken(why)) => self.store.requeue_job(self.id, Requeued::Waits(why.sentence())),

@@ -49,7 +49,7 @@ pub(crate) struct Loop {
     lasted_before: Duration,
     /// Another program holds a port of this station.
     contended: bool,
-    ended: Option<(RunVerdict, Option<String>)>,
+    ended: Option<(RunVerdict, Option<String>, Option<Fault>)>,
     /// It is to be left to its pump, for another process to go on with.
     leaves: bool,
     safe: bool,
@@ -175,18 +175,18 @@ impl Loop {
     /// it is in the pump's log; a reading is none of that.
     fn leave(self) -> Finished {
         self.tasks.iter().for_each(AbortHandle::abort);
-        let reason = Some("it was left to its pump, for the host restarts".to_owned());
-        let (folder, verdict) = (self.job.folder, RunVerdict::Error);
-        Finished { folder, verdict, reason, safe: false, record_trouble: None, left: true }
+        let reason = "it was left to its pump, for the host restarts";
+        Finished { left: true, ..Finished::error(self.job.folder, reason) }
     }
 
     fn close(self, began: Instant) -> Finished {
         if let Some(world) = &self.bound.world {
             world.close_truth(&self.job.station.profile.station);
         }
-        let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
+        let (verdict, reason, fault) = self.ended.unwrap_or((RunVerdict::Error, None, None));
         let record_trouble = self.stream.finish((self.lasted_before + began.elapsed()).as_secs_f64()).err();
-        Finished { folder: self.job.folder, verdict, reason, safe: self.safe, record_trouble, left: false }
+        let (folder, safe) = (self.job.folder, self.safe);
+        Finished { folder, verdict, reason, safe, record_trouble, left: false, fault }
     }
 
     /// Takes an input and carries out what the engine decides, and what follows from that.
@@ -242,7 +242,7 @@ impl Loop {
                 self.prompt = Some(prompt);
             }
             EventKind::SafeStopBegan { cause } => self.make_safe(&cause, pending).await,
-            EventKind::Ended { verdict, reason, .. } => self.ended = Some((verdict, reason)),
+            EventKind::Ended { verdict, reason, fault } => self.ended = Some((verdict, reason, fault)),
             _ => {}
         }
     }

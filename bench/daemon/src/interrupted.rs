@@ -11,7 +11,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::RunVerdict;
 use domain::event::SafeStopReport;
 use domain::profile::{Clock, Role};
 use drivers::RunClock;
@@ -55,8 +54,8 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
     let mut reading = Reading::start(folder, resume);
     let glance = reading.glance();
     if let (true, Some((verdict, reason))) = (glance.is_whole, glance.ended.clone()) {
-        let (folder, safe) = (folder.to_owned(), glance.safe);
-        return Ok(Recovered::Closed(Finished { folder, verdict, reason, safe, record_trouble: None, left: false }));
+        let as_told = Finished { verdict, reason, safe: glance.safe, ..Finished::error(folder.to_owned(), "") };
+        return Ok(Recovered::Closed(as_told));
     }
     let mut cause = cause.to_owned();
     let mut past = None;
@@ -95,14 +94,8 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
         Ok::<_, InterruptedError>((made, stop_clock))
     });
     let ((report, evidence), stop_clock) = ended?;
-    let mut finished = Finished {
-        folder: folder.to_owned(),
-        verdict: RunVerdict::Error,
-        reason: Some(format!("the run was interrupted: {cause}; {}", told_of(&report))),
-        safe: report.confirmed,
-        record_trouble: None,
-        left: false,
-    };
+    let reason = format!("the run was interrupted: {cause}; {}", told_of(&report));
+    let mut finished = Finished { safe: report.confirmed, ..Finished::error(folder.to_owned(), reason) };
     match past.unwrap_or_else(|| reading.past()) {
         Err(why) => finished.record_trouble = Some(why),
         Ok(past) => past.end(&cause, station, (report, evidence), stop_clock, &mut finished),

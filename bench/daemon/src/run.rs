@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use domain::event::Prompt;
+use domain::fault::Fault;
 use domain::profile::{Clock, Role};
 use domain::{EventKind, RigProfile, RunTime, RunVerdict};
 use drivers::RunClock;
@@ -59,6 +60,24 @@ pub struct Finished {
     pub record_trouble: Option<String>,
     /// It has not ended: its pump goes on, and so may the run, by whoever finds it interrupted. Nothing else here counts then.
     pub left: bool,
+    /// The bench's fault that its end tells of, if any.
+    pub fault: Option<Fault>,
+}
+
+impl Finished {
+    /// A run of which no more is known than that it ended as an error, and why: its station may not be safe.
+    #[must_use]
+    pub fn error(folder: PathBuf, reason: impl Into<String>) -> Self {
+        Self {
+            folder,
+            verdict: RunVerdict::Error,
+            reason: Some(reason.into()),
+            safe: false,
+            record_trouble: None,
+            left: false,
+            fault: None,
+        }
+    }
 }
 
 /// A run that is under way.
@@ -95,14 +114,9 @@ impl Handle {
     #[must_use]
     pub fn join(self) -> Finished {
         let folder = self.folder;
-        self.thread.join().unwrap_or_else(|_| Finished {
-            folder,
-            verdict: RunVerdict::Error,
-            reason: Some("the run's thread panicked; please report it with the record".to_owned()),
-            safe: false,
-            record_trouble: None,
-            left: false,
-        })
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Finished::error(folder, "the run's thread panicked; please report it with the record"))
     }
 }
 
@@ -246,17 +260,11 @@ impl Job {
         to_control: mpsc::UnboundedSender<Outside>,
     ) -> Finished {
         let began = Instant::now();
-        let broken = |what: String, folder: PathBuf| Finished {
-            folder,
-            verdict: RunVerdict::Error,
-            reason: Some(what),
-            safe: false,
-            record_trouble: None,
-            left: false,
-        };
         let runtime = match runtime::build(&self.station.profile.clock) {
             Ok(runtime) => runtime,
-            Err(error) => return broken(format!("the run's runtime could not be built: {error}"), self.folder),
+            Err(error) => {
+                return Finished::error(self.folder, format!("the run's runtime could not be built: {error}"));
+            }
         };
         let listener = Listener::start(&self.folder, to_control);
         if let Err(error) = &listener {
@@ -271,7 +279,7 @@ impl Job {
             Ok(finished) => finished,
             Err(_) => {
                 let how = after_panic(&station, seed, &folder);
-                broken(format!("the run panicked, please report it with the record; {how}"), folder)
+                Finished::error(folder, format!("the run panicked, please report it with the record; {how}"))
             }
         }
     }

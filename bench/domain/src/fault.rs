@@ -131,3 +131,14 @@ pub enum Fault {
         what: String,
     },
 }
+
+impl Fault {
+    /// Whether it is one of the station, which the next run would meet as well: something there does not answer, or not reliably.
+    #[must_use]
+    pub const fn is_of_the_station(&self) -> bool {
+        match self {
+            Self::Away { .. } | Self::Instrument { .. } | Self::Unconfirmed { .. } | Self::NotSafe { .. } => true,
+            Self::Refused { .. } | Self::Limit { .. } | Self::Unanswered { .. } | Self::Program { .. } => false,
+        }
+    }
+}

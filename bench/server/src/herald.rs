@@ -32,7 +32,7 @@ const AGAIN_MS: i64 = 5_000;
 const AGAIN_MAX_MS: i64 = 300_000;
 /// What has been due for longer is told nobody any more.
 const TOLD_WITHIN: Duration = Duration::from_secs(86_400);
-/// Jobs that ended longer ago are told nobody, though no daemon was there meanwhile; whoever is new is told of those since.
+/// Jobs that ended longer ago are told nobody, though no daemon was there meanwhile.
 const ENDED_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 
 /// Somebody who is told.
@@ -175,8 +175,13 @@ impl Telling {
     }
 
     /// All that is open now, among it how jobs ended badly of which nobody has taken note.
-    fn matters(&self, over: &AtomicBool) -> Result<Vec<Matter>, StoreError> {
+    fn matters(&mut self, over: &AtomicBool) -> Result<Vec<Matter>, StoreError> {
         let mut matters = Vec::new();
+        // What was over before he was made known is no news of his; what is open now is.
+        let known_ms = self.store.matter(&format!("{}: {} is told", self.config.rig, self.recipient.name))?;
+        let within = ENDED_WITHIN.saturating_add(self.recipient.after);
+        let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+        let since_ms = known_ms.max(Timestamp::now().as_millisecond().saturating_sub(within_ms));
         for job in self.store.open_jobs(&self.config.rig)?.iter().filter(|job| job.state == JobState::Running) {
             if let Some(run) = job.runs.last().filter(|run| run.verdict.is_none()) {
                 let of_run = self.courses.matters(Path::new(&run.folder), over);
@@ -205,8 +210,7 @@ impl Telling {
                 });
             }
         }
-        let within = ENDED_WITHIN.saturating_add(self.recipient.after);
-        for job in self.store.unacknowledged_jobs(&self.config.rig, within)? {
+        for job in self.store.unacknowledged_jobs(&self.config.rig, since_ms)? {
             let verdicts: Vec<&str> = job.runs.iter().filter_map(|run| run.verdict.as_deref()).collect();
             let verdicts = if verdicts.is_empty() { "no verdict".to_owned() } else { verdicts.join(", ") };
             let reason = job.reason.or_else(|| job.runs.iter().rev().find_map(|run| reason_of(Path::new(&run.folder))));

@@ -5,7 +5,6 @@
 //! again for the runs that it has not made.
 
 use std::fs::File;
-use std::time::Duration;
 
 use domain::verdict::{BENCH_ERROR, STOPPED, exit_code_of};
 use rusqlite::{OptionalExtension, Row, params};
@@ -83,13 +82,11 @@ impl Store {
         self.jobs_where("rig = ?1 AND state = 'ended' ORDER BY ended_ms DESC, id DESC LIMIT ?2", &[&rig, &most])
     }
 
-    /// The jobs of a rig of which somebody should take note, as [`Job::is_unacknowledged`] says, that ended so lately.
+    /// The jobs of a rig of which somebody should take note, as [`Job::is_unacknowledged`] says, that have ended since, in ms since 1970.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn unacknowledged_jobs(&self, rig: &str, within: Duration) -> Result<Vec<Job>, StoreError> {
-        let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
-        let since_ms = jiff::Timestamp::now().as_millisecond().saturating_sub(within_ms);
+    pub fn unacknowledged_jobs(&self, rig: &str, since_ms: i64) -> Result<Vec<Job>, StoreError> {
         let may_be_so = "rig = ?1 AND state = 'ended' AND exit_code <> 0 AND acknowledged_by IS NULL AND ended_ms >= ?2 \
                          ORDER BY ended_ms, id";
         let mut jobs = self.jobs_where(may_be_so, &[&rig, &since_ms])?;
@@ -166,6 +163,22 @@ impl Store {
         self.change(|change| {
             let set = "UPDATE jobs SET process = ?2, is_left = 0 WHERE id = ?1 RETURNING cancelled_by";
             Ok(change.transaction.query_row(set, params![id, process], |row| row.get(0))?)
+        })
+    }
+
+    /// The SHA-256 of the board's image that a job's first run had: this one, if none is known yet.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn image_of_job(&mut self, id: i64, sha256: &str) -> Result<String, StoreError> {
+        self.change(|change| {
+            let find = "SELECT image_sha256 FROM jobs WHERE id = ?1";
+            if let Some(known) = change.transaction.query_row(find, [id], |row| row.get(0))? {
+                return Ok(known);
+            }
+            change.transaction.execute("UPDATE jobs SET image_sha256 = ?2 WHERE id = ?1", params![id, sha256])?;
+            change.note("job.image", id, &json!({"sha256": sha256}))?;
+            Ok(sha256.to_owned())
         })
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps from an empty file; as many as there are versions.
-const STEPS: [&str; 5] = ["
+const STEPS: [&str; 6] = ["
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -132,6 +132,16 @@ ALTER TABLE jobs ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0 CHECK (is_left IN
 ", "
 -- Who has taken note of how it ended.
 ALTER TABLE jobs ADD COLUMN acknowledged_by TEXT;
+", "
+-- How many runs in a row something at a station has ended that is not the device; none of a station where the last one was not.
+CREATE TABLE failures (
+    rig TEXT NOT NULL,
+    station TEXT NOT NULL,
+    in_a_row INTEGER NOT NULL,
+    PRIMARY KEY (rig, station)
+) STRICT, WITHOUT ROWID;
+-- The SHA-256 of the board's image that a job's first run had, in hexadecimal.
+ALTER TABLE jobs ADD COLUMN image_sha256 TEXT;
 "];
 
 /// Brings a file to this version.

@@ -11,7 +11,11 @@ use sha2::{Digest, Sha256};
 
 use crate::alive::lock;
 use crate::error::StoreError;
-use crate::store::{Store, shown};
+use crate::store::{Change, Store, shown};
+
+/// So many runs in a row that something at a station has ended keep it apart: one may be a glitch, and all others of a night would
+/// end so as well.
+const FAILURES_IN_A_ROW: u32 = 3;
 
 impl Store {
     /// Lets nothing begin at a station until somebody has looked at it. One that is in quarantine stays there for its first
@@ -31,15 +35,36 @@ impl Store {
         self.keep_apart(rig, station, reason, true)
     }
 
-    /// What a person must look at is not made less by a check.
     fn keep_apart(&mut self, rig: &str, station: &str, reason: &str, by_check: bool) -> Result<(), StoreError> {
+        self.change(|change| keep_apart(change, rig, station, reason, by_check))
+    }
+
+    /// A run has ended for something that has failed at its station and is not the device, or, without one, has come to a result
+    /// there. The third failure in a row keeps the station apart until somebody has looked; the reason, if it is that one.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn station_did(
+        &mut self,
+        rig: &str,
+        station: &str,
+        failed: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
         self.change(|change| {
-            let insert = "INSERT INTO quarantines (rig, station, reason, since_ms, by_check) VALUES (?1, ?2, ?3, ?4, ?5) \
-                          ON CONFLICT DO UPDATE SET reason = excluded.reason, by_check = 0 WHERE by_check AND NOT excluded.by_check";
-            if change.transaction.execute(insert, params![rig, station, reason, change.now_ms(), by_check])? > 0 {
-                change.note_of("station.quarantined", station, &json!({"rig": rig, "reason": reason}))?;
+            let Some(fault) = failed else {
+                let delete = "DELETE FROM failures WHERE rig = ?1 AND station = ?2";
+                change.transaction.execute(delete, params![rig, station])?;
+                return Ok(None);
+            };
+            let add = "INSERT INTO failures VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET in_a_row = in_a_row + 1 RETURNING in_a_row";
+            let in_a_row: u32 = change.transaction.query_row(add, params![rig, station], |row| row.get(0))?;
+            change.note_of("station.failed", station, &json!({"rig": rig, "fault": fault, "in_a_row": in_a_row}))?;
+            if in_a_row < FAILURES_IN_A_ROW {
+                return Ok(None);
             }
-            Ok(())
+            let reason = format!("{in_a_row} runs in a row could not be made there, the last one for: {fault}");
+            keep_apart(change, rig, station, &reason, false)?;
+            Ok(Some(reason))
         })
     }
 
@@ -86,6 +111,9 @@ impl Store {
             if change.transaction.execute(delete, params![rig, station])? == 0 {
                 return Err(StoreError::NoQuarantine(station.to_owned()));
             }
+            change
+                .transaction
+                .execute("DELETE FROM failures WHERE rig = ?1 AND station = ?2", params![rig, station])?;
             change.note_of("station.released", station, &json!({"rig": rig, "by": by, "because": because}))
         })
     }
@@ -98,4 +126,14 @@ impl Store {
         let name = format!("rig-{}", HEXLOWER.encode(&Sha256::digest(rig.as_bytes())));
         lock(&self.jobs_folder(), &name)?.ok_or_else(|| StoreError::Served(rig.to_owned()))
     }
+}
+
+/// What a person must look at is not made less by a check.
+fn keep_apart(change: &Change<'_>, rig: &str, station: &str, reason: &str, by_check: bool) -> Result<(), StoreError> {
+    let insert = "INSERT INTO quarantines (rig, station, reason, since_ms, by_check) VALUES (?1, ?2, ?3, ?4, ?5) \
+                  ON CONFLICT DO UPDATE SET reason = excluded.reason, by_check = 0 WHERE by_check AND NOT excluded.by_check";
+    if change.transaction.execute(insert, params![rig, station, reason, change.now_ms(), by_check])? > 0 {
+        change.note_of("station.quarantined", station, &json!({"rig": rig, "reason": reason}))?;
+    }
+    Ok(())
 }

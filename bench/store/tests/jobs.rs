@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use store::{Actor, Cancelled, Job, JobRun, JobState, Requeued, Store, StoreError, Submission, Use};
 
 static NOTHING: BTreeMap<String, Use> = BTreeMap::new();
@@ -123,8 +124,9 @@ fn how_a_job_ended_is_acknowledged_once_and_not_before() {
         assert_eq!(job(folder, id).acknowledged_by.as_deref(), Some("anna"), "the first who knew");
     }
     assert!(matches!(open(folder).acknowledge_job("another rig", id, "ben"), Err(StoreError::NoJob(_))));
-    let told = |within_s: u64| -> Vec<i64> {
-        let jobs = open(folder).unacknowledged_jobs("rig", Duration::from_secs(within_s)).expect("looked");
+    let told = |within_s: i64| -> Vec<i64> {
+        let since_ms = Timestamp::now().as_millisecond() - within_s * 1000;
+        let jobs = open(folder).unacknowledged_jobs("rig", since_ms).expect("looked");
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(told(60), [0; 0], "a stop that somebody wanted is nobody's concern");
@@ -226,7 +228,7 @@ fn a_stop_of_the_daemon_hides_nothing_that_comes_behind_it() {
     let ended = job(folder, id);
     assert_eq!(ended.exit_code, Some(5));
     assert!(ended.is_unacknowledged(), "whoever cancelled it need not know what had failed");
-    let told = open(folder).unacknowledged_jobs("rig", Duration::from_secs(60)).expect("looked");
+    let told = open(folder).unacknowledged_jobs("rig", 0).expect("looked");
     assert_eq!(told.len(), 1);
 }
 
@@ -268,6 +270,26 @@ fn nothing_begins_at_a_station_in_quarantine_until_somebody_has_looked() {
 }
 
 #[test]
+fn a_station_where_one_run_after_the_other_fails_is_kept_apart_until_somebody_has_looked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let did = |failed: Option<&str>| open(folder.path()).station_did("rig", "1", failed).expect("noted");
+    let failed = Some("instrument pump was away");
+    assert_eq!((did(failed), did(failed)), (None, None), "once or twice is a glitch");
+    assert_eq!(did(None), None, "a run has come to a result");
+    assert_eq!((did(failed), did(failed)), (None, None), "it is counted anew");
+    assert_eq!(open(folder.path()).station_did("rig", "2", failed).expect("noted"), None, "another station");
+    let why = did(failed).expect("the third in a row");
+    assert_eq!(why, "3 runs in a row could not be made there, the last one for: instrument pump was away");
+    let (noted, _) = open(folder.path()).quarantined("rig", "1").expect("looked").expect("it is");
+    assert_eq!(noted, why);
+    open(folder.path()).check_passed("rig", "1").expect("nothing is done");
+    assert!(open(folder.path()).quarantined("rig", "1").expect("looked").is_some(), "its other instruments answer");
+    open(folder.path()).release("rig", "1", "ben", "the plug").expect("done");
+    assert_eq!(did(failed), None, "somebody has looked");
+    assert_eq!(open(folder.path()).quarantined("rig", "2").expect("looked"), None);
+}
+
+#[test]
 fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
@@ -278,7 +300,7 @@ fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
     assert!(open(folder).serve_rig("rig").is_ok());
     // The first version had neither jobs nor quarantines, the second one no tokens.
     let file = rusqlite::Connection::open(folder.join("bench.sqlite")).expect("the file");
-    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; \
+    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; DROP TABLE failures; \
                     DROP TABLE matters; ALTER TABLE held DROP COLUMN setting; PRAGMA user_version = 1;";
     file.execute_batch(drop_all).expect("as it was");
     drop(file);

@@ -1,10 +1,11 @@
 //! `dosebench bench`, hidden: this program's own speed as JSON on stdout, and how honest its intervals are.
 //!
-//! `cargo xtask metrics` and `cargo xtask coverage` call it in release. Nothing of the former passes or fails.
+//! `cargo xtask metrics` and `cargo xtask coverage` call it in release. No time passes or fails; what must never happen does.
 
 mod coverage;
 mod faults;
 mod holds;
+mod jobs;
 mod kills;
 mod link;
 mod log;
@@ -24,8 +25,8 @@ use scenario::Document;
 use serde_json::json;
 use text::Source;
 
-use crate::output::say;
-use crate::{Failure, load};
+use crate::output::{say, tell};
+use crate::{BENCH_ERROR, Failure, load};
 
 /// Arguments of `bench`.
 #[derive(clap::Args)]
@@ -63,6 +64,8 @@ enum Of {
     Record,
     /// Jobs of a daemon on a served rig, whose processes are killed at random
     Kills,
+    /// A daemon with so many jobs in its queue: its memory while it runs them
+    Jobs,
     /// A daemon that does nothing, and a run that so many watch
     Watchers,
     /// One port that many processes want, while they are killed at random
@@ -98,9 +101,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::Faults => faults::measure(&folder, args.count).map(|figures| print(&figures)),
         Of::Stamps => stamps::measure(args.count).map(|figures| print(&figures)),
         Of::Link => link::measure(args.count).map(|figures| print(&figures)),
-        Of::Holds => holds::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
-        Of::Watchers => watchers::measure(&folder, args.count).map(|figures| print(&figures)),
-        Of::Kills => kills::measure(&folder, args.count, args.seed).map(|figures| print(&figures)),
+        Of::Holds => holds::measure(&folder, args.count, args.seed).map(|figures| without(&figures, &holds::NEVER)),
+        Of::Jobs => jobs::measure(&folder, args.count).map(|figures| without(&figures, &jobs::NEVER)),
+        Of::Watchers => watchers::measure(&folder, args.count).map(|figures| without(&figures, &watchers::NEVER)),
+        Of::Kills => kills::measure(&folder, args.count, args.seed).map(|figures| without(&figures, &kills::NEVER)),
         Of::HoldClient => Err(Failure::input("bench: expected --folder for what others share")),
         Of::Log | Of::Record => unreachable!("they are written above"),
     };
@@ -111,6 +115,14 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 fn print(figures: &serde_json::Value) -> u8 {
     say!("{figures}");
     0
+}
+
+/// The same of figures among which some must be none.
+fn without(figures: &serde_json::Value, none: &[&str]) -> u8 {
+    let found = none.iter().filter(|name| figures[**name] != 0);
+    let found = found.inspect(|name| tell!("error: {name}: expected 0, but found {}", figures[**name])).count();
+    print(figures);
+    if found == 0 { 0 } else { BENCH_ERROR }
 }
 
 fn request(folder: &Path, scenario: &str) -> Result<Request, Failure> {

@@ -81,6 +81,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     }
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let mut requests = requests(args, &rig)?;
+    if let Some(job) = &mut job {
+        job.works_at(rig.station(args.wanted.station.as_deref()).map_err(Failure::input)?);
+    }
     let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.wanted.seed)?) } else { None };
     served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
@@ -124,12 +127,17 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             // The code of a stop says that the station was left safe.
             code = BENCH_ERROR;
         }
-        if let Some(Err(why)) = job.as_deref_mut().map(|job| job.run_ended(&run, &verdict, code)) {
+        let noted = job.as_deref_mut().map(|job| {
+            job.run_ended(&run, &verdict, code)?;
+            if outlives { job.station_did(&finished) } else { Ok(false) }
+        });
+        let kept_apart = noted.unwrap_or(Ok(false)).unwrap_or_else(|why| {
             tell_raw(&why.text);
-        }
+            false
+        });
         codes.push(code);
-        // Nothing of a job begins on a station that is not known to be safe.
-        if code == STOPPED || left_unsafe {
+        // Nothing of a job begins on a station that is not known to be safe, or where one run after the other fails.
+        if code == STOPPED || left_unsafe || kept_apart {
             break;
         }
     }
@@ -292,8 +300,7 @@ pub(crate) fn follow(
             let why = successor.take_over(left.map(|left| left.saturating_sub(began.elapsed())));
             let reason =
                 format!("its loop stands still, and nothing could take it over ({why}); go and look at the pump");
-            let (folder, verdict) = (handle.folder, RunVerdict::Error);
-            return Finished { folder, verdict, reason: Some(reason), safe: false, record_trouble: None, left: false };
+            return Finished::error(handle.folder, reason);
         }
         job::beat();
         if let Ok(progress) = handle.progress.try_lock() {

@@ -566,6 +566,36 @@ fn a_station_whose_instrument_does_not_answer_is_kept_apart_until_a_check_passes
     server.stop();
 }
 
+/// No check asks the board: whether it answers is the run's to judge, and it may have no power. But where nothing answers one run after
+/// the other, a night's queue does not run dry.
+#[test]
+fn a_board_that_answers_no_run_keeps_its_station_apart_behind_the_third_and_the_rest_is_made_later() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, "virtual");
+    let daemon = Daemon::start(&bench, &server.rig());
+    let rates = "parameters: {rate: {one of: [20 mL/day, 21 mL/day, 22 mL/day, 23 mL/day]}}\nweighing:";
+    let text = LONG.replace("weighing:", rates).replace("continuous: 20 mL/day", "continuous: $rate");
+    let four = bench.write("four.yaml", &text.replace("10 min", "3 s"));
+    server.fault("pump", "silent", true);
+    let id = id_of(&daemon.tell(&bench, &["submit", &four]));
+    let next = id_of(&daemon.tell(&bench, &["submit", "smoke/short-bolus"]));
+    let waits = |id: i64| {
+        daemon.job(id)["reason"].as_str().is_some_and(|why| why.contains("3 runs in a row could not be made"))
+    };
+    eventually("its other runs wait", PATIENCE, || daemon.job(id)["state"] == "queued" && waits(id));
+    let made = [id, next].map(|id| daemon.job(id)["runs"].as_array().map(Vec::len));
+    assert_eq!(made, [Some(3), Some(0)], "{}", daemon.job(id));
+    server.fault("pump", "silent", false);
+    let released = daemon.tell(&bench, &["release", "1", "--because", "its connector was loose"]);
+    assert!(released.status.success(), "{}", said_by(&released));
+    let job = daemon.wait(id);
+    let verdicts: Vec<&str> =
+        job["runs"].as_array().into_iter().flatten().filter_map(|run| run["verdict"].as_str()).collect();
+    assert_eq!((&job["exit_code"], verdicts), (&4.into(), vec!["error", "error", "error", "pass"]), "{job}");
+    daemon.stop();
+    server.stop();
+}
+
 #[test]
 fn one_daemon_serves_a_rig_and_a_key_is_one_submission() {
     let bench = Bench::new();

@@ -4,6 +4,7 @@
 //! Each emulator is a test's own. Whatever goes wrong ends as bad input or as a bench error, in a sentence, with the
 //! station safe and the record whole.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use domain::EventKind;
 use serde_json::Value;
+use store::{Actor, Store, Submission};
 
 use crate::common::{Bench, Done, done, events};
 use crate::replay::replayed;
@@ -46,6 +48,34 @@ fn scenario(bench: &Bench, steps: &str, seconds: u32) -> String {
          {steps}  - start: {{continuous: 24 mL/day}}\n  - hold: {{for: {seconds} s}}\n"
     );
     bench.write("scenario.yaml", &text)
+}
+
+/// A job whose board was given another image behind its first run is none: its runs would be of two devices.
+#[test]
+fn an_image_that_was_built_anew_is_no_image_of_the_same_job() {
+    let bench = Bench::new();
+    let mut store = Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store");
+    let what = Submission {
+        rig: "rig",
+        station: "1",
+        title: "a job",
+        task: "",
+        needs: &BTreeMap::new(),
+        priority: 0,
+        budget: None,
+        submitter: "anna",
+        key: None,
+    };
+    let id = store.submit(&what).expect("queued").id;
+    let (_, lock) = store.claim_next_job("rig", "1").expect("looked").expect("it is next");
+    let another = "7".repeat(64);
+    assert_eq!(store.image_of_job(id, &another).expect("noted"), another, "its first run had that");
+    let mut process =
+        bench.command(&["run", &scenario(&bench, "", 5), "--rig", &rig(&bench, &[]), "--job", &id.to_string()]);
+    let output = process.stdin(lock).output().expect("started");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), store.job(id).expect("it is known").exit_code), (Some(4), Some(4)), "{said}");
+    assert!(said.contains(&format!("as its first run had it (SHA-256 {another})")), "{said}");
 }
 
 /// A run that nothing spoilt: its verdict, and that its record can be folded again.

@@ -9,6 +9,7 @@ use crate::common::Bench;
 use crate::daemon::{Daemon, id_of};
 use crate::server::{PATIENCE, Server, eventually};
 use serde_json::Value;
+use store::{Actor, Store};
 
 const ASKS: &str = "scenario: Somebody is asked
 weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
@@ -91,6 +92,16 @@ fn letter(mut stream: TcpStream) -> String {
     letter
 }
 
+/// A job ends badly under a daemon that tells nobody: whoever is told from then on need not hear of it.
+fn ends_badly_and_is_told_nobody(bench: &Bench, rig: &str, scenario: &str) {
+    let daemon = Daemon::start(bench, rig);
+    let id = id_of(&daemon.tell(bench, &["submit", scenario, "--station", "2"]));
+    let mut store = Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store");
+    store.end_job(id, 4, Some("nobody was told")).expect("noted");
+    assert!(store.job(id).expect("it is known").is_unacknowledged());
+    daemon.stop();
+}
+
 #[test]
 fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered() {
     let bench = Bench::new();
@@ -104,9 +115,10 @@ fn a_question_is_told_at_once_then_by_letter_and_to_nobody_once_it_is_answered()
              smtp: {{server: 127.0.0.1, port: {port}, from: bench@lab.test, encryption: none}}\n"
         ),
     );
+    let scenario = bench.write("asks.yaml", ASKS);
+    ends_badly_and_is_told_nobody(&bench, &server.rig(), &scenario);
     let start = || Daemon::with(&bench, &server.rig(), &["--notify", &file]);
     let daemon = start();
-    let scenario = bench.write("asks.yaml", ASKS);
     let id = id_of(&daemon.tell(&bench, &["submit", &scenario]));
     let first = hooked.recv_timeout(PATIENCE).expect("told at once, though its server would not take it at first");
     assert_eq!(first["rig"], "virtual");

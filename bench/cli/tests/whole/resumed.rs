@@ -190,7 +190,7 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
     server.stop();
 }
 
-/// What a job's first run was made of is not what it would be made of now.
+/// What a job's first run was made of is not what it would be made of now: the scenario, or what is simulated.
 #[test]
 fn runs_of_two_versions_of_a_scenario_are_no_job() {
     let bench = Bench::new();
@@ -202,7 +202,10 @@ fn runs_of_two_versions_of_a_scenario_are_no_job() {
     assert_eq!(made.status.code(), Some(0));
     let folder = run_in(&bench.path("runs")).expect("a run").display().to_string();
     let mut store = store(&bench);
-    for (order, expected) in [("20 mL/day, 24 mL/day", 4), ("24 mL/day, 20 mL/day", 0)] {
+    let simulated_otherwise = bench.rig("otherwise.yaml", "simulation: {delivered too much: 5 %}");
+    let (as_it_was, turned) = ("24 mL/day, 20 mL/day", "20 mL/day, 24 mL/day");
+    let cases = [(turned, "virtual", 4), (as_it_was, simulated_otherwise.as_str(), 4), (as_it_was, "virtual", 0)];
+    for (number, (order, rig, expected)) in cases.into_iter().enumerate() {
         let needs = BTreeMap::new();
         let what = Submission {
             rig: "rig",
@@ -218,11 +221,11 @@ fn runs_of_two_versions_of_a_scenario_are_no_job() {
         let id = store.submit(&what).expect("queued").id;
         let (_, lock) = store.claim_next_job("rig", "1").expect("looked").expect("it is next");
         // A folder is one run's.
-        let folder = format!("{folder}{}", "/.".repeat(usize::from(expected == 0)));
+        let folder = format!("{folder}{}", "/.".repeat(number));
         store.add_job_run(id, &format!("run-{id}"), &folder, 2).expect("noted");
         store.end_job_run(id, &format!("run-{id}"), "pass", 0).expect("noted");
-        let process =
-            bench.command(&["run", &rates(order), "--job", &id.to_string()]).stdin(lock).output().expect("started");
+        let mut process = bench.command(&["run", &rates(order), "--rig", rig, "--job", &id.to_string()]);
+        let process = process.stdin(lock).output().expect("started");
         let job = store.job(id).expect("it is known");
         assert_eq!((process.status.code(), job.exit_code), (Some(expected), u8::try_from(expected).ok()), "{job:?}");
         assert_eq!(

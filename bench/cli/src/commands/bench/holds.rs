@@ -21,6 +21,8 @@ use crate::Failure;
 use crate::child::end;
 use crate::output::say;
 
+/// What must be none of what is counted.
+pub(super) const NEVER: [&str; 3] = ["two_at_once", "orphans", "untold"];
 /// How many want the port at once.
 const CLIENTS: usize = 8;
 /// The longest time for which one has it.

@@ -20,6 +20,11 @@ use store::{Actor, Job, JobState, Store};
 use super::served::{Process, Server};
 use crate::Failure;
 
+/// What must be none of what is counted.
+pub(super) const NEVER: [&str; 6] =
+    ["unreadable", "without_a_state", "unsafe", "not_replaying", "orphans", "lost_too_much"];
+/// So much may be lost.
+const LOST_AT_MOST_S: f64 = 1.0;
 /// Some bolus at once, and long enough to be interrupted: what a record needs to be worth something.
 const SCENARIO: &str = "scenario: Interrupted
 weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
@@ -61,6 +66,8 @@ struct Found {
     before_its_first_event: u64,
     /// What was wrong, a sentence each.
     troubles: Vec<String>,
+    /// Runs of which more was lost than that may be.
+    lost_too_much: u64,
     /// The oldest moment whose events were lost, in s before the kill.
     lost_s: f64,
     /// The longest time from the daemon's start to the job's end.
@@ -95,7 +102,7 @@ pub(super) fn measure(folder: &Path, rounds: u64, seed: u64) -> Result<Value, Fa
         "interrupted": found.interrupted, "resumed": found.resumed, "passed_resumed": found.passed_resumed,
         "unreadable": found.unreadable, "without_a_state": found.without_a_state,
         "unsafe": found.unsafe_rigs, "not_replaying": found.not_replaying,
-        "before_its_first_event": found.before_its_first_event, "lost_s": found.lost_s,
+        "before_its_first_event": found.before_its_first_event, "lost_s": found.lost_s, "lost_too_much": found.lost_too_much,
         "ended_s": found.ended_s, "orphans": orphans, "audit_entries": entries, "troubles": found.troubles,
     }))
 }
@@ -218,6 +225,7 @@ impl Soak {
         if !finished && !ended {
             let lost = killed.duration_since(written).unwrap_or_default();
             self.found.lost_s = self.found.lost_s.max(lost.as_secs_f64());
+            self.found.lost_too_much += u64::from(lost.as_secs_f64() > LOST_AT_MOST_S);
         }
     }
 

@@ -18,6 +18,8 @@ use super::served::{Process, Server};
 use crate::Failure;
 use crate::client::{Client, Which};
 
+/// What must be none of what is counted.
+pub(super) const NEVER: [&str; 1] = ["missed"];
 /// A run in real time that is read for as long as it takes to tell.
 const SCENARIO: &str = "scenario: Watched
 weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
@@ -119,7 +121,7 @@ fn busy_s(process: u32) -> Result<f64, Failure> {
 }
 
 /// What a process has in memory, in MiB.
-fn resident_mib(process: u32) -> Result<f64, Failure> {
+pub(super) fn resident_mib(process: u32) -> Result<f64, Failure> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).map_err(Failure::bench)?;
     let kib =
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse::<f64>().ok());
