@@ -1,16 +1,10 @@
-//! The board's image, held against what a plan wants of it before anything moves.
+//! The board's image: held against what a plan wants of it before anything moves, and told from another one.
 //!
 //! It must not know a probe: an ELF is a file.
 
-use std::path::Path;
-
-use data_encoding::HEXLOWER;
 use domain::Order;
 use rig::Station;
 use scenario::{Expected, Plan, StepKind};
-use sha2::{Digest, Sha256};
-
-use crate::Failure;
 
 /// Whether the image that a station's probe knows has every symbol and the log that a plan wants.
 ///
@@ -36,16 +30,13 @@ pub(crate) fn has_what_is_wanted(plan: &Plan, station: &Station) -> Result<(), S
     Ok(())
 }
 
-/// The board's image, as a station's file names it.
-pub(crate) fn of(station: &Station) -> Option<&Path> {
-    let on_a_chip = station.bindings.iter().find_map(|b| b.setup.chip.as_ref()).map(|chip| chip.image.as_path());
-    on_a_chip.or_else(|| station.emulated.as_ref()?.image.as_deref())
-}
-
-/// The SHA-256 of a file, in hexadecimal.
-pub(crate) fn sha256(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path);
-    let bytes =
-        bytes.map_err(|why| Failure::bench(format!("expected the board's image at {}, but {why}", path.display())))?;
-    Ok(HEXLOWER.encode(&Sha256::digest(bytes)))
+/// SHA-256, in hexadecimal, of what is loaded of the image that a station's file names, if it names one: of the one that the emulator
+/// boots, where there is one.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn sha256(station: &Station) -> Result<Option<String>, String> {
+    let booted = station.emulated.as_ref().and_then(|emulated| emulated.image.as_ref());
+    let flashed = || station.bindings.iter().find_map(|b| b.setup.chip.as_ref()).map(|chip| &chip.image);
+    booted.or_else(flashed).map(|image| Ok(probe::Image::read(image)?.sha256())).transpose()
 }

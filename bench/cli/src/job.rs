@@ -7,23 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use daemon::{Finished, Request};
-use domain::RunVerdict;
+use daemon::Request;
+use domain::fault::AtStation;
 use domain::verdict::{BENCH_ERROR, STOPPED};
-use rig::{RigFile, Station};
+use rig::Station;
 use store::{JobRun, Requeued, Store};
 
 use crate::signals::Signals;
-use crate::{Failure, image, load, runs, station};
-
-/// Whether what is simulated at a station is what a run was made with.
-fn is_simulated_as(run: &Path, station: &Station) -> bool {
-    let rig = load::rig_source(&run.join("rig.yaml").display().to_string()).and_then(|source| load::rig(&source));
-    let is_alike = |rig: RigFile| {
-        rig.station(Some(&station.profile.station)).is_ok_and(|as_it_was| as_it_was.is_simulated_as(station))
-    };
-    rig.is_ok_and(is_alike)
-}
+use crate::{Failure, load, runs, station};
 
 /// Why nothing was run, or not to its end.
 pub(crate) enum Refused {
@@ -85,8 +76,8 @@ pub(crate) struct Work {
     left_unsafe: Option<String>,
     /// Why its station is kept apart though it is safe, if it is: its other runs wait.
     kept_apart: Option<String>,
-    /// Its station as the rig file has it, once that was read.
-    at: Option<Station>,
+    /// The board's image that its next run has, in hexadecimal.
+    image_sha256: Option<String>,
 }
 
 impl Work {
@@ -96,37 +87,21 @@ impl Work {
         let cancelled_by = store.set_job_process(id, std::process::id()).map_err(station::failure)?;
         WORKS.store(true, Ordering::Relaxed);
         beat();
-        Ok((Self { store, id, left_unsafe: None, kept_apart: None, at: None }, cancelled_by))
-    }
-
-    /// It makes its runs at that station.
-    pub(crate) fn works_at(&mut self, station: &Station) {
-        self.at = Some(station.clone());
+        Ok((Self { store, id, left_unsafe: None, kept_apart: None, image_sha256: None }, cancelled_by))
     }
 
     /// The exit codes of the runs that it has made already, before its process was interrupted. They must be the first of those that
-    /// are wanted: a scenario that was changed meanwhile would have some combination run twice, and another never.
-    pub(crate) fn codes_of_made_runs(&self, wanted: &[Request]) -> Result<Vec<u8>, Refused> {
+    /// are wanted, at `at` as the rig file has it now: a scenario that was changed meanwhile would have some combination run twice, and
+    /// another never.
+    pub(crate) fn codes_of_made_runs(&self, wanted: &[Request], at: &Station) -> Result<Vec<u8>, Refused> {
         let job = self.store.job(self.id).map_err(station::failure)?;
-        let is_wanted = |(made, request): (&JobRun, &Request)| {
-            let folder = Path::new(&made.folder);
-            match runs::opened(folder) {
-                Some(opened) => {
-                    opened.scenario_yaml == request.plan.resolved_yaml
-                        && opened.profile == *request.station.profile
-                        && self.at.as_ref().is_none_or(|at| is_simulated_as(folder, at))
-                }
-                // What was cut off before it had told how it was set up is no pass of anything.
-                None => made.code() == BENCH_ERROR,
-            }
+        let other_count = job.planned.filter(|planned| !job.runs.is_empty() && *planned as usize != wanted.len());
+        let differs = match other_count {
+            Some(planned) => Some(format!("{planned} runs, as when it began, but now there are {}", wanted.len())),
+            None => job.runs.iter().zip(wanted).find_map(|(made, request)| other_than_made(made, request, at)),
         };
-        let is_other_count = job.planned.is_some_and(|planned| planned as usize != wanted.len());
-        if !job.runs.is_empty() && (is_other_count || !job.runs.iter().zip(wanted).all(is_wanted)) {
-            return Err(Refused::For(Failure::bench(format!(
-                "expected scenario and rig as {} runs are made of them, but they were changed meanwhile, or a \
-                 run's record is gone; submit it again",
-                job.runs.len()
-            ))));
+        if let Some(differs) = differs {
+            return Err(Refused::For(Failure::bench(format!("expected {differs}; submit it again"))));
         }
         if let Some(run) = job.runs.iter().find(|run| run.verdict.is_none()) {
             let why =
@@ -136,37 +111,31 @@ impl Work {
         Ok(job.runs.iter().map(JobRun::code).collect())
     }
 
-    /// It has set up a run, of which nothing has moved. An image that was built anew since its first run would be another device.
+    /// Its next run has that image of the board, if any. One that was built anew since its first run would be another device.
+    pub(crate) fn has_image(&mut self, sha256: Option<String>) -> Result<(), Refused> {
+        let job = self.store.job(self.id).map_err(station::failure)?;
+        let shown =
+            |sha256: Option<&String>| sha256.map_or_else(|| "none".to_owned(), |found| format!("SHA-256 {found}"));
+        if !job.runs.is_empty() && job.image_sha256 != sha256 {
+            let (first, found) = (shown(job.image_sha256.as_ref()), shown(sha256.as_ref()));
+            return Err(Refused::For(Failure::bench(format!(
+                "expected the board's image that its first run had ({first}), but found another ({found}); submit it again"
+            ))));
+        }
+        self.image_sha256 = sha256;
+        Ok(())
+    }
+
+    /// It has set up a run, of which nothing has moved.
     pub(crate) fn runs(&mut self, run: &str, folder: &Path, planned: usize) -> Result<(), Failure> {
-        if let Some(image) = self.at.as_ref().and_then(image::of) {
-            let found = image::sha256(image)?;
-            let first = self.store.image_of_job(self.id, &found).map_err(station::failure)?;
-            if first != found {
-                return Err(Failure::bench(format!(
-                    "expected the board's image {} as its first run had it (SHA-256 {first}), but found another \
-                     ({found}); submit it again",
-                    image.display()
-                )));
-            }
-        }
         let planned = u32::try_from(planned).unwrap_or(u32::MAX);
-        self.store.add_job_run(self.id, run, &folder.display().to_string(), planned).map_err(station::failure)
+        let (folder, image) = (folder.display().to_string(), self.image_sha256.as_deref());
+        self.store.add_job_run(self.id, (run, &folder), planned, image).map_err(station::failure)
     }
 
-    /// That run is over.
-    pub(crate) fn run_ended(&mut self, run: &str, verdict: &str, exit_code: u8) -> Result<(), Failure> {
-        self.store.end_job_run(self.id, run, verdict, exit_code).map_err(station::failure)
-    }
-
-    /// What a run's end tells of its station; whether that is kept apart for it, as something there has ended one run after the other.
-    pub(crate) fn station_did(&mut self, finished: &Finished) -> Result<bool, Failure> {
-        let fault = finished.fault.as_ref().filter(|fault| fault.is_of_the_station()).map(ToString::to_string);
-        let is_decided = matches!(finished.verdict, RunVerdict::Pass | RunVerdict::Fail | RunVerdict::Inconclusive);
-        if fault.is_some() || is_decided {
-            let job = self.store.job(self.id).map_err(station::failure)?;
-            let kept_apart = self.store.station_did(&job.rig, &job.station, fault.as_deref());
-            self.kept_apart = kept_apart.map_err(station::failure)?;
-        }
+    /// That run is over; whether its station is kept apart for what its end tells of it.
+    pub(crate) fn run_ended(&mut self, run: &str, ended: (&str, u8), told: &AtStation) -> Result<bool, Failure> {
+        self.kept_apart = self.store.end_job_run(self.id, run, ended, told).map_err(station::failure)?;
         Ok(self.kept_apart.is_some())
     }
 
@@ -224,4 +193,24 @@ impl Work {
         noted.map_err(station::failure)?;
         Ok(done?)
     }
+}
+
+/// What a run of a job was made with that is otherwise now, after "expected".
+fn other_than_made(made: &JobRun, request: &Request, at: &Station) -> Option<String> {
+    let (folder, run) = (Path::new(&made.folder), &made.run);
+    let changed = |what: &str| Some(format!("the {what} that run {run} was made with, but it was changed since"));
+    let Some(opened) = runs::opened(folder) else {
+        // What was cut off before it had told how it was set up is no pass of anything.
+        return (made.code() != BENCH_ERROR).then(|| format!("the record of run {run}, but it cannot be read"));
+    };
+    if opened.scenario_yaml != request.plan.resolved_yaml {
+        return changed("scenario");
+    }
+    if opened.profile != *request.station.profile {
+        return changed("rig file's station");
+    }
+    let rig = load::rig_source(&folder.join("rig.yaml").display().to_string()).and_then(|source| load::rig(&source));
+    let Ok(rig) = rig else { return Some(format!("the rig.yaml of run {run}, but it cannot be read")) };
+    let as_it_was = rig.station(Some(&at.profile.station));
+    if as_it_was.is_ok_and(|as_it_was| as_it_was.is_simulated_as(at)) { None } else { changed("rig file's simulation") }
 }

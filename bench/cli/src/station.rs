@@ -78,6 +78,11 @@ pub(crate) fn heed_quarantine(station: &Station, rig: &str) -> Result<(), Failur
     }
 }
 
+/// A run by hand has come to its first step there: what kept runs of jobs from that is over.
+pub(crate) fn works(station: &Station, rig: &str) -> Result<(), Failure> {
+    store()?.station_works(&rig_name(rig), &station.profile.station).map_err(failure)
+}
+
 /// Takes a station's ports for this process, and what else it needs; `None` if it has no ports.
 pub(crate) fn hold(station: &Station, needs: Needs, reason: &str) -> Result<Option<Hold>, Refused> {
     let mut ports = ports(station);

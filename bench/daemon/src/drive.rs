@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::event::Prompt;
-use domain::fault::{Fault, LinkFault};
+use domain::fault::{AtStation, Fault, LinkFault};
 use domain::profile::Role;
 use domain::pump::PumpRequest;
 use domain::{EventKind, Order, RunTime, RunVerdict};
@@ -49,7 +49,9 @@ pub(crate) struct Loop {
     lasted_before: Duration,
     /// Another program holds a port of this station.
     contended: bool,
-    ended: Option<(RunVerdict, Option<String>, Option<Fault>)>,
+    ended: Option<(RunVerdict, Option<String>)>,
+    /// It has come to its first step.
+    has_begun: bool,
     /// It is to be left to its pump, for another process to go on with.
     leaves: bool,
     safe: bool,
@@ -118,6 +120,8 @@ impl Loop {
             lasted_before,
             contended: false,
             ended,
+            // What goes on was interrupted behind that.
+            has_begun: pump_before.is_some(),
             leaves: false,
             safe: false,
         }
@@ -183,10 +187,15 @@ impl Loop {
         if let Some(world) = &self.bound.world {
             world.close_truth(&self.job.station.profile.station);
         }
-        let (verdict, reason, fault) = self.ended.unwrap_or((RunVerdict::Error, None, None));
+        let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
         let record_trouble = self.stream.finish((self.lasted_before + began.elapsed()).as_secs_f64()).err();
+        let at_station = match &reason {
+            _ if self.has_begun => AtStation::Works,
+            Some(why) if verdict == RunVerdict::Error => AtStation::Fails(why.clone()),
+            _ => AtStation::Untold,
+        };
         let (folder, safe) = (self.job.folder, self.safe);
-        Finished { folder, verdict, reason, safe, record_trouble, left: false, fault }
+        Finished { folder, verdict, reason, safe, record_trouble, left: false, at_station }
     }
 
     /// Takes an input and carries out what the engine decides, and what follows from that.
@@ -242,7 +251,8 @@ impl Loop {
                 self.prompt = Some(prompt);
             }
             EventKind::SafeStopBegan { cause } => self.make_safe(&cause, pending).await,
-            EventKind::Ended { verdict, reason, fault } => self.ended = Some((verdict, reason, fault)),
+            EventKind::Ended { verdict, reason, .. } => self.ended = Some((verdict, reason)),
+            EventKind::StepEntered { .. } => self.has_begun = true,
             _ => {}
         }
     }

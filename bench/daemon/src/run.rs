@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use domain::event::Prompt;
-use domain::fault::Fault;
+use domain::fault::AtStation;
 use domain::profile::{Clock, Role};
 use domain::{EventKind, RigProfile, RunTime, RunVerdict};
 use drivers::RunClock;
@@ -60,8 +60,8 @@ pub struct Finished {
     pub record_trouble: Option<String>,
     /// It has not ended: its pump goes on, and so may the run, by whoever finds it interrupted. Nothing else here counts then.
     pub left: bool,
-    /// The bench's fault that its end tells of, if any.
-    pub fault: Option<Fault>,
+    /// What it tells of its station.
+    pub at_station: AtStation,
 }
 
 impl Finished {
@@ -75,7 +75,7 @@ impl Finished {
             safe: false,
             record_trouble: None,
             left: false,
-            fault: None,
+            at_station: AtStation::Untold,
         }
     }
 }

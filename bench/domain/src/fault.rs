@@ -132,13 +132,13 @@ pub enum Fault {
     },
 }
 
-impl Fault {
-    /// Whether it is one of the station, which the next run would meet as well: something there does not answer, or not reliably.
-    #[must_use]
-    pub const fn is_of_the_station(&self) -> bool {
-        match self {
-            Self::Away { .. } | Self::Instrument { .. } | Self::Unconfirmed { .. } | Self::NotSafe { .. } => true,
-            Self::Refused { .. } | Self::Limit { .. } | Self::Unanswered { .. } | Self::Program { .. } => false,
-        }
-    }
+/// What a run's end tells of its station.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtStation {
+    /// The run has come to its first step: all that it needs there has answered.
+    Works,
+    /// It ended in error before that, for this reason.
+    Fails(String),
+    /// Nothing.
+    Untold,
 }

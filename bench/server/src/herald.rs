@@ -108,7 +108,9 @@ impl Herald {
         let over = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for recipient in config.recipients.clone() {
-            let store = Store::open(&config.state, config.actor.clone())?;
+            let mut store = Store::open(&config.state, config.actor.clone())?;
+            // Before any job can end.
+            store.told_since(&config.rig, &recipient.name)?;
             let work = Telling { config: Arc::clone(config), courses: courses.clone(), store, recipient };
             let over = Arc::clone(&over);
             threads.push(thread::spawn(move || work.go_on(&over)));
@@ -178,7 +180,7 @@ impl Telling {
     fn matters(&mut self, over: &AtomicBool) -> Result<Vec<Matter>, StoreError> {
         let mut matters = Vec::new();
         // What was over before he was made known is no news of his; what is open now is.
-        let known_ms = self.store.matter(&format!("{}: {} is told", self.config.rig, self.recipient.name))?;
+        let known_ms = self.store.told_since(&self.config.rig, &self.recipient.name)?;
         let within = ENDED_WITHIN.saturating_add(self.recipient.after);
         let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
         let since_ms = known_ms.max(Timestamp::now().as_millisecond().saturating_sub(within_ms));

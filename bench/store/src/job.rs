@@ -130,6 +130,9 @@ pub struct Job {
     /// Whether its process has left its run as it was, for whoever finds it to go on with.
     #[serde(skip)]
     pub is_left: bool,
+    /// The SHA-256 of the board's image that its first run had, in hexadecimal, if there is one.
+    #[serde(skip)]
+    pub image_sha256: Option<String>,
     /// How many runs it is to make, once that is known.
     pub planned: Option<u32>,
     /// Its runs, in order.
@@ -149,7 +152,7 @@ pub enum Cancelled {
 
 /// What [`Job::of`] takes, in its order.
 pub(crate) const FIELDS: &str = "id, rig, station, title, task, priority, budget_ms, submitter, submitted_ms, state, attempts, started_ms, \
-                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left, acknowledged_by";
+                      ended_ms, process, exit_code, reason, cancelled_by, planned, needs, is_left, acknowledged_by, image_sha256";
 
 impl Job {
     /// Whether it is to make more runs than it has begun: how many is known once it has begun one.
@@ -197,6 +200,7 @@ impl Job {
             needs: serde_json::from_str(&row.get::<_, String>(18)?).unwrap_or_default(),
             is_left: row.get(19)?,
             acknowledged_by: row.get(20)?,
+            image_sha256: row.get(21)?,
             runs: Vec::new(),
         })
     }

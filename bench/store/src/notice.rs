@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde_json::json;
 
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::store::{Change, Store};
 
 /// How far somebody has been told of a matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +35,17 @@ impl Store {
                 .execute("INSERT OR IGNORE INTO matters VALUES (?1, ?2)", params![key, change.now_ms()])?;
             Ok(change.transaction.query_row(find, [key], |row| row.get(0))?)
         })
+    }
+
+    /// Since when somebody is told of what happens at a rig, in ms since 1970: the first time that it was asked so, or when that of which
+    /// he was told first was found.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn told_since(&mut self, rig: &str, recipient: &str) -> Result<i64, StoreError> {
+        let find = "SELECT since_ms FROM recipients WHERE rig = ?1 AND name = ?2";
+        let known = self.connection.query_row(find, [rig, recipient], |row| row.get(0)).optional()?;
+        known.map_or_else(|| self.change(|change| is_told_from_now_on(change, rig, recipient)), Ok)
     }
 
     /// How far somebody has been told of it.
@@ -78,4 +89,16 @@ impl Store {
             }
         })
     }
+}
+
+fn is_told_from_now_on(change: &Change<'_>, rig: &str, recipient: &str) -> Result<i64, StoreError> {
+    // Matters of this rig begin with its name.
+    let first = "SELECT min(since_ms) FROM matters JOIN notices ON matter = key \
+                 WHERE recipient = ?1 AND substr(key, 1, length(?2)) = ?2";
+    let of_rig = format!("{rig}: ");
+    let first_ms: Option<i64> = change.transaction.query_row(first, [recipient, &of_rig], |row| row.get(0))?;
+    let since_ms = first_ms.unwrap_or_else(|| change.now_ms());
+    let insert = "INSERT OR IGNORE INTO recipients VALUES (?1, ?2, ?3)";
+    change.transaction.execute(insert, params![rig, recipient, since_ms])?;
+    Ok(since_ms)
 }

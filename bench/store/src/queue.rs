@@ -6,6 +6,7 @@
 
 use std::fs::File;
 
+use domain::fault::AtStation;
 use domain::verdict::{BENCH_ERROR, STOPPED, exit_code_of};
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::json;
@@ -13,6 +14,7 @@ use serde_json::json;
 use crate::alive::lock;
 use crate::error::StoreError;
 use crate::job::{Cancelled, FIELDS, Job, JobRun, Requeued, Submission, code_of};
+use crate::station::noted_of;
 use crate::store::{Change, Store};
 
 /// So often a job's process is begun at most that ends before it has begun another run.
@@ -166,48 +168,48 @@ impl Store {
         })
     }
 
-    /// The SHA-256 of the board's image that a job's first run had: this one, if none is known yet.
+    /// Notes that a job has begun a run, before anything moves, how many it is to make, and the board's image that they have.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn image_of_job(&mut self, id: i64, sha256: &str) -> Result<String, StoreError> {
+    pub fn add_job_run(
+        &mut self,
+        id: i64,
+        (run, folder): (&str, &str),
+        planned: u32,
+        image_sha256: Option<&str>,
+    ) -> Result<(), StoreError> {
         self.change(|change| {
-            let find = "SELECT image_sha256 FROM jobs WHERE id = ?1";
-            if let Some(known) = change.transaction.query_row(find, [id], |row| row.get(0))? {
-                return Ok(known);
-            }
-            change.transaction.execute("UPDATE jobs SET image_sha256 = ?2 WHERE id = ?1", params![id, sha256])?;
-            change.note("job.image", id, &json!({"sha256": sha256}))?;
-            Ok(sha256.to_owned())
-        })
-    }
-
-    /// Notes that a job has begun a run, before anything moves, and how many it is to make.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn add_job_run(&mut self, id: i64, run: &str, folder: &str, planned: u32) -> Result<(), StoreError> {
-        self.change(|change| {
-            let set = "UPDATE jobs SET planned = ?2, attempts = 0 WHERE id = ?1";
-            change.transaction.execute(set, params![id, planned])?;
+            let set = "UPDATE jobs SET planned = ?2, image_sha256 = ?3, attempts = 0 WHERE id = ?1";
+            change.transaction.execute(set, params![id, planned, image_sha256])?;
             change.transaction.execute(
                 "INSERT INTO job_runs (job, number, run, folder) \
                  SELECT ?1, count(*) + 1, ?2, ?3 FROM job_runs WHERE job = ?1",
                 params![id, run, folder],
             )?;
-            change.note("job.run", id, &json!({"run": run, "folder": folder}))
+            change.note("job.run", id, &json!({"run": run, "folder": folder, "image_sha256": image_sha256}))
         })
     }
 
-    /// Notes what a run ended as.
+    /// Notes what a run ended as, and what that tells of its station; why nothing begins there any more, if that is so for it.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn end_job_run(&mut self, id: i64, run: &str, verdict: &str, exit_code: u8) -> Result<(), StoreError> {
+    pub fn end_job_run(
+        &mut self,
+        id: i64,
+        run: &str,
+        (verdict, exit_code): (&str, u8),
+        told: &AtStation,
+    ) -> Result<Option<String>, StoreError> {
         self.change(|change| {
             let set = "UPDATE job_runs SET verdict = ?3, exit_code = ?4 WHERE job = ?1 AND run = ?2";
             change.transaction.execute(set, params![id, run, verdict, exit_code])?;
-            change.note("job.run.ended", id, &json!({"run": run, "verdict": verdict, "exit_code": exit_code}))
+            change.note("job.run.ended", id, &json!({"run": run, "verdict": verdict, "exit_code": exit_code}))?;
+            let find = "SELECT rig, station FROM jobs WHERE id = ?1";
+            let at = change.transaction.query_row(find, [id], |row| Ok((row.get(0)?, row.get(1)?)));
+            let (rig, station): (String, String) = at?;
+            noted_of(change, &rig, &station, told)
         })
     }
 

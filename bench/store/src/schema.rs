@@ -133,14 +133,21 @@ ALTER TABLE jobs ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0 CHECK (is_left IN
 -- Who has taken note of how it ended.
 ALTER TABLE jobs ADD COLUMN acknowledged_by TEXT;
 ", "
--- How many runs in a row something at a station has ended that is not the device; none of a station where the last one was not.
-CREATE TABLE failures (
+-- How many runs of jobs in a row have ended in error at a station before their first step; no row where the last one came to that.
+CREATE TABLE station_failures (
     rig TEXT NOT NULL,
     station TEXT NOT NULL,
     in_a_row INTEGER NOT NULL,
     PRIMARY KEY (rig, station)
 ) STRICT, WITHOUT ROWID;
--- The SHA-256 of the board's image that a job's first run had, in hexadecimal.
+-- Since when somebody is told of what happens at a rig.
+CREATE TABLE recipients (
+    rig TEXT NOT NULL,
+    name TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (rig, name)
+) STRICT, WITHOUT ROWID;
+-- The SHA-256 of the board's image that a job's first run had, in hexadecimal, if its station's file names one.
 ALTER TABLE jobs ADD COLUMN image_sha256 TEXT;
 "];
 

@@ -5,6 +5,7 @@
 use std::fs::File;
 
 use data_encoding::HEXLOWER;
+use domain::fault::AtStation;
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -13,8 +14,8 @@ use crate::alive::lock;
 use crate::error::StoreError;
 use crate::store::{Change, Store, shown};
 
-/// So many runs in a row that something at a station has ended keep it apart: one may be a glitch, and all others of a night would
-/// end so as well.
+/// So many runs in a row that could not be made at a station keep it apart: one may be a glitch, and all others of a night would end
+/// so as well.
 const FAILURES_IN_A_ROW: u32 = 3;
 
 impl Store {
@@ -24,7 +25,7 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub fn quarantine(&mut self, rig: &str, station: &str, reason: &str) -> Result<(), StoreError> {
-        self.keep_apart(rig, station, reason, false)
+        self.change(|change| keep_apart(change, rig, station, reason, false))
     }
 
     /// Lets nothing begin at a station until a check has passed or somebody has looked.
@@ -32,40 +33,15 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub fn quarantine_by_check(&mut self, rig: &str, station: &str, reason: &str) -> Result<(), StoreError> {
-        self.keep_apart(rig, station, reason, true)
+        self.change(|change| keep_apart(change, rig, station, reason, true))
     }
 
-    fn keep_apart(&mut self, rig: &str, station: &str, reason: &str, by_check: bool) -> Result<(), StoreError> {
-        self.change(|change| keep_apart(change, rig, station, reason, by_check))
-    }
-
-    /// A run has ended for something that has failed at its station and is not the device, or, without one, has come to a result
-    /// there. The third failure in a row keeps the station apart until somebody has looked; the reason, if it is that one.
+    /// A run by hand has come to its first step at a station: what kept runs of jobs from that is over.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn station_did(
-        &mut self,
-        rig: &str,
-        station: &str,
-        failed: Option<&str>,
-    ) -> Result<Option<String>, StoreError> {
-        self.change(|change| {
-            let Some(fault) = failed else {
-                let delete = "DELETE FROM failures WHERE rig = ?1 AND station = ?2";
-                change.transaction.execute(delete, params![rig, station])?;
-                return Ok(None);
-            };
-            let add = "INSERT INTO failures VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET in_a_row = in_a_row + 1 RETURNING in_a_row";
-            let in_a_row: u32 = change.transaction.query_row(add, params![rig, station], |row| row.get(0))?;
-            change.note_of("station.failed", station, &json!({"rig": rig, "fault": fault, "in_a_row": in_a_row}))?;
-            if in_a_row < FAILURES_IN_A_ROW {
-                return Ok(None);
-            }
-            let reason = format!("{in_a_row} runs in a row could not be made there, the last one for: {fault}");
-            keep_apart(change, rig, station, &reason, false)?;
-            Ok(Some(reason))
-        })
+    pub fn station_works(&mut self, rig: &str, station: &str) -> Result<(), StoreError> {
+        self.change(|change| noted_of(change, rig, station, &AtStation::Works).map(drop))
     }
 
     /// Whether a station is in quarantine by a check alone.
@@ -111,9 +87,7 @@ impl Store {
             if change.transaction.execute(delete, params![rig, station])? == 0 {
                 return Err(StoreError::NoQuarantine(station.to_owned()));
             }
-            change
-                .transaction
-                .execute("DELETE FROM failures WHERE rig = ?1 AND station = ?2", params![rig, station])?;
+            noted_of(change, rig, station, &AtStation::Works)?;
             change.note_of("station.released", station, &json!({"rig": rig, "by": by, "because": because}))
         })
     }
@@ -136,4 +110,33 @@ fn keep_apart(change: &Change<'_>, rig: &str, station: &str, reason: &str, by_ch
         change.note_of("station.quarantined", station, &json!({"rig": rig, "reason": reason}))?;
     }
     Ok(())
+}
+
+/// Notes what a run's end tells of its station. From the third in a row on that could not be made there nothing begins until somebody
+/// has looked, and that is why.
+pub(crate) fn noted_of(
+    change: &Change<'_>,
+    rig: &str,
+    station: &str,
+    told: &AtStation,
+) -> Result<Option<String>, StoreError> {
+    let why = match told {
+        AtStation::Untold => return Ok(None),
+        AtStation::Works => {
+            let delete = "DELETE FROM station_failures WHERE rig = ?1 AND station = ?2";
+            change.transaction.execute(delete, params![rig, station])?;
+            return Ok(None);
+        }
+        AtStation::Fails(why) => why,
+    };
+    let add = "INSERT INTO station_failures VALUES (?1, ?2, 1) \
+               ON CONFLICT DO UPDATE SET in_a_row = in_a_row + 1 RETURNING in_a_row";
+    let in_a_row: u32 = change.transaction.query_row(add, params![rig, station], |row| row.get(0))?;
+    change.note_of("station.failed", station, &json!({"rig": rig, "reason": why, "in_a_row": in_a_row}))?;
+    if in_a_row < FAILURES_IN_A_ROW {
+        return Ok(None);
+    }
+    let reason = format!("{in_a_row} runs in a row could not be made there, the last one because {why}");
+    keep_apart(change, rig, station, &reason, false)?;
+    Ok(Some(reason))
 }

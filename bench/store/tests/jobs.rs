@@ -1,9 +1,11 @@
 //! Jobs from one state to the next, over stores that are opened anew: what one has written the next one knows.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use domain::fault::AtStation;
 use jiff::Timestamp;
 use store::{Actor, Cancelled, Job, JobRun, JobState, Requeued, Store, StoreError, Submission, Use};
 
@@ -179,8 +181,8 @@ fn a_job_that_has_made_some_of_its_runs_waits_for_the_others_and_keeps_what_it_h
             let (claimed, _lock) = open(folder).claim_next_job("rig", "1").expect("looked").expect("a job");
             assert_eq!(claimed.id, id);
             let run = format!("run-{id}-{number}");
-            open(folder).add_job_run(id, &run, &run, 3).expect("noted");
-            open(folder).end_job_run(id, &run, "fail", 1).expect("noted");
+            open(folder).add_job_run(id, (&run, &run), 3, None).expect("noted");
+            open(folder).end_job_run(id, &run, ("fail", 1), &AtStation::Untold).expect("noted");
             open(folder).requeue_job(id, Requeued::Ended).expect("done");
         };
         (id, begin)
@@ -218,8 +220,8 @@ fn a_stop_of_the_daemon_hides_nothing_that_comes_behind_it() {
     let id = submit(folder, "1", "x", 0);
     for (run, verdict, code) in [("run-1", "aborted", 5), ("run-2", "fail", 1)] {
         drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
-        open(folder).add_job_run(id, run, run, 3).expect("noted");
-        open(folder).end_job_run(id, run, verdict, code).expect("noted");
+        open(folder).add_job_run(id, (run, run), 3, None).expect("noted");
+        open(folder).end_job_run(id, run, (verdict, code), &AtStation::Untold).expect("noted");
         open(folder).requeue_job(id, Requeued::Stopped).expect("done");
     }
     let codes: Vec<u8> = job(folder, id).runs.iter().map(JobRun::code).collect();
@@ -239,9 +241,9 @@ fn an_interrupted_job_keeps_its_runs_and_forgets_its_process() {
     let id = submit(folder, "1", "x", 0);
     drop(open(folder).claim_next_job("rig", "1").expect("looked").expect("a job"));
     open(folder).set_job_process(id, 17).expect("noted");
-    open(folder).add_job_run(id, "run-1", "/runs/run-1", 2).expect("noted");
-    open(folder).end_job_run(id, "run-1", "pass", 0).expect("noted");
-    open(folder).add_job_run(id, "run-2", "/runs/run-2", 2).expect("noted");
+    open(folder).add_job_run(id, ("run-1", "/runs/run-1"), 2, None).expect("noted");
+    open(folder).end_job_run(id, "run-1", ("pass", 0), &AtStation::Works).expect("noted");
+    open(folder).add_job_run(id, ("run-2", "/runs/run-2"), 2, None).expect("noted");
     let interrupted = job(folder, id);
     assert_eq!((interrupted.process, interrupted.planned, interrupted.runs.len()), (Some(17), Some(2), 2));
     assert_eq!((interrupted.runs[0].exit_code, interrupted.runs[1].verdict.clone()), (Some(0), None));
@@ -250,7 +252,7 @@ fn an_interrupted_job_keeps_its_runs_and_forgets_its_process() {
     drop(lock);
     assert_eq!(open(folder).job_of_run("run-2").expect("looked").map(|job| job.id), Some(id));
     assert_eq!(open(folder).job_of_run("run-3").expect("looked"), None);
-    assert!(open(folder).add_job_run(id, "run-1", "/runs/run-1", 2).is_err(), "a folder is one run's");
+    assert!(open(folder).add_job_run(id, ("run-1", "/runs/run-1"), 2, None).is_err(), "a folder is one run's");
 }
 
 #[test]
@@ -272,20 +274,28 @@ fn nothing_begins_at_a_station_in_quarantine_until_somebody_has_looked() {
 #[test]
 fn a_station_where_one_run_after_the_other_fails_is_kept_apart_until_somebody_has_looked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let did = |failed: Option<&str>| open(folder.path()).station_did("rig", "1", failed).expect("noted");
-    let failed = Some("instrument pump was away");
-    assert_eq!((did(failed), did(failed)), (None, None), "once or twice is a glitch");
-    assert_eq!(did(None), None, "a run has come to a result");
-    assert_eq!((did(failed), did(failed)), (None, None), "it is counted anew");
-    assert_eq!(open(folder.path()).station_did("rig", "2", failed).expect("noted"), None, "another station");
-    let why = did(failed).expect("the third in a row");
-    assert_eq!(why, "3 runs in a row could not be made there, the last one for: instrument pump was away");
+    let id = ["1", "2"].map(|station| submit(folder.path(), station, "x", 0));
+    let number = Cell::new(0);
+    let ends = |id: i64, told: &AtStation| {
+        let run = format!("run-{}", number.replace(number.get() + 1));
+        open(folder.path()).add_job_run(id, (&run, &run), 99, None).expect("noted");
+        open(folder.path()).end_job_run(id, &run, ("error", 4), told).expect("noted")
+    };
+    let fails = |id: i64| ends(id, &AtStation::Fails("the pump was away".to_owned()));
+    assert_eq!((fails(id[0]), fails(id[0])), (None, None), "once or twice is a glitch");
+    assert_eq!(ends(id[0], &AtStation::Works), None);
+    assert_eq!((fails(id[0]), fails(id[0]), fails(id[1])), (None, None, None), "anew, and for each station");
+    assert_eq!(ends(id[0], &AtStation::Untold), None, "somebody has stopped it");
+    let why = fails(id[0]).expect("the third in a row");
+    assert_eq!(why, "3 runs in a row could not be made there, the last one because the pump was away");
     let (noted, _) = open(folder.path()).quarantined("rig", "1").expect("looked").expect("it is");
     assert_eq!(noted, why);
     open(folder.path()).check_passed("rig", "1").expect("nothing is done");
     assert!(open(folder.path()).quarantined("rig", "1").expect("looked").is_some(), "its other instruments answer");
     open(folder.path()).release("rig", "1", "ben", "the plug").expect("done");
-    assert_eq!(did(failed), None, "somebody has looked");
+    assert_eq!((fails(id[0]), fails(id[0])), (None, None), "somebody has looked");
+    open(folder.path()).station_works("rig", "1").expect("by hand");
+    assert_eq!(fails(id[0]), None);
     assert_eq!(open(folder.path()).quarantined("rig", "2").expect("looked"), None);
 }
 
@@ -300,7 +310,8 @@ fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
     assert!(open(folder).serve_rig("rig").is_ok());
     // The first version had neither jobs nor quarantines, the second one no tokens.
     let file = rusqlite::Connection::open(folder.join("bench.sqlite")).expect("the file");
-    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; DROP TABLE failures; \
+    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; DROP TABLE recipients; \
+                    DROP TABLE station_failures; \
                     DROP TABLE matters; ALTER TABLE held DROP COLUMN setting; PRAGMA user_version = 1;";
     file.execute_batch(drop_all).expect("as it was");
     drop(file);

@@ -1,6 +1,7 @@
 //! `cargo xtask metrics`: the product's figures on this machine, in release, each beside what is asked of it.
 //!
-//! It starts the product and reads what it prints; it judges nothing, so that a slow machine fails no test.
+//! It starts the product and reads what it prints; it judges no time, so that a slow machine fails nothing. What must never happen
+//! fails it, behind the last figure.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,10 @@ fn with_product(root: &Path, measure: &dyn Fn(&Product) -> Result<(), Failure>) 
     fs::create_dir_all(&folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
     line("figure", "asked", "found");
     let result = measure(&Product { root: root.to_owned(), program, folder: folder.clone() });
-    drop(fs::remove_dir_all(folder));
+    // What a soak has left may tell why it failed.
+    if result.is_ok() {
+        drop(fs::remove_dir_all(folder));
+    }
     result
 }
 
@@ -58,6 +62,8 @@ struct Measured {
     json: Value,
     seconds: f64,
     peak_mib: f64,
+    /// Whether it ended with 0.
+    is_well: bool,
 }
 
 fn figures(product: &Product) -> Result<(), Failure> {
@@ -104,19 +110,25 @@ fn figures(product: &Product) -> Result<(), Failure> {
     let found = |quantile: &str| number(&link.json, quantile).map(|us| us * 1e-3);
     let round_trip = format!("{:.1} / {:.1} ms", found("p50_us")?, found("p99_us")?);
     line("host link with the image running, round trip p50 / p99", "small", round_trip);
-    let holds = product.start(&["bench", "holds", "--count", "1000", "--folder", "holds"])?;
+    let mut happened = Vec::new();
+    let mut soak = |arguments: &[&str]| -> Result<Measured, Failure> {
+        let soak = product.start(arguments)?;
+        happened.extend((!soak.is_well).then(|| arguments[1].to_owned()));
+        Ok(soak)
+    };
+    let holds = soak(&["bench", "holds", "--count", "1000", "--folder", "holds"])?;
     let wrong = ["two_at_once", "orphans", "untold"].map(|key| number(&holds.json, key));
     let [two, orphans, untold] = wrong;
     let wrong = format!("{:.0} / {:.0} / {:.0}", two?, orphans?, untold?);
     line("1000 holds of a port, 8 processes: two / orphans / untold", "0 / 0 / 0", wrong);
     line("  of them killed at random", "many", format!("{:.0}", number(&holds.json, "kills")?));
-    let kills = product.start(&["bench", "kills", "--count", "20", "--folder", "kills"])?;
+    let kills = soak(&["bench", "kills", "--count", "20", "--folder", "kills"])?;
     let wrong = ["unreadable", "without_a_state", "unsafe", "orphans"].map(|key| number(&kills.json, key));
     let [unreadable, stateless, left_unsafe, orphans] = wrong;
     let wrong = format!("{:.0} / {:.0} / {:.0} / {:.0}", unreadable?, stateless?, left_unsafe?, orphans?);
     line("20 jobs, kill -9: unreadable / no state / unsafe / orphans", "0 / 0 / 0 / 0", wrong);
     line("  what was lost of a record, at most", "<= 1 s", format!("{:.2} s", number(&kills.json, "lost_s")?));
-    let watched = product.start(&["bench", "watchers", "--count", "100", "--folder", "watchers"])?;
+    let watched = soak(&["bench", "watchers", "--count", "100", "--folder", "watchers"])?;
     let idle = (number(&watched.json, "idle_share_of_a_core")? * 1e2, number(&watched.json, "idle_mib")?);
     line("a daemon that does nothing", "< 1 % of a core, 60 MiB", format!("{:.2} %, {:.1} MiB", idle.0, idle.1));
     let p99 = (number(&watched.json, "alone_p99_ms")?, number(&watched.json, "watched_p99_ms")?);
@@ -124,6 +136,10 @@ fn figures(product: &Product) -> Result<(), Failure> {
     line("  events that they missed", "0", format!("{:.0}", number(&watched.json, "missed")?));
     for (figure, asked, found) in probe(&product.root)? {
         line(&figure, asked, found);
+    }
+    if !happened.is_empty() {
+        let told = "something has happened that must never happen, as is told above, in";
+        return Err(Failure::new(format!("{told} {}; look at what it left", happened.join(", "))));
     }
     Ok(())
 }
@@ -179,17 +195,22 @@ impl Product {
         let printed = self.folder.join("printed");
         let mut command = command(&self.root, program.as_os_str(), arguments);
         let stdout = fs::File::create(&printed).map_err(failed)?;
-        let command = command.current_dir(&self.folder).stdout(stdout).stderr(Stdio::null());
+        // A run tells how far it is, a soak what is wrong.
+        let stderr = if arguments.first() == Some(&"bench") { Stdio::inherit() } else { Stdio::null() };
+        let command = command.current_dir(&self.folder).stdout(stdout).stderr(stderr);
         let began = Instant::now();
         let mut child = command.spawn().map_err(failed)?;
         let mut peak_mib: f64 = 0.0;
-        while child.try_wait().map_err(failed)?.is_none() {
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break status;
+            }
             peak_mib = peak_mib.max(high_water_mib(child.id()).unwrap_or(0.0));
             std::thread::sleep(Duration::from_millis(1));
-        }
+        };
         let seconds = began.elapsed().as_secs_f64();
         let text = fs::read_to_string(&printed).map_err(failed)?;
-        Ok(Measured { text, json: Value::Null, seconds, peak_mib })
+        Ok(Measured { text, json: Value::Null, seconds, peak_mib, is_well: status.success() })
     }
 }
 

@@ -11,6 +11,7 @@ use daemon::Finished;
 use daemon::interrupted::{Recovered, outlives_its_run, recover};
 use domain::RunVerdict;
 use domain::event::Opened;
+use domain::fault::AtStation;
 use domain::verdict::{STOPPED, exit_code_of};
 
 use crate::commands::run;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let (mut codes, mut verdict) = (Vec::new(), RunVerdict::Error.name().to_owned());
     // The code of a stop says that the station was left safe.
     let mut is_safe = true;
+    let mut told = AtStation::Untold;
     if outlives_its_run(station) {
         let bath = opened.and_then(|opened| opened.bath_c).map(|bath| bath.value);
         let needs = station::needs(station, bath);
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             return Err(run::left_as_it_is(&recovered));
         }
         is_safe = recovered.safe;
+        told.clone_from(&recovered.at_station);
         recovered.verdict.name().clone_into(&mut verdict);
         codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
         if let (false, Some(job)) = (is_safe, &mut job) {
@@ -109,7 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     let code = exit_code_of(codes);
     if let Some(mut job) = job {
-        job.run_ended(&name, &verdict, code)?;
+        job.run_ended(&name, (&verdict, code), &told)?;
         if !is_safe {
             // Its other runs are not made there.
             return job.end(Ok(code));

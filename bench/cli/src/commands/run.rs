@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use daemon::interrupted::outlives_its_run;
 use daemon::{Finished, Handle, Outside, Request};
 use domain::RunVerdict;
+use domain::fault::AtStation;
 use domain::stated::OverdueAccepted;
 use domain::verdict::{STOPPED, exit_code_of};
 use rig::RigFile;
@@ -81,14 +82,15 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     }
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let mut requests = requests(args, &rig)?;
-    if let Some(job) = &mut job {
-        job.works_at(rig.station(args.wanted.station.as_deref()).map_err(Failure::input)?);
-    }
+    let at = rig.station(args.wanted.station.as_deref()).map_err(Failure::input)?;
+    let image = || image::sha256(at).map_err(Failure::bench);
+    // An emulator boots what it has found when it was started; behind its ports the requests know of neither.
+    let booted = if rig.is_emulated() { Some(image()?) } else { None };
     let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.wanted.seed)?) } else { None };
     served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
-    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.codes_of_made_runs(&requests))?;
+    let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.codes_of_made_runs(&requests, at))?;
     let mut folders = Vec::new();
     let (mut safe, mut left_unsafe) = (true, false);
     for request in requests.into_iter().skip(codes.len()) {
@@ -101,6 +103,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         }
         if judges_nothing(&request.plan) {
             tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
+        }
+        if let Some(job) = job.as_deref_mut() {
+            job.has_image(booted.clone().map_or_else(image, Ok)?)?;
         }
         let handle = match begin(request.clone(), planned, job.as_deref_mut()) {
             Ok(handle) => handle,
@@ -127,11 +132,14 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             // The code of a stop says that the station was left safe.
             code = BENCH_ERROR;
         }
-        let noted = job.as_deref_mut().map(|job| {
-            job.run_ended(&run, &verdict, code)?;
-            if outlives { job.station_did(&finished) } else { Ok(false) }
-        });
-        let kept_apart = noted.unwrap_or(Ok(false)).unwrap_or_else(|why| {
+        // What is simulated is there for each run anew.
+        let told = if outlives { &finished.at_station } else { &AtStation::Untold };
+        let noted = match job.as_deref_mut() {
+            Some(job) => job.run_ended(&run, (&verdict, code), told),
+            None if *told == AtStation::Works => station::works(at, &args.rig).map(|()| false),
+            None => Ok(false),
+        };
+        let kept_apart = noted.unwrap_or_else(|why| {
             tell_raw(&why.text);
             false
         });

@@ -1,10 +1,13 @@
 //! What the whole-run tests share: running the program, its rigs with faults, and reading what it left.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use domain::Event;
 use serde_json::Value;
+use store::{Actor, Store, Submission};
 use tempfile::TempDir;
 
 /// A folder for runs, removed when it is dropped.
@@ -35,6 +38,11 @@ impl Bench {
         // What the tests' rigs are used for is nothing of this host.
         command.env("DOSEBENCH_STATE", self.path("state")).env_remove("DOSEBENCH_LEASE");
         command
+    }
+
+    /// This folder's store, as a host has one.
+    pub(crate) fn store(&self) -> Store {
+        Store::open(&self.path("state"), Actor("a test".to_owned())).expect("a store")
     }
 
     /// The virtual rig in real time, whose first pump falls silent after 2 s, as a file.
@@ -79,6 +87,25 @@ impl Bench {
         assert!(text.contains(simulation), "the rig has the line that is replaced");
         self.write(name, &text)
     }
+}
+
+/// A job of the host's store as if a daemon had begun it, and its lock: the job runs as long as somebody has that.
+pub(crate) fn begun_job(store: &mut Store, rig: &str) -> (i64, File) {
+    let (station, needs) = ("1", BTreeMap::new());
+    let wanted = Submission {
+        rig,
+        station,
+        title: "a job",
+        task: "",
+        needs: &needs,
+        priority: 0,
+        budget: None,
+        submitter: "anna",
+        key: None,
+    };
+    let id = store.submit(&wanted).expect("queued").id;
+    let (_, lock) = store.claim_next_job(rig, station).expect("looked").expect("it is next");
+    (id, lock)
 }
 
 pub(crate) fn done(output: &Output) -> Done {

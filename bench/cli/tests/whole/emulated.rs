@@ -4,7 +4,6 @@
 //! Each emulator is a test's own. Whatever goes wrong ends as bad input or as a bench error, in a sentence, with the
 //! station safe and the record whole.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -12,10 +11,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use domain::EventKind;
+use domain::fault::AtStation;
 use serde_json::Value;
-use store::{Actor, Store, Submission};
 
-use crate::common::{Bench, Done, done, events};
+use crate::common::{Bench, Done, begun_job, done, events};
 use crate::replay::replayed;
 use crate::server::{PATIENCE, Server, eventually, signal};
 use crate::stopped::{PROBED, stops_from_everywhere};
@@ -54,28 +53,25 @@ fn scenario(bench: &Bench, steps: &str, seconds: u32) -> String {
 #[test]
 fn an_image_that_was_built_anew_is_no_image_of_the_same_job() {
     let bench = Bench::new();
-    let mut store = Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store");
-    let what = Submission {
-        rig: "rig",
-        station: "1",
-        title: "a job",
-        task: "",
-        needs: &BTreeMap::new(),
-        priority: 0,
-        budget: None,
-        submitter: "anna",
-        key: None,
-    };
-    let id = store.submit(&what).expect("queued").id;
-    let (_, lock) = store.claim_next_job("rig", "1").expect("looked").expect("it is next");
-    let another = "7".repeat(64);
-    assert_eq!(store.image_of_job(id, &another).expect("noted"), another, "its first run had that");
-    let mut process =
-        bench.command(&["run", &scenario(&bench, "", 5), "--rig", &rig(&bench, &[]), "--job", &id.to_string()]);
+    let mut store = bench.store();
+    let (id, lock) = begun_job(&mut store, "rig");
+    let (rig, another) = (rig(&bench, &[]), "7".repeat(64));
+    let text = std::fs::read_to_string(scenario(&bench, "", 5)).expect("a scenario");
+    let two = text
+        .replace("weighing:", "parameters: {length: {one of: [5 s, 6 s]}}\nweighing:")
+        .replace("for: 5 s", "for: $length");
+    // Its first run was cut off at once.
+    store.add_job_run(id, ("a run", "/nowhere"), 2, Some(&another)).expect("noted");
+    store.end_job_run(id, "a run", ("error", 4), &AtStation::Untold).expect("noted");
+    let mut process = bench.command(&["run", &bench.write("two.yaml", &two), "--rig", &rig, "--job", &id.to_string()]);
     let output = process.stdin(lock).output().expect("started");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), store.job(id).expect("it is known").exit_code), (Some(4), Some(4)), "{said}");
-    assert!(said.contains(&format!("as its first run had it (SHA-256 {another})")), "{said}");
+    let job = store.job(id).expect("it is known");
+    assert_eq!((output.status.code(), job.exit_code, job.runs.len()), (Some(4), Some(4), 1), "{job:?}");
+    let reason = job.reason.unwrap_or_default();
+    let told =
+        format!("expected the board's image that its first run had (SHA-256 {another}), but found another (SHA-256 ");
+    assert!(reason.starts_with(&told), "{reason}");
+    assert!(!bench.path("runs").exists(), "nothing was set up");
 }
 
 /// A run that nothing spoilt: its verdict, and that its record can be folded again.

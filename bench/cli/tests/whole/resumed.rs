@@ -1,17 +1,17 @@
 //! A run whose process was killed goes on where its scenario allows that, and its verdict knows of the gap.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-use crate::common::{Bench, events};
+use crate::common::{Bench, begun_job, events};
 use crate::daemon::{Daemon, LONG, delivers_nothing, folder_of, id_of, process_with};
 use crate::replay::replayed;
 use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::EventKind;
+use domain::fault::AtStation;
 use serde_json::Value;
-use store::{Actor, JobState, Store, Submission};
+use store::JobState;
 
 /// It delivers for a while, and may go on.
 const GOES_ON: &str = "scenario: Goes on
@@ -23,10 +23,6 @@ steps:
   - stop: {}
   - check: {volume during: delivered, tolerance: ±50 % of commanded, because: that is coarse}
 ";
-
-fn store(bench: &Bench) -> Store {
-    Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store")
-}
 
 /// The only run of a folder.
 fn run_in(runs: &Path) -> Option<PathBuf> {
@@ -172,7 +168,7 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
     });
     daemon.stop();
     delivers_nothing(&server, "1");
-    let mut store = store(&bench);
+    let mut store = bench.store();
     let job = store.job(id).expect("it is known");
     assert_eq!((job.state, job.runs.len(), job.runs[0].exit_code), (JobState::Queued, 1, Some(4)), "{job:?}");
     store.quarantine(&job.rig, "1", "the line is changed").expect("noted");
@@ -192,7 +188,7 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
 
 /// What a job's first run was made of is not what it would be made of now: the scenario, or what is simulated.
 #[test]
-fn runs_of_two_versions_of_a_scenario_are_no_job() {
+fn runs_of_two_versions_of_a_scenario_or_a_simulation_are_no_job() {
     let bench = Bench::new();
     let rates = |rates: &str| {
         let text = LONG.replace("weighing:", &format!("parameters: {{rate: {{one of: [{rates}]}}}}\nweighing:"));
@@ -201,37 +197,26 @@ fn runs_of_two_versions_of_a_scenario_are_no_job() {
     let made = bench.output(&["run", &rates("24 mL/day, 20 mL/day"), "--set", "rate=24 mL/day"]);
     assert_eq!(made.status.code(), Some(0));
     let folder = run_in(&bench.path("runs")).expect("a run").display().to_string();
-    let mut store = store(&bench);
+    let mut store = bench.store();
     let simulated_otherwise = bench.rig("otherwise.yaml", "simulation: {delivered too much: 5 %}");
     let (as_it_was, turned) = ("24 mL/day, 20 mL/day", "20 mL/day, 24 mL/day");
-    let cases = [(turned, "virtual", 4), (as_it_was, simulated_otherwise.as_str(), 4), (as_it_was, "virtual", 0)];
-    for (number, (order, rig, expected)) in cases.into_iter().enumerate() {
-        let needs = BTreeMap::new();
-        let what = Submission {
-            rig: "rig",
-            station: "1",
-            title: "two",
-            task: "",
-            needs: &needs,
-            priority: 0,
-            budget: None,
-            submitter: "anna",
-            key: None,
-        };
-        let id = store.submit(&what).expect("queued").id;
-        let (_, lock) = store.claim_next_job("rig", "1").expect("looked").expect("it is next");
-        // A folder is one run's.
+    let cases = [
+        (turned, "virtual", "expected the scenario that run ", 4),
+        (as_it_was, simulated_otherwise.as_str(), "expected the rig file's simulation that run ", 4),
+        (as_it_was, "virtual", "expected", 0),
+    ];
+    for (number, (order, rig, changed, expected)) in cases.into_iter().enumerate() {
+        let (id, lock) = begun_job(&mut store, "rig");
+        // A folder is one run's: it is given another name for each job.
         let folder = format!("{folder}{}", "/.".repeat(number));
-        store.add_job_run(id, &format!("run-{id}"), &folder, 2).expect("noted");
-        store.end_job_run(id, &format!("run-{id}"), "pass", 0).expect("noted");
+        store.add_job_run(id, (&format!("run-{id}"), &folder), 2, None).expect("noted");
+        store.end_job_run(id, &format!("run-{id}"), ("pass", 0), &AtStation::Untold).expect("noted");
         let mut process = bench.command(&["run", &rates(order), "--rig", rig, "--job", &id.to_string()]);
         let process = process.stdin(lock).output().expect("started");
         let job = store.job(id).expect("it is known");
         assert_eq!((process.status.code(), job.exit_code), (Some(expected), u8::try_from(expected).ok()), "{job:?}");
-        assert_eq!(
-            job.reason.is_some_and(|why| why.contains("changed meanwhile") && why.contains("1 of 2 runs")),
-            expected != 0
-        );
+        let reason = job.reason.unwrap_or_default();
+        assert_eq!(reason.contains(changed) && reason.contains("1 of 2 runs"), expected != 0, "{reason}");
     }
 }
 

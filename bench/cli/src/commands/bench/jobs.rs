@@ -2,15 +2,13 @@
 //! the rig as the page does.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use store::{Actor, Store};
 
-use super::served::Process;
-use super::watchers::resident_mib;
+use super::served;
 use crate::Failure;
 use crate::client::{Client, Which};
 
@@ -29,12 +27,9 @@ const PARTS: usize = 10;
 
 /// So many jobs.
 pub(super) fn measure(folder: &Path, count: u64) -> Result<Value, Failure> {
-    let mut command = Command::new(rig::ourselves().map_err(Failure::bench)?);
-    command.args(["serve", "--rig", "virtual", "--runs", "runs", "--listen", "127.0.0.1:0"]);
-    command.current_dir(folder).env("DOSEBENCH_STATE", folder.join("state")).stdin(Stdio::null()).stderr(Stdio::null());
-    let daemon = Process::start(&mut command)?;
+    let daemon = served::daemon(folder, "virtual")?;
     let client = Client::of(&Which::named(&daemon.line))?;
-    let idle_mib = resident_mib(daemon.id())?;
+    let idle_mib = daemon.resident_mib()?;
     for station in (0..count as usize).map(|number| STATIONS[number % STATIONS.len()]) {
         client.post("/api/v1/jobs", &json!({"scenario": SCENARIO, "station": station, "submitter": "bench"}))?;
     }
@@ -48,7 +43,7 @@ pub(super) fn measure(folder: &Path, count: u64) -> Result<Value, Failure> {
             (over, last) = (now_over, Instant::now());
         }
         while mib.len() < PARTS && over * PARTS as u64 >= count * (mib.len() as u64 + 1) {
-            mib.push(resident_mib(daemon.id())?);
+            mib.push(daemon.resident_mib()?);
         }
         if last.elapsed() > ENDED_WITHIN {
             return Err(Failure::bench(format!("expected {count} jobs to end, but behind {over} nothing goes on")));

@@ -17,7 +17,7 @@ use record::Reader;
 use serde_json::{Value, json};
 use store::{Actor, Job, JobState, Store};
 
-use super::served::{Process, Server};
+use super::served::{self, Process, Server};
 use crate::Failure;
 
 /// What must be none of what is counted.
@@ -132,8 +132,7 @@ impl Soak {
         if let Some(daemon) = &self.daemon {
             return Ok(daemon.line.clone());
         }
-        let mut command = self.command(&["serve", "--rig", &self.rig, "--runs", "runs", "--listen", "127.0.0.1:0"])?;
-        let daemon = Process::start(command.stderr(Stdio::null()))?;
+        let daemon = served::daemon(&self.folder, &self.rig)?;
         let line = daemon.line.clone();
         self.daemon = Some(daemon);
         Ok(line)

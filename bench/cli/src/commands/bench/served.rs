@@ -30,6 +30,22 @@ impl Process {
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
+
+    /// What it has in memory, in MiB.
+    pub(super) fn resident_mib(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).map_err(Failure::bench)?;
+        let kib =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse::<f64>().ok());
+        Ok(kib.unwrap_or(f64::NAN) / 1024.0)
+    }
+}
+
+/// A daemon of that rig, with its store and its runs in a folder; its line is its address.
+pub(super) fn daemon(folder: &Path, rig: &str) -> Result<Process, Failure> {
+    let mut command = Command::new(rig::ourselves().map_err(Failure::bench)?);
+    command.args(["serve", "--rig", rig, "--runs", "runs", "--listen", "127.0.0.1:0"]);
+    command.current_dir(folder).env("DOSEBENCH_STATE", folder.join("state")).stdin(Stdio::null()).stderr(Stdio::null());
+    Process::start(&mut command)
 }
 
 impl Drop for Process {

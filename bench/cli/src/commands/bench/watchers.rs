@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -14,7 +13,7 @@ use record::Reader;
 use serde_json::{Value, json};
 use store::{Actor, JobState, Store};
 
-use super::served::{Process, Server};
+use super::served::{self, Server};
 use crate::Failure;
 use crate::client::{Client, Which};
 
@@ -39,15 +38,12 @@ const POLL_NS: u64 = 1_000_000_000;
 pub(super) fn measure(folder: &Path, count: u64) -> Result<Value, Failure> {
     let server = Server::start(folder)?;
     fs::write(folder.join("watched.yaml"), SCENARIO).map_err(Failure::bench)?;
-    let mut command = Command::new(rig::ourselves().map_err(Failure::bench)?);
-    command.args(["serve", "--rig", &server.rig, "--runs", "runs", "--listen", "127.0.0.1:0"]);
-    command.current_dir(folder).env("DOSEBENCH_STATE", folder.join("state")).stdin(Stdio::null()).stderr(Stdio::null());
-    let daemon = Process::start(&mut command)?;
+    let daemon = served::daemon(folder, &server.rig)?;
     thread::sleep(Duration::from_secs(2));
     let before_s = busy_s(daemon.id())?;
     thread::sleep(IDLE);
     let idle = (busy_s(daemon.id())? - before_s) / IDLE.as_secs_f64();
-    let memory_mib = resident_mib(daemon.id())?;
+    let memory_mib = daemon.resident_mib()?;
     let alone = one(folder, &daemon.line, 0)?;
     let watched = one(folder, &daemon.line, count)?;
     Ok(json!({
@@ -118,12 +114,4 @@ fn busy_s(process: u32) -> Result<f64, Failure> {
     let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
     let ticks: f64 = behind.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS_PER_S)
-}
-
-/// What a process has in memory, in MiB.
-pub(super) fn resident_mib(process: u32) -> Result<f64, Failure> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).map_err(Failure::bench)?;
-    let kib =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse::<f64>().ok());
-    Ok(kib.unwrap_or(f64::NAN) / 1024.0)
 }
