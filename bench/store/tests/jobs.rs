@@ -310,9 +310,9 @@ fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
     assert!(open(folder).serve_rig("rig").is_ok());
     // The first version had neither jobs nor quarantines, the second one no tokens.
     let file = rusqlite::Connection::open(folder.join("bench.sqlite")).expect("the file");
-    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; DROP TABLE recipients; \
-                    DROP TABLE station_failures; \
-                    DROP TABLE matters; ALTER TABLE held DROP COLUMN setting; PRAGMA user_version = 1;";
+    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; \
+                    DROP TABLE recipients; DROP TABLE station_failures; DROP TABLE matters; \
+                    ALTER TABLE held DROP COLUMN setting; PRAGMA user_version = 1;";
     file.execute_batch(drop_all).expect("as it was");
     drop(file);
     let id = submit(folder, "1", "x", 0);

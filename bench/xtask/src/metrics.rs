@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::process::{cargo, command, run as run_program, target_folder};
 
 mod analysis;
+mod soaks;
 
 /// A rig with the pump and eight instruments; the pump and five of them are polled once a second.
 const RIG: &str = "virtual";
@@ -23,7 +24,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     crate::firmware::run(root)?;
     with_product(root, &|product| {
         figures(product)?;
-        analysis::figures(product)
+        analysis::figures(product)?;
+        soaks::figures(product)
     })
 }
 
@@ -110,36 +112,8 @@ fn figures(product: &Product) -> Result<(), Failure> {
     let found = |quantile: &str| number(&link.json, quantile).map(|us| us * 1e-3);
     let round_trip = format!("{:.1} / {:.1} ms", found("p50_us")?, found("p99_us")?);
     line("host link with the image running, round trip p50 / p99", "small", round_trip);
-    let mut happened = Vec::new();
-    let mut soak = |arguments: &[&str]| -> Result<Measured, Failure> {
-        let soak = product.start(arguments)?;
-        happened.extend((!soak.is_well).then(|| arguments[1].to_owned()));
-        Ok(soak)
-    };
-    let holds = soak(&["bench", "holds", "--count", "1000", "--folder", "holds"])?;
-    let wrong = ["two_at_once", "orphans", "untold"].map(|key| number(&holds.json, key));
-    let [two, orphans, untold] = wrong;
-    let wrong = format!("{:.0} / {:.0} / {:.0}", two?, orphans?, untold?);
-    line("1000 holds of a port, 8 processes: two / orphans / untold", "0 / 0 / 0", wrong);
-    line("  of them killed at random", "many", format!("{:.0}", number(&holds.json, "kills")?));
-    let kills = soak(&["bench", "kills", "--count", "20", "--folder", "kills"])?;
-    let wrong = ["unreadable", "without_a_state", "unsafe", "orphans"].map(|key| number(&kills.json, key));
-    let [unreadable, stateless, left_unsafe, orphans] = wrong;
-    let wrong = format!("{:.0} / {:.0} / {:.0} / {:.0}", unreadable?, stateless?, left_unsafe?, orphans?);
-    line("20 jobs, kill -9: unreadable / no state / unsafe / orphans", "0 / 0 / 0 / 0", wrong);
-    line("  what was lost of a record, at most", "<= 1 s", format!("{:.2} s", number(&kills.json, "lost_s")?));
-    let watched = soak(&["bench", "watchers", "--count", "100", "--folder", "watchers"])?;
-    let idle = (number(&watched.json, "idle_share_of_a_core")? * 1e2, number(&watched.json, "idle_mib")?);
-    line("a daemon that does nothing", "< 1 % of a core, 60 MiB", format!("{:.2} %, {:.1} MiB", idle.0, idle.1));
-    let p99 = (number(&watched.json, "alone_p99_ms")?, number(&watched.json, "watched_p99_ms")?);
-    line("a run's polls, p99, alone and with 100 who watch", "the same", format!("{:.2} / {:.2} ms", p99.0, p99.1));
-    line("  events that they missed", "0", format!("{:.0}", number(&watched.json, "missed")?));
     for (figure, asked, found) in probe(&product.root)? {
         line(&figure, asked, found);
-    }
-    if !happened.is_empty() {
-        let told = "something has happened that must never happen, as is told above, in";
-        return Err(Failure::new(format!("{told} {}; look at what it left", happened.join(", "))));
     }
     Ok(())
 }

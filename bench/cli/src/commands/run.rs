@@ -12,7 +12,7 @@ use domain::RunVerdict;
 use domain::fault::AtStation;
 use domain::stated::OverdueAccepted;
 use domain::verdict::{STOPPED, exit_code_of};
-use rig::RigFile;
+use rig::{RigFile, Station};
 use scenario::Plan;
 
 use crate::commands::run_options::RunOptions;
@@ -76,18 +76,13 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> {
     let began = Instant::now();
     let signals = Signals::catch_and_leave().map_err(|e| Failure::bench(format!("signals cannot be caught: {e}")))?;
-    if let Some(junit) = &args.junit {
-        // Yesterday's green must not stand where today's results are looked for.
-        drop(std::fs::remove_file(junit));
-    }
+    // Yesterday's green must not stand where today's results are looked for.
+    args.junit.iter().for_each(|junit| drop(std::fs::remove_file(junit)));
     let rig = load::whole_rig(&load::rig_source(&args.rig)?)?;
     let mut requests = requests(args, &rig)?;
     let at = rig.station(args.wanted.station.as_deref()).map_err(Failure::input)?;
-    let image = || image::sha256(at).map_err(Failure::bench);
-    // An emulator boots what it has found when it was started; behind its ports the requests know of neither.
-    let booted = if rig.is_emulated() { Some(image()?) } else { None };
-    let served = if rig.is_emulated() { Some(ServedRig::start(&args.rig, args.wanted.seed)?) } else { None };
-    served.iter().try_for_each(|served| behind(served, args, &mut requests))?;
+    let image = images(at)?;
+    let served = if rig.is_emulated() { Some(behind_ports(args, &mut requests)?) } else { None };
     let _hold = hold(&requests, args)?;
     let planned = requests.len();
     let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.codes_of_made_runs(&requests, at))?;
@@ -101,19 +96,13 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         if Signals::leaves() {
             return Err(left(args, &folders, planned, rest_is_left(codes.len(), planned)));
         }
-        if judges_nothing(&request.plan) {
-            tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
-        }
         if let Some(job) = job.as_deref_mut() {
-            job.has_image(booted.clone().map_or_else(image, Ok)?)?;
+            job.has_image(image()?)?;
         }
-        let handle = match begin(request.clone(), planned, job.as_deref_mut()) {
-            Ok(handle) => handle,
-            Err(why) => {
-                tell!("error: {why}");
-                codes.push(BENCH_ERROR);
-                break;
-            }
+        let begun = begin(request.clone(), planned, job.as_deref_mut());
+        let Ok(handle) = begun.inspect_err(|why| tell!("error: {why}")) else {
+            codes.push(BENCH_ERROR);
+            break;
         };
         folders.push(handle.folder.clone());
         let run = handle.run.clone();
@@ -136,13 +125,9 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         let told = if outlives { &finished.at_station } else { &AtStation::Untold };
         let noted = match job.as_deref_mut() {
             Some(job) => job.run_ended(&run, (&verdict, code), told),
-            None if *told == AtStation::Works => station::works(at, &args.rig).map(|()| false),
-            None => Ok(false),
+            None => by_hand(at, &args.rig, told),
         };
-        let kept_apart = noted.unwrap_or_else(|why| {
-            tell_raw(&why.text);
-            false
-        });
+        let kept_apart = noted.inspect_err(|why| tell_raw(&why.text)).unwrap_or(false);
         codes.push(code);
         // Nothing of a job begins on a station that is not known to be safe, or where one run after the other fails.
         if code == STOPPED || left_unsafe || kept_apart {
@@ -159,12 +144,26 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     Ok(exit_code_of(codes))
 }
 
-/// Puts the requests behind the ports of a rig that is served for them. It is the same rig otherwise, and these are gone after the
-/// run: the record names the rig as it was written.
-fn behind(served: &ServedRig, args: &Args, requests: &mut [Request]) -> Result<(), Failure> {
+/// The image that the next run's board has, if any, as often as it is asked for. An emulator boots what there was when it was started.
+fn images(at: &Station) -> Result<impl Fn() -> Result<Option<String>, Failure>, Failure> {
+    let read = || image::sha256(at).map_err(Failure::bench);
+    let booted = if at.emulated.is_some() { Some(read()?) } else { None };
+    Ok(move || booted.clone().map_or_else(read, Ok))
+}
+
+/// Serves a rig for the requests, and puts them behind its ports. It is the same rig otherwise, and these are gone after the run: the
+/// record names the rig as it was written, and a request knows of nothing simulated any more.
+fn behind_ports(args: &Args, requests: &mut [Request]) -> Result<ServedRig, Failure> {
+    let served = ServedRig::start(&args.rig, args.wanted.seed)?;
     let station = served.file.station(args.wanted.station.as_deref()).map_err(Failure::bench)?;
     requests.iter_mut().for_each(|request| request.station = request.station.behind_the_ports_of(station));
-    Ok(())
+    Ok(served)
+}
+
+/// What the end of a run by hand tells of its station: a person who sees it fail is there to look, and keeps nobody out.
+fn by_hand(at: &Station, rig: &str, told: &AtStation) -> Result<bool, Failure> {
+    let works = *told == AtStation::Works;
+    if works { station::works(at, rig).map(|()| false) } else { Ok(false) }
 }
 
 /// What is said of a restart of the host between two runs.
@@ -253,7 +252,7 @@ fn judges_nothing(plan: &Plan) -> bool {
     plan.checks.iter().all(|name| scenario::IMPLICIT.contains(&name.as_str()))
 }
 
-fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan>, Failure> {
+fn plans(args: &Args, scenario: &str, station: &Station) -> Result<Vec<Plan>, Failure> {
     let document = load::document(&load::scenario_source(scenario)?)?;
     let variants = document.variants(&args.wanted.set).map_err(Failure::input)?;
     variants
@@ -264,6 +263,9 @@ fn plans(args: &Args, scenario: &str, station: &rig::Station) -> Result<Vec<Plan
 
 /// Sets a run up, has its job know of it, and starts it.
 fn begin(request: Request, planned: usize, job: Option<&mut job::Work>) -> Result<Handle, String> {
+    if judges_nothing(&request.plan) {
+        tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
+    }
     let ready = daemon::set_up(request).map_err(|e| e.to_string())?;
     if let Some(job) = job {
         job.runs(&ready.run, &ready.folder, planned).map_err(|failure| failure.text.trim().to_owned())?;

@@ -54,6 +54,7 @@ pub(super) fn measure(folder: &Path, count: u64) -> Result<Value, Failure> {
     let passed: u32 = passed.iter().filter(|(code, _)| *code == 0).map(|(_, jobs)| jobs).sum();
     Ok(json!({
         "jobs": count, "not_passed": count - u64::from(passed), "idle_mib": idle_mib, "mib": mib,
+        "first_mib": mib.first(), "last_mib": mib.last(),
         "jobs_per_min": count as f64 / began.elapsed().as_secs_f64() * 60.0,
     }))
 }
