@@ -33,13 +33,17 @@ struct Beat {
 
 /// When each job's process told that it goes on.
 #[derive(Default)]
-pub(super) struct Beats(BTreeMap<i64, Beat>);
+pub(super) struct Beats {
+    told: BTreeMap<i64, Beat>,
+    /// The processes of jobs that were ended, and may not have heard it.
+    ended: BTreeMap<i64, u32>,
+}
 
 impl Beats {
     /// What is known of that process, which works on a job and last told at that time.
     fn of(&mut self, id: i64, process: Option<u32>, told: SystemTime) -> &mut Beat {
         let new = || Beat { process, told, since: Instant::now(), could: None };
-        let known = self.0.entry(id).or_insert_with(new);
+        let known = self.told.entry(id).or_insert_with(new);
         if (known.process, known.told) != (process, told) {
             *known = new();
         }
@@ -48,7 +52,14 @@ impl Beats {
 
     /// Forgets all but jobs that run.
     pub(super) fn keep(&mut self, runs: impl Fn(i64) -> bool) {
-        self.0.retain(|id, _| runs(*id));
+        self.told.retain(|id, _| runs(*id));
+        self.ended.retain(|id, _| runs(*id));
+    }
+
+    /// A job's process is ended; whether it was before, which not even the kernel could do then.
+    fn is_ended_again(&mut self, id: i64, process: u32) -> bool {
+        self.told.remove(&id);
+        self.ended.insert(id, process) == Some(process)
     }
 }
 
@@ -73,14 +84,21 @@ impl Work {
                     job = job.id,
                     station, process, "whether its process stands still cannot be told; look at the disk"
                 );
-                self.beats.0.remove(&job.id);
+                self.beats.told.remove(&job.id);
             }
             // The lock tells that it is still the same process.
             Some(could) if could.elapsed() > AGAIN && self.store.job_is_alive(job.id)? => {
                 let (station, stood_s) = (&job.station, stood.as_secs());
                 error!(job = job.id, station, process, stood_s, "its process stands still, and is ended");
                 signal(process, Signal::KILL);
-                self.beats.0.remove(&job.id);
+                if self.beats.is_ended_again(job.id, process) {
+                    let why = format!(
+                        "process {process} of job {} stands still there and cannot be ended, as one that waits for a disk; look at \
+                         the pump, then at this host",
+                        job.id
+                    );
+                    self.store.quarantine(&self.config.rig, station, &why)?;
+                }
             }
             Some(_) => {}
         }
@@ -104,6 +122,17 @@ mod tests {
         let second = beats.of(1, own, told).since;
         assert!(beats.of(1, Some(18), told).since > second, "another process works on it now");
         beats.keep(|id| id != 1);
-        assert!(!beats.0.contains_key(&1));
+        assert!(!beats.told.contains_key(&1));
+    }
+
+    #[test]
+    fn a_process_that_is_ended_twice_did_not_end() {
+        let mut beats = Beats::default();
+        assert!(!beats.is_ended_again(1, 17));
+        assert!(!beats.is_ended_again(2, 18), "each job has its own");
+        assert!(!beats.is_ended_again(1, 19), "another process works on it now");
+        assert!(beats.is_ended_again(1, 19));
+        beats.keep(|id| id != 1);
+        assert!(!beats.is_ended_again(1, 19), "its job is over");
     }
 }
