@@ -76,7 +76,7 @@ pub(crate) struct Work {
     left_unsafe: Option<String>,
     /// Why its station is kept apart though it is safe, if it is: its other runs wait.
     kept_apart: Option<String>,
-    /// The board's image that its next run has, in hexadecimal.
+    /// The board's image that its next run has, as the store notes it.
     image_sha256: Option<String>,
 }
 
@@ -111,18 +111,19 @@ impl Work {
         Ok(job.runs.iter().map(JobRun::code).collect())
     }
 
-    /// Its next run has that image of the board, if any. One that was built anew since its first run would be another device.
+    /// Its next run has that image of the board, if any. One that was built anew since its first run would be another device; a run of an
+    /// earlier version did not note what it had.
     pub(crate) fn has_image(&mut self, sha256: Option<String>) -> Result<(), Refused> {
         let job = self.store.job(self.id).map_err(station::failure)?;
-        let shown =
-            |sha256: Option<&String>| sha256.map_or_else(|| "none".to_owned(), |found| format!("SHA-256 {found}"));
-        if !job.runs.is_empty() && job.image_sha256 != sha256 {
-            let (first, found) = (shown(job.image_sha256.as_ref()), shown(sha256.as_ref()));
+        let found = sha256.unwrap_or_default();
+        if let Some(first) = job.image_sha256.filter(|first| !job.runs.is_empty() && *first != found) {
+            let shown = |sha256: &str| if sha256.is_empty() { "none".to_owned() } else { format!("SHA-256 {sha256}") };
+            let (first, found) = (shown(&first), shown(&found));
             return Err(Refused::For(Failure::bench(format!(
                 "expected the board's image that its first run had ({first}), but found another ({found}); submit it again"
             ))));
         }
-        self.image_sha256 = sha256;
+        self.image_sha256 = Some(found);
         Ok(())
     }
 

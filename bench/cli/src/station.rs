@@ -78,7 +78,7 @@ pub(crate) fn heed_quarantine(station: &Station, rig: &str) -> Result<(), Failur
     }
 }
 
-/// A run by hand has come to its first step there: what kept runs of jobs from that is over.
+/// A run by hand has come to its steps there: what kept runs of jobs from that is over.
 pub(crate) fn works(station: &Station, rig: &str) -> Result<(), Failure> {
     store()?.station_works(&rig_name(rig), &station.profile.station).map_err(failure)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::event::Prompt;
+use domain::event::{Phase, Prompt};
 use domain::fault::{AtStation, Fault, LinkFault};
 use domain::profile::Role;
 use domain::pump::PumpRequest;
@@ -50,7 +50,7 @@ pub(crate) struct Loop {
     /// Another program holds a port of this station.
     contended: bool,
     ended: Option<(RunVerdict, Option<String>)>,
-    /// It has come to its first step.
+    /// It has come to its steps: one that flashes first enters that before, while its instruments are attached.
     has_begun: bool,
     /// It is to be left to its pump, for another process to go on with.
     leaves: bool,
@@ -189,11 +189,7 @@ impl Loop {
         }
         let (verdict, reason) = self.ended.unwrap_or((RunVerdict::Error, None));
         let record_trouble = self.stream.finish((self.lasted_before + began.elapsed()).as_secs_f64()).err();
-        let at_station = match &reason {
-            _ if self.has_begun => AtStation::Works,
-            Some(why) if verdict == RunVerdict::Error => AtStation::Fails(why.clone()),
-            _ => AtStation::Untold,
-        };
+        let at_station = AtStation::of(self.has_begun, verdict, reason.as_deref());
         let (folder, safe) = (self.job.folder, self.safe);
         Finished { folder, verdict, reason, safe, record_trouble, left: false, at_station }
     }
@@ -252,7 +248,7 @@ impl Loop {
             }
             EventKind::SafeStopBegan { cause } => self.make_safe(&cause, pending).await,
             EventKind::Ended { verdict, reason, .. } => self.ended = Some((verdict, reason)),
-            EventKind::StepEntered { .. } => self.has_begun = true,
+            EventKind::PhaseEntered(Phase::Steps) => self.has_begun = true,
             _ => {}
         }
     }

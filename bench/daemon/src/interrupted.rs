@@ -54,7 +54,8 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
     let mut reading = Reading::start(folder, resume);
     let glance = reading.glance();
     if let (true, Some((verdict, reason))) = (glance.is_whole, glance.ended.clone()) {
-        let as_told = Finished { verdict, reason, safe: glance.safe, ..Finished::error(folder.to_owned(), "") };
+        let (safe, at_station) = (glance.safe, glance.at_station());
+        let as_told = Finished { verdict, reason, safe, at_station, ..Finished::error(folder.to_owned(), "") };
         return Ok(Recovered::Closed(as_told));
     }
     let mut cause = cause.to_owned();
@@ -95,7 +96,8 @@ pub fn recover(folder: &Path, station: &Station, cause: &str, resume: bool) -> R
     });
     let ((report, evidence), stop_clock) = ended?;
     let reason = format!("the run was interrupted: {cause}; {}", told_of(&report));
-    let mut finished = Finished { safe: report.confirmed, ..Finished::error(folder.to_owned(), reason) };
+    let (safe, at_station) = (report.confirmed, glance.at_station());
+    let mut finished = Finished { safe, at_station, ..Finished::error(folder.to_owned(), reason) };
     match past.unwrap_or_else(|| reading.past()) {
         Err(why) => finished.record_trouble = Some(why),
         Ok(past) => past.end(&cause, station, (report, evidence), stop_clock, &mut finished),

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::verdict::RunVerdict;
+
 /// Why an exchange with an instrument failed. A refusal is not among them: an instrument that refuses is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
@@ -135,10 +137,37 @@ pub enum Fault {
 /// What a run's end tells of its station.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AtStation {
-    /// The run has come to its first step: all that it needs there has answered.
+    /// The run has come to its steps: all that it needs there has answered.
     Works,
     /// It ended in error before that, for this reason.
     Fails(String),
     /// Nothing.
     Untold,
+}
+
+impl AtStation {
+    /// Of a run that has come to its steps or not, and what it ended as.
+    #[must_use]
+    pub fn of(has_begun: bool, verdict: RunVerdict, reason: Option<&str>) -> Self {
+        match reason {
+            _ if has_begun => Self::Works,
+            Some(why) if verdict == RunVerdict::Error => Self::Fails(why.to_owned()),
+            _ => Self::Untold,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_station_fails_only_a_run_that_ends_in_error_before_its_steps() {
+        let why = Some("the pump was away");
+        for verdict in RunVerdict::ALL {
+            assert_eq!(AtStation::of(true, verdict, why), AtStation::Works, "{verdict}");
+            let fails = matches!(AtStation::of(false, verdict, why), AtStation::Fails(_));
+            assert_eq!(fails, verdict == RunVerdict::Error, "{verdict}");
+        }
+    }
 }

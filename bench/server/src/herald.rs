@@ -108,9 +108,7 @@ impl Herald {
         let over = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for recipient in config.recipients.clone() {
-            let mut store = Store::open(&config.state, config.actor.clone())?;
-            // Before any job can end.
-            store.told_since(&config.rig, &recipient.name)?;
+            let store = Store::open(&config.state, config.actor.clone())?;
             let work = Telling { config: Arc::clone(config), courses: courses.clone(), store, recipient };
             let over = Arc::clone(&over);
             threads.push(thread::spawn(move || work.go_on(&over)));

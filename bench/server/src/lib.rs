@@ -174,8 +174,12 @@ pub fn serve(config: Config, ready: impl FnOnce(SocketAddr), end: impl FnOnce() 
     let runs = config.runs.canonicalize().map_err(|error| io(&config.runs, error))?;
     let config = Arc::new(Config { listen, runs, ..config });
     // Each has a store of its own: whoever asks does not wait for the queue.
-    let store = Store::open(&config.state, config.actor.clone())?;
+    let mut store = Store::open(&config.state, config.actor.clone())?;
     let _alone = store.serve_rig(&config.rig)?;
+    // Before the queue brings a job to its end.
+    for recipient in &config.recipients {
+        store.told_since(&config.rig, &recipient.name)?;
+    }
     let queue = queue::Queue::start(Arc::clone(&config), Store::open(&config.state, config.actor.clone())?);
     supervisor::watch(&queue.looked(), config.watchdog);
     let courses = api::course::Courses::default();

@@ -130,7 +130,7 @@ pub struct Job {
     /// Whether its process has left its run as it was, for whoever finds it to go on with.
     #[serde(skip)]
     pub is_left: bool,
-    /// The SHA-256 of the board's image that its first run had, in hexadecimal, if there is one.
+    /// The SHA-256 of the board's image that its runs have, in hexadecimal: empty where there is none, nothing where nobody knows.
     #[serde(skip)]
     pub image_sha256: Option<String>,
     /// How many runs it is to make, once that is known.

@@ -37,8 +37,8 @@ impl Store {
         })
     }
 
-    /// Since when somebody is told of what happens at a rig, in ms since 1970: the first time that it was asked so, or when that of which
-    /// he was told first was found.
+    /// Since when somebody is told of what happens at a rig, in ms since 1970: the first time that it was asked so; always, of whom it is
+    /// known that he was told before that was noted.
     ///
     /// # Errors
     /// If the store fails.
@@ -92,12 +92,10 @@ impl Store {
 }
 
 fn is_told_from_now_on(change: &Change<'_>, rig: &str, recipient: &str) -> Result<i64, StoreError> {
-    // Matters of this rig begin with its name.
-    let first = "SELECT min(since_ms) FROM matters JOIN notices ON matter = key \
-                 WHERE recipient = ?1 AND substr(key, 1, length(?2)) = ?2";
-    let of_rig = format!("{rig}: ");
-    let first_ms: Option<i64> = change.transaction.query_row(first, [recipient, &of_rig], |row| row.get(0))?;
-    let since_ms = first_ms.unwrap_or_else(|| change.now_ms());
+    // Matters of a rig begin with its name.
+    let before = "SELECT EXISTS (SELECT 1 FROM notices WHERE recipient = ?1 AND substr(matter, 1, length(?2)) = ?2)";
+    let before: bool = change.transaction.query_row(before, [recipient, &format!("{rig}: ")], |row| row.get(0))?;
+    let since_ms = if before { 0 } else { change.now_ms() };
     let insert = "INSERT OR IGNORE INTO recipients VALUES (?1, ?2, ?3)";
     change.transaction.execute(insert, params![rig, recipient, since_ms])?;
     Ok(since_ms)

@@ -133,7 +133,7 @@ ALTER TABLE jobs ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0 CHECK (is_left IN
 -- Who has taken note of how it ended.
 ALTER TABLE jobs ADD COLUMN acknowledged_by TEXT;
 ", "
--- How many runs of jobs in a row have ended in error at a station before their first step; no row where the last one came to that.
+-- How many runs of jobs in a row have ended in error at a station before their steps; no row where none did since one came to them.
 CREATE TABLE station_failures (
     rig TEXT NOT NULL,
     station TEXT NOT NULL,
@@ -147,7 +147,7 @@ CREATE TABLE recipients (
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (rig, name)
 ) STRICT, WITHOUT ROWID;
--- The SHA-256 of the board's image that a job's first run had, in hexadecimal, if its station's file names one.
+-- The SHA-256 of the board's image that a job's runs have, in hexadecimal; empty where the station's file names none.
 ALTER TABLE jobs ADD COLUMN image_sha256 TEXT;
 "];
 

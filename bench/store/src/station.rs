@@ -36,7 +36,7 @@ impl Store {
         self.change(|change| keep_apart(change, rig, station, reason, true))
     }
 
-    /// A run by hand has come to its first step at a station: what kept runs of jobs from that is over.
+    /// A run by hand has come to its steps at a station: what kept runs of jobs from that is over.
     ///
     /// # Errors
     /// If the store fails.

@@ -109,7 +109,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Of::HoldClient => Err(Failure::input("bench: expected --folder for what others share")),
         Of::Log | Of::Record => unreachable!("they are written above"),
     };
-    if matches!(result, Ok(BENCH_ERROR)) {
+    let soaks = matches!(args.of, Of::Holds | Of::Jobs | Of::Watchers | Of::Kills);
+    if soaks && !matches!(result, Ok(0)) {
         // What shows how it came to that stays.
         tell!("note: what it left is in {}", folder.display());
     } else {

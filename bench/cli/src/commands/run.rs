@@ -121,8 +121,8 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             // The code of a stop says that the station was left safe.
             code = BENCH_ERROR;
         }
-        // What is simulated is there for each run anew.
-        let told = if outlives { &finished.at_station } else { &AtStation::Untold };
+        // What is simulated is there for each run anew, and what was stopped might have come to its steps.
+        let told = if outlives && !Signals::stopped() { &finished.at_station } else { &AtStation::Untold };
         let noted = match job.as_deref_mut() {
             Some(job) => job.run_ended(&run, (&verdict, code), told),
             None => by_hand(at, &args.rig, told),

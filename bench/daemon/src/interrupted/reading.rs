@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use domain::event::Phase;
+use domain::fault::AtStation;
 use domain::{EventKind, RunVerdict};
 use engine::Replay;
 use record::Reader;
@@ -30,6 +31,8 @@ pub(super) struct Glance {
     pub(super) log_from: Option<u32>,
     /// Whether it stands in a hold or in the closing weighing, as far as the record tells.
     pub(super) holds: bool,
+    /// Whether it has come to its steps.
+    pub(super) has_begun: bool,
     /// Whether its station was confirmed to be safe.
     pub(super) safe: bool,
     pub(super) ended: Option<(RunVerdict, Option<String>)>,
@@ -38,6 +41,13 @@ pub(super) struct Glance {
 }
 
 impl Glance {
+    /// What that tells of its station; that a run was interrupted tells nothing.
+    pub(super) fn at_station(&self) -> AtStation {
+        let (verdict, reason) =
+            self.ended.as_ref().map_or((RunVerdict::Aborted, None), |(v, why)| (*v, why.as_deref()));
+        AtStation::of(self.has_begun, verdict, reason)
+    }
+
     /// `may_resume` is told, as soon as that is known, whether the scenario allows the run to go on.
     fn at(folder: &Path, may_resume: impl Fn(bool)) -> Self {
         let (mut glance, mut plan) = (Self::default(), None);
@@ -51,7 +61,10 @@ impl Glance {
                     let step = plan.as_ref().and_then(|plan| plan.steps.get(index as usize));
                     glance.holds = step.is_some_and(|step| matches!(step.kind, StepKind::Hold(_)));
                 }
-                EventKind::PhaseEntered(phase) => glance.holds = phase == Phase::ClosingWeighing,
+                EventKind::PhaseEntered(phase) => {
+                    glance.holds = phase == Phase::ClosingWeighing;
+                    glance.has_begun |= phase == Phase::Steps;
+                }
                 EventKind::PumpLogged(entry) => glance.log_from = Some(entry.index + 1),
                 EventKind::SafeStopBegan { .. } => glance.holds = false,
                 EventKind::SafeStopped(report) => glance.safe = report.confirmed,
