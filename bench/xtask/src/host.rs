@@ -162,7 +162,7 @@ impl Lab {
 
     /// Power is cut in the midst of a hold. What had not got to the file is not known here: `dosebench bench kills` measures that.
     fn goes_on_behind_a_power_cut(&mut self) -> Result<(), Failure> {
-        // However slow the machine starts, that is over before the hold is: an end that falls into the gap would decide nothing.
+        // Longer than the machine has been seen to take until it is up again: an end that falls into the gap decides nothing.
         let job = self.delivers("4 min")?;
         // The stream of a run that goes on does not end: what it has told after a while is all there was.
         let run = self.run_of(job)?;

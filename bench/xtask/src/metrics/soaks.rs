@@ -30,9 +30,9 @@ pub(super) fn figures(product: &Product) -> Result<(), Failure> {
 }
 
 /// Of several figures that must be none.
-fn none(json: &Measured, keys: &[&str]) -> Result<String, Failure> {
+fn none(soak: &Measured, keys: &[&str]) -> Result<String, Failure> {
     let found: Vec<String> =
-        keys.iter().map(|key| Ok(format!("{:.0}", number(&json.json, key)?))).collect::<Result<_, Failure>>()?;
+        keys.iter().map(|key| Ok(format!("{:.0}", number(&soak.json, key)?))).collect::<Result<_, Failure>>()?;
     Ok(found.join(" / "))
 }
 
