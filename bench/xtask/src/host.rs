@@ -224,7 +224,9 @@ impl Lab {
         let summary = parsed(&self.guest.says(&format!("cat /var/lib/dosebench/runs/{run}/summary.json"))?)?;
         let deviation = summary["deviations"][0].as_str().unwrap_or("no deviation");
         let is_well = job["exit_code"] == 0 && job["runs"].as_array().map(Vec::len) == Some(1);
-        let verdict = format!("{}; {deviation}", summary["verdict"].as_str().unwrap_or("no verdict"));
+        let verdict = summary["verdict"].as_str().unwrap_or("no verdict");
+        let why = summary["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let verdict = format!("{verdict}{why}; {deviation}");
         expect("its run", &verdict, is_well && deviation.contains("was interrupted"))
     }
 
