@@ -12,6 +12,9 @@ use crate::{firmware, process, tidy};
 const PROGRAMS: [(&str, &str, &str); 2] =
     [("qemu-system-arm", "qemu-system-arm", "the board's image"), ("chromium", "chromium", "the daemon's live page")];
 
+/// How many threads the tests have for each core of this machine: what a test takes of them is in `.config/nextest.toml`.
+const THREADS_PER_CORE: usize = 2;
+
 /// Runs all of it.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     let cargo = process::cargo();
@@ -22,7 +25,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     if !nextest {
         println!("test: `cargo nextest` is not installed, `cargo test` runs in its place");
     }
-    process::run(root, &cargo, runner(nextest))?;
+    let threads = THREADS_PER_CORE * std::thread::available_parallelism().map_or(1, usize::from);
+    process::run(root, &cargo, &runner(nextest, &threads.to_string()))?;
     process::run(root, &cargo, &["test", "--workspace", "--doc", "--quiet"])?;
     tidy::run(root)?;
     println!("test: passed: {}, doc tests, tidy", runner_name(nextest));
@@ -39,8 +43,13 @@ fn there(root: &Path, (program, package, tested): &(&str, &str, &str)) -> Result
     )))
 }
 
-fn runner(nextest: bool) -> &'static [&'static str] {
-    if nextest { &["nextest", "run", "--workspace"] } else { &["test", "--workspace"] }
+/// What runs the tests, on so many threads.
+fn runner(nextest: bool, threads: &str) -> Vec<&str> {
+    if nextest {
+        vec!["nextest", "run", "--workspace", "--profile", "side-by-side", "--test-threads", threads]
+    } else {
+        vec!["test", "--workspace"]
+    }
 }
 
 fn runner_name(nextest: bool) -> &'static str {
@@ -52,12 +61,27 @@ mod tests {
     use super::*;
 
     fn check(nextest: bool, expect: &str) {
-        assert_eq!(runner(nextest).join(" "), expect);
+        assert_eq!(runner(nextest, "4").join(" "), expect);
     }
 
     #[test]
     fn the_runner_covers_every_target_of_every_crate() {
-        check(true, "nextest run --workspace");
+        check(true, "nextest run --workspace --profile side-by-side --test-threads 4");
         check(false, "test --workspace");
+    }
+
+    /// A filter that finds nothing is no error of nextest.
+    #[test]
+    fn the_runners_profile_names_modules_that_there_are() {
+        let profile = include_str!("../../../.config/nextest.toml");
+        let modules = include_str!("../../cli/tests/whole/main.rs");
+        assert!(profile.contains("\n[profile.side-by-side]\n"));
+        let lists =
+            profile.split("test(/^(").skip(1).map(|rest| rest.split(")::/)").next().expect("a list of modules"));
+        let names: Vec<&str> = lists.flat_map(|list| list.split('|')).collect();
+        assert!(names.len() > 2, "{names:?}");
+        for name in names {
+            assert!(modules.contains(&format!("\nmod {name};\n")), "{name}");
+        }
     }
 }
