@@ -22,7 +22,7 @@ use crate::stopped::{PROBED, stops_from_everywhere};
 const RIG: &str = include_str!("../../../../fixtures/rigs/emulated.yaml");
 
 /// The folder with what `cargo xtask firmware` has built.
-fn firmware() -> PathBuf {
+pub(crate) fn firmware() -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_dosebench")).parent().and_then(Path::parent).expect("a target folder");
     let image = beside.join("firmware/pump-board.elf");
     let shown = image.display();

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use crate::common::Bench;
+use crate::emulated::firmware;
 use crate::server::{PATIENCE, Server, eventually, signal};
 use serde_json::Value;
 
@@ -67,6 +68,45 @@ fn a_leased_station_is_its_holders() {
     let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
     let of_run = ["hold.taken", "hold.ended"];
     assert_eq!(actions, [&["lease.taken"], &of_run[..], &["lease.returned", "lease.taken", "lease.broken"]].concat());
+}
+
+/// Two rig files have nothing in common but the probe that somebody carries from board to board.
+#[test]
+fn who_leases_a_probe_keeps_it_from_a_run_by_another_rig_file() {
+    let bench = Bench::new();
+    let of_a_lab = include_str!("../../../../fixtures/rigs/emulated.yaml")
+        .lines()
+        .filter(|line| {
+            !["plant:", "operator:", "simulation:", "emulator:"].iter().any(|key| line.trim().starts_with(key))
+        })
+        .map(|line| line.replace("20b7:9db1:unix:probe.sock", "1366:0101:0002601abc") + "\n")
+        .collect::<String>()
+        .replace("../firmware", &firmware().display().to_string());
+    let another = of_a_lab
+        .replace("by-id/usb-", "by-id/usb-another-")
+        .replace("192.168.1.", "192.168.2.")
+        .replace("1366:0101:0002601abc", "1366:0101:0002601ABC");
+    let (rig, another) = (bench.write("rig.yaml", &of_a_lab), bench.write("another.yaml", &another));
+    let take =
+        |rig: &str| bench.output(&["lease", "take", rig, "--for", "2 h", "--because", "looking at its registers"]);
+    let taken = take(&rig);
+    assert!(taken.status.success(), "{}", said(&taken.stderr));
+    let refused = bench.output(&["run", "smoke/short-bolus", "--rig", &another]);
+    let why = said(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(4), "{why}");
+    let is_said = why.contains("expected the probe 1366:0101:0002601abc to be free") && why.contains("its registers");
+    assert!(is_said && !bench.path("runs").exists(), "{why}");
+    // Any of its kind may be the one that is leased.
+    let of_probe = |selector: &str| {
+        let text = std::fs::read_to_string(&another).expect("written").replace("1366:0101:0002601ABC", selector);
+        bench.write("otherwise.yaml", &text)
+    };
+    let refused = take(&of_probe("1366:0101"));
+    let why = said(&refused.stderr);
+    assert!(refused.status.code() == Some(4) && why.contains("expected the probe 1366:0101 to be free"), "{why}");
+    // It is the probe alone that is wanted twice.
+    let taken = take(&of_probe("1366:0101:0002601ABD"));
+    assert!(taken.status.success(), "{}", said(&taken.stderr));
 }
 
 #[test]
