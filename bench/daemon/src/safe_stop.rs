@@ -109,7 +109,8 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     // What is left for the supply if the pump does not confirm.
     let reserve = if last.is_some() { order.safe.within / 5 } else { Duration::ZERO };
     let (mut pump_did, mut valve_did) = (Vec::new(), Vec::new());
-    let pump = timeout_at(until - reserve, attempts(order, clock, &mut pump_did, &mut evidence));
+    let by = until - reserve;
+    let pump = timeout_at(by, attempts(order, clock, by, &mut pump_did, &mut evidence));
     let valve = timeout_at(until - reserve, opened(order.valve.as_ref(), clock, &mut valve_did));
     let mut supply_did = Vec::new();
     // A supply that was not there in time may be later; pump and valve do not wait for it any longer.
@@ -240,9 +241,16 @@ async fn opened(valve: Option<&Target>, clock: RunClock, actions: &mut Vec<Strin
     }
 }
 
-async fn attempts(order: &SafeStop, clock: RunClock, actions: &mut Vec<String>, evidence: &mut Evidence) -> bool {
+/// Makes the pump safe, at most until that moment.
+async fn attempts(
+    order: &SafeStop,
+    clock: RunClock,
+    until: Instant,
+    actions: &mut Vec<String>,
+    evidence: &mut Evidence,
+) -> bool {
     loop {
-        match attempt(order, clock, actions, evidence).await {
+        match attempt(order, clock, until, actions, evidence).await {
             Ok(()) => return true,
             Err(why) => {
                 if actions.last() != Some(&why) {
@@ -260,6 +268,7 @@ async fn attempts(order: &SafeStop, clock: RunClock, actions: &mut Vec<String>, 
 async fn attempt(
     order: &SafeStop,
     clock: RunClock,
+    until: Instant,
     actions: &mut Vec<String>,
     evidence: &mut Evidence,
 ) -> Result<(), String> {
@@ -275,6 +284,7 @@ async fn attempt(
         SafePump::LeftRunning => {
             let state = link.status().await.map_err(|f| f.to_string())?.state();
             actions.push(format!("left the pump as it is: {}", state.therapy.name()));
+            evidence.read_rest_of_log(&mut link, order.log_from, until).await;
             return Ok(());
         }
     };
@@ -286,7 +296,7 @@ async fn attempt(
     if state.therapy == wanted && !state.bolus_running {
         actions.push(format!("told the pump to {request}; it confirmed: {}", state.therapy.name()));
         // What was too slow to be read before is read now, and with it what the stop itself brought about.
-        drop(timeout(evidence::WITHIN, evidence.read_log(&mut link, order.log_from)).await);
+        evidence.read_rest_of_log(&mut link, order.log_from, until).await;
         Ok(())
     } else {
         Err(format!("told the pump to {request}, but it says: {}", state.therapy.name()))

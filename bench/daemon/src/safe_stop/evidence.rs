@@ -11,12 +11,14 @@ use drivers::RunClock;
 use drivers::debug_probe::Probe;
 use drivers::instrument::Instrument;
 use drivers::pump_link::PumpLink;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Target;
+use super::{RETRY, Target};
 
-/// The bound on reading the log.
+/// The bound on reading the log before anything is commanded.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
+/// The bound on reading it once the pump is safe.
+pub(super) const LAST_WITHIN: Duration = Duration::from_secs(3);
 /// The bound on letting a core run whose memory could not be read.
 const RUN_WITHIN: Duration = Duration::from_secs(1);
 /// The file of the memory, in the run's folder: Intel HEX, as debuggers read it.
@@ -46,6 +48,21 @@ impl Evidence {
                 return;
             }
         }
+    }
+
+    /// Reads it to its end once the pump is as it is to be, which is to be known by that moment: one answer that is lost says
+    /// nothing of what the pump has logged.
+    pub(super) async fn read_rest_of_log(&mut self, link: &mut PumpLink, log_from: Option<u32>, until: Instant) {
+        // A pump that is safe is not reported otherwise for the sake of its log.
+        let bound = (Instant::now() + LAST_WITHIN).min(until - RETRY);
+        let read = async {
+            self.read_log(link, log_from).await;
+            while !self.whole && log_from.is_some() {
+                tokio::time::sleep(RETRY).await;
+                self.read_log(link, log_from).await;
+            }
+        };
+        drop(timeout_at(bound, read).await);
     }
 }
 

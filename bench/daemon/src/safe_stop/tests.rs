@@ -11,15 +11,15 @@ use text::Source;
 use super::*;
 
 /// What is failing, as a rig file says it, and what is safe.
-struct Case {
-    faults: &'static str,
-    safe: &'static str,
+struct Case<'a> {
+    faults: &'a str,
+    safe: &'a str,
 }
 
 const SAFE: &str =
     "safe: {pump: stopped, valve: open, supply: 3 V, supply off: if the pump does not confirm, within: 10 s}";
 
-fn station(case: &Case) -> Station {
+fn station(case: &Case<'_>) -> Station {
     let text = rig::library::find("virtual")
         .expect("in the library")
         .replace("simulation: {delivered too much: 1.2 %}", &format!("simulation: {{faults: [{}]}}", case.faults))
@@ -30,7 +30,7 @@ fn station(case: &Case) -> Station {
 }
 
 /// Lets the pump infuse against a closed valve, then makes the station safe: what was reported, and what is so.
-fn stop(case: &Case, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStopReport, TrueState) {
+fn stop(case: &Case<'_>, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStopReport, TrueState) {
     let station = station(case);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without I/O");
@@ -87,6 +87,18 @@ fn a_pump_that_does_not_confirm_is_made_safe_by_its_supply() {
     let (report, state) = stop(&Case { faults: silent, safe: never }, |order| order);
     assert!(!report.confirmed && report.unconfirmed.iter().any(|w| w.starts_with("the pump: ")), "{report:?}");
     assert!(!state.valve_closed, "the valve opens whatever the pump does: {report:?}");
+}
+
+#[test]
+fn a_pump_that_is_deaf_for_a_moment_is_stopped_and_its_log_is_read_to_its_end() {
+    // Somewhere in this its last reading begins.
+    for offset_ms in 150..350 {
+        let from_s = 40.0 + f64::from(offset_ms) / 1e3;
+        let deaf = format!("{{device: pump, fault: silent, from: {from_s:.3} s, until: {:.3} s}}", from_s + 0.6);
+        let (report, state) = stop(&Case { faults: &deaf, safe: SAFE }, |order| order);
+        assert!(report.confirmed && report.log_read, "{deaf}: {report:?}");
+        assert_eq!((therapy(&state).as_str(), state.supply_output), ("Stopped", Some(true)), "{deaf}: {report:?}");
+    }
 }
 
 #[test]
