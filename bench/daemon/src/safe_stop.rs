@@ -111,12 +111,12 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let (mut pump_did, mut valve_did) = (Vec::new(), Vec::new());
     let by = until - reserve;
     let pump = timeout_at(by, attempts(order, clock, by, &mut pump_did, &mut evidence));
-    let valve = timeout_at(until - reserve, opened(order.valve.as_ref(), clock, &mut valve_did));
+    let valve = timeout_at(by, opened(order.valve.as_ref(), clock, &mut valve_did));
     let mut supply_did = Vec::new();
     // A supply that was not there in time may be later; pump and valve do not wait for it any longer.
     let supply = async {
         let late = supply_trouble.is_some();
-        if late { fed(order, clock, until - reserve, &mut supply_did).await } else { None }
+        if late { fed(order, clock, by, &mut supply_did).await } else { None }
     };
     let (pump, valve, supply) = tokio::join!(biased; pump, valve, supply);
     supply_trouble = supply;

@@ -161,7 +161,7 @@ pub struct SafeStopReport {
     pub wanted: SafePump,
     /// What was done, a sentence an action.
     pub actions: Vec<String>,
-    /// Whether the pump's log was read to its end: before the first command, and again after the last if that came through.
+    /// Whether the pump's log was read to its end: before the first command, and again once the pump was as wanted.
     pub log_read: bool,
     /// Whether the station confirmed it: the pump, and valve and supply where there are such.
     pub confirmed: bool,

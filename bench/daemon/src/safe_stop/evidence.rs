@@ -1,4 +1,5 @@
-//! What is read before anything is done: the pump's log, and the board's memory if a debug probe reaches it.
+//! What is read before anything is done, and of the pump's log once more behind it: that log, and the board's memory if a debug
+//! probe reaches it.
 //!
 //! Bounded: a station is not left unsafe for the sake of what it could tell.
 
@@ -17,8 +18,8 @@ use super::{RETRY, Target};
 
 /// The bound on reading the log before anything is commanded.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
-/// The bound on reading it once the pump is safe.
-pub(super) const LAST_WITHIN: Duration = Duration::from_secs(3);
+/// The bound on reading it once the pump is as wanted.
+const LAST_WITHIN: Duration = Duration::from_secs(3);
 /// The bound on letting a core run whose memory could not be read.
 const RUN_WITHIN: Duration = Duration::from_secs(1);
 /// The file of the memory, in the run's folder: Intel HEX, as debuggers read it.
@@ -30,6 +31,10 @@ pub(super) struct Evidence {
     pub(super) entries: Vec<PumpLogEntry>,
     /// Whether it was read to its end.
     pub(super) whole: bool,
+    /// From which entry on it has not been read; `None` as long as no page came.
+    next: Option<u32>,
+    /// Whether the pump had overwritten entries of it before they were read: it cannot be read to its end any more.
+    overwritten: bool,
     /// Whether reading it was tried before the first command.
     pub(super) tried: bool,
 }
@@ -39,25 +44,29 @@ impl Evidence {
     pub(super) async fn read_log(&mut self, link: &mut PumpLink, log_from: Option<u32>) {
         let Some(log_from) = log_from else { return };
         self.whole = false;
-        let mut from = self.entries.last().map_or(log_from, |e| e.index + 1);
+        let mut from = self.next.unwrap_or(log_from);
         while let Ok(page) = link.log(from).await {
-            from = page.entries.last().map_or(page.next, |e| e.index + 1);
+            let end = page.entries.last().map_or(page.next, |e| e.index + 1);
+            self.overwritten |= page.oldest > from;
+            // A log that ends before what was read of it did not survive a reset: what it holds now was not read.
+            from = if page.next < from { 0 } else { end };
+            self.next = Some(from);
             self.entries.extend(page.entries);
             if from >= page.next {
-                self.whole = true;
+                self.whole = !self.overwritten;
                 return;
             }
         }
     }
 
     /// Reads it to its end once the pump is as it is to be, which is to be known by that moment: one answer that is lost says
-    /// nothing of what the pump has logged.
+    /// nothing of what the pump has logged. A port that has gone does not come back within this.
     pub(super) async fn read_rest_of_log(&mut self, link: &mut PumpLink, log_from: Option<u32>, until: Instant) {
         // A pump that is safe is not reported otherwise for the sake of its log.
         let bound = (Instant::now() + LAST_WITHIN).min(until - RETRY);
         let read = async {
             self.read_log(link, log_from).await;
-            while !self.whole && log_from.is_some() {
+            while !self.whole && !self.overwritten && log_from.is_some() {
                 tokio::time::sleep(RETRY).await;
                 self.read_log(link, log_from).await;
             }

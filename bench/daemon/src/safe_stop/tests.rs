@@ -31,6 +31,15 @@ fn station(case: &Case<'_>) -> Station {
 
 /// Lets the pump infuse against a closed valve, then makes the station safe: what was reported, and what is so.
 fn stop(case: &Case<'_>, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStopReport, TrueState) {
+    let (report, _, state) = stop_and_read(case, change);
+    (report, state)
+}
+
+/// The same, with the pump's log as it was read.
+fn stop_and_read(
+    case: &Case<'_>,
+    change: impl FnOnce(SafeStop) -> SafeStop,
+) -> (SafeStopReport, Vec<PumpLogEntry>, TrueState) {
     let station = station(case);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without I/O");
@@ -42,12 +51,21 @@ fn stop(case: &Case<'_>, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStop
         tokio::time::sleep(Duration::from_secs(40)).await;
         let order = change(SafeStop::of(&station, &bound.connectors, Some(0), Path::new("")).expect("a pump"));
         let began = clock.now();
-        let (report, _) = execute(&order, clock).await;
+        let (report, entries) = execute(&order, clock).await;
         let took = clock.now().since(began);
         assert!(took <= Duration::from_millis(10_100), "{took:?}");
         let state = bound.world.expect("simulated").state().stations["1"];
-        (report, state)
+        (report, entries, state)
     })
+}
+
+/// Each entry of a log stands there once, from the first to that of the stop.
+#[track_caller]
+fn is_whole(entries: &[PumpLogEntry]) {
+    assert!(entries.iter().map(|e| e.index).eq(0..entries.len() as u32), "{entries:?}");
+    let what: Vec<String> = entries.iter().map(|e| format!("{:?}", e.what)).collect();
+    assert!(what.first().is_some_and(|what| what.contains("Booted")), "{what:?}");
+    assert!(what.last().is_some_and(|what| what.to_lowercase().contains("stop")), "{what:?}");
 }
 
 async fn infuse_against_a_closed_valve(station: &Station, bound: &Bound, clock: RunClock) {
@@ -91,14 +109,27 @@ fn a_pump_that_does_not_confirm_is_made_safe_by_its_supply() {
 
 #[test]
 fn a_pump_that_is_deaf_for_a_moment_is_stopped_and_its_log_is_read_to_its_end() {
+    let mut asked_again = 0;
     // Somewhere in this its last reading begins.
     for offset_ms in 150..350 {
         let from_s = 40.0 + f64::from(offset_ms) / 1e3;
         let deaf = format!("{{device: pump, fault: silent, from: {from_s:.3} s, until: {:.3} s}}", from_s + 0.6);
-        let (report, state) = stop(&Case { faults: &deaf, safe: SAFE }, |order| order);
+        let (report, entries, state) = stop_and_read(&Case { faults: &deaf, safe: SAFE }, |order| order);
         assert!(report.confirmed && report.log_read, "{deaf}: {report:?}");
+        is_whole(&entries);
+        // Nothing else was tried twice, and yet it took longer than all of it does.
+        asked_again += u32::from(report.took_ms > 400 && report.actions.len() == 3);
         assert_eq!((therapy(&state).as_str(), state.supply_output), ("Stopped", Some(true)), "{deaf}: {report:?}");
     }
+    assert!(asked_again > 0, "the silence met the last reading of the log");
+}
+
+#[test]
+fn a_log_that_did_not_survive_a_reset_is_read_from_its_beginning() {
+    let change = |order| SafeStop { log_from: Some(1_000), ..order };
+    let (report, entries, _) = stop_and_read(&Case { faults: "", safe: SAFE }, change);
+    assert!(report.confirmed && report.log_read, "{report:?}");
+    is_whole(&entries);
 }
 
 #[test]
