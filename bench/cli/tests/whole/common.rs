@@ -134,6 +134,11 @@ pub(crate) fn events(folder: &Path) -> (Vec<Event>, Option<String>) {
     (events, tail.torn)
 }
 
+/// Every event so far of a run that goes on: its folder is there a moment before its record is.
+pub(crate) fn events_so_far(folder: &Path) -> Vec<Event> {
+    if record::Reader::open(folder).is_ok() { events(folder).0 } else { Vec::new() }
+}
+
 /// Every message of the simulators' truth: run time in s and volume delivered in uL.
 pub(crate) fn truth(folder: &Path) -> Vec<(f64, f64)> {
     let bytes = std::fs::read(folder.join("truth.mcap")).expect("a truth");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::common::{Bench, events};
+use crate::common::{Bench, events, events_so_far};
 use crate::replay::replayed;
 use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::EventKind;
@@ -169,8 +169,8 @@ pub(crate) fn folder_of(bench: &Bench, daemon: &Daemon, id: i64) -> Option<PathB
 fn stepping(bench: &Bench, daemon: &Daemon, id: i64) {
     let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { .. });
     eventually("its steps have begun", PATIENCE, || {
-        let folder = folder_of(bench, daemon, id).filter(|folder| folder.join("record.mcap").exists());
-        folder.is_some_and(|folder| events(&folder).0.iter().any(|event| is_step(&event.kind)))
+        let folder = folder_of(bench, daemon, id);
+        folder.is_some_and(|folder| events_so_far(&folder).iter().any(|event| is_step(&event.kind)))
     });
 }
 
@@ -429,7 +429,7 @@ fn a_run_outlives_a_daemon_that_is_killed_and_its_watcher_misses_no_event() {
     let watch =
         watch.env("DOSEBENCH_DAEMON", &url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     let folder = folder_of(&bench, &daemon, id).expect("a run");
-    let recorded = || events(&folder).0.len();
+    let recorded = || events_so_far(&folder).len();
     let some = recorded();
     eventually("it is watched for a while", PATIENCE, || recorded() > some + 60);
     daemon.kill();

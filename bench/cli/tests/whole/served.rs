@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::common::{Bench, done, events};
+use crate::common::{Bench, done, events, events_so_far};
 use crate::server::{PATIENCE, Server, eventually, signal};
 use domain::profile::Role;
 use domain::{EventKind, Order};
@@ -60,7 +60,7 @@ fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
     let attached = |runs: &str| {
         let run = only_run(&bench.path(runs));
-        run.is_some_and(|r| events(&r).0.iter().any(|e| matches!(e.kind, EventKind::Reading(_))))
+        run.is_some_and(|r| events_so_far(&r).iter().any(|e| matches!(e.kind, EventKind::Reading(_))))
     };
     eventually("the bench reads", PATIENCE, || attached("killed"));
     signal(child.id(), "KILL");
