@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Bench, done, events};
+use crate::common::{Bench, done, events, events_so_far};
 use crate::daemon::{Daemon, LONG, delivers, delivers_nothing, id_of, process_with};
 use crate::notified::webhook;
 use crate::server::{PATIENCE, Server, eventually, signal};
@@ -19,12 +19,15 @@ fn signals_in_a_safe_stop_neither_hurry_it_nor_begin_another() {
     let rig = bench.mute_rig(|rig| rig);
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    thread::sleep(Duration::from_secs(4));
+    let folder = || std::fs::read_dir(bench.path("runs")).ok()?.flatten().next().map(|entry| entry.path());
+    let is_begun = |event: &domain::Event| matches!(event.kind, EventKind::Commanded { .. });
+    eventually("it commands", PATIENCE, || folder().is_some_and(|of| events_so_far(&of).iter().any(is_begun)));
     let began = Instant::now();
     signal(child.id(), "INT");
-    let folder = || std::fs::read_dir(bench.path("runs")).ok()?.flatten().next().map(|entry| entry.path());
     let is_stopping = |event: &domain::Event| matches!(event.kind, EventKind::SafeStopBegan { .. });
-    eventually("its safe stop begins", PATIENCE, || folder().is_some_and(|of| events(&of).0.iter().any(is_stopping)));
+    eventually("its safe stop begins", PATIENCE, || {
+        folder().is_some_and(|of| events_so_far(&of).iter().any(is_stopping))
+    });
     for name in ["INT", "TERM", "HUP"] {
         thread::sleep(Duration::from_millis(300));
         signal(child.id(), name);

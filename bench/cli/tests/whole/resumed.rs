@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-use crate::common::{Bench, begun_job, events};
+use crate::common::{Bench, begun_job, events, events_so_far};
 use crate::daemon::{Daemon, LONG, delivers_nothing, folder_of, id_of, process_with};
 use crate::replay::replayed;
 use crate::server::{PATIENCE, Server, eventually, signal};
@@ -39,7 +39,7 @@ pub(crate) fn begun(bench: &Bench, rig: &str, text: &str) -> Child {
 /// Whether a run has been at a step for a while, as it is recorded.
 fn is_in(folder: &Path, step: &str) -> bool {
     let is_step = |kind: &EventKind| matches!(kind, EventKind::StepEntered { name, .. } if name == step);
-    let (all, _) = events(folder);
+    let all = events_so_far(folder);
     let begun = all.iter().find(|event| is_step(&event.kind)).map(|event| event.t_ns);
     begun.is_some_and(|begun| all.last().is_some_and(|last| last.t_ns.since(begun) > Duration::from_secs(3)))
 }
@@ -103,8 +103,7 @@ fn cut_off(bench: &Bench, rig: &str, text: &str) -> (Daemon, i64) {
     let scenario = bench.write("goes-on.yaml", text);
     let id = id_of(&daemon.tell(bench, &["submit", &scenario, "--budget", "10 min"]));
     eventually("it holds", PATIENCE, || {
-        let folder = folder_of(bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
-        folder.is_some_and(|folder| is_in(&folder, "delivered"))
+        folder_of(bench, &daemon, id).is_some_and(|folder| is_in(&folder, "delivered"))
     });
     let process = process_with(" run --rig", rig).expect("the run's process");
     daemon.kill();
@@ -163,8 +162,7 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
     let daemon = Daemon::start(&bench, &rig);
     let id = id_of(&daemon.tell(&bench, &["submit", &scenario]));
     eventually("it delivers", PATIENCE, || {
-        let folder = folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
-        folder.is_some_and(|folder| is_in(&folder, "delivered"))
+        folder_of(&bench, &daemon, id).is_some_and(|folder| is_in(&folder, "delivered"))
     });
     daemon.stop();
     delivers_nothing(&server, "1");
@@ -231,7 +229,7 @@ fn a_host_that_restarts_in_order_stops_what_cannot_go_on_and_leaves_the_rest_to_
         id_of(&daemon.tell(&bench, &["submit", &scenario, "--station", station]))
     };
     let (holds, cannot) = (submit("goes-on.yaml", GOES_ON, "1"), submit("long.yaml", LONG, "2"));
-    let folder = |id| folder_of(&bench, &daemon, id).filter(|folder| folder.join("record.mcap").exists());
+    let folder = |id| folder_of(&bench, &daemon, id);
     eventually("both deliver", PATIENCE, || {
         [holds, cannot].into_iter().all(|id| folder(id).is_some_and(|folder| is_in(&folder, "delivered")))
     });

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use std::sync::Arc;
 
-use crate::common::{Bench, done, events};
+use crate::common::{Bench, done, events, events_so_far};
+use crate::server::{PATIENCE, eventually};
 use domain::event::{Opened, SafeStopReport};
 use domain::fault::Fault;
 use domain::profile::SafePump;
@@ -41,10 +42,11 @@ fn a_killed_run_is_interrupted_and_its_record_readable() {
     let bench = Bench::new();
     let mut command = bench.command(&["run", "endurance/basal-72h", "--runs", "runs"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-    std::thread::sleep(Duration::from_millis(900));
+    let run = || std::fs::read_dir(bench.path("runs")).ok()?.flatten().next().map(|entry| entry.path());
+    eventually("it is recorded", PATIENCE, || run().is_some_and(|run| !events_so_far(&run).is_empty()));
     signal(child.id(), "KILL");
     child.wait().expect("ended");
-    let run = std::fs::read_dir(bench.path("runs")).expect("runs").next().expect("a run").expect("an entry").path();
+    let run = run().expect("a run");
     assert!(!run.join("manifest.json").exists(), "without a manifest the run is unfinished");
     let listed = String::from_utf8(bench.output(&["list", "runs"]).stdout).expect("UTF-8");
     assert!(listed.contains("unfinished    Basal infusion over 72 hours"), "{listed}");
