@@ -293,7 +293,7 @@ impl Loop {
             let line = format!("THE STATION COULD NOT BE CONFIRMED SAFE: {why}; go and look at it");
             drop(self.job.notify.send(Notice::Line(line)));
         }
-        pending.extend(evidence.into_iter().map(EventKind::PumpLogged));
+        pending.extend(evidence);
         pending.push_back(EventKind::SafeStopped(report));
     }
 

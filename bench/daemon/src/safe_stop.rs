@@ -1,17 +1,18 @@
 //! The safe stop: data carried out over a connection of its own, without engine, plan or anything else of the run.
 //!
-//! Evidence first, bounded: the board's memory and the pump's log are read before anything is commanded.
+//! Evidence first, bounded: the board's memory and the pump's log are read before anything is commanded. The log is read once more
+//! when the pump is as wanted, and only that reading vouches for its end: it tells what a pump that did not obey has logged meanwhile.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::Order;
 use domain::event::SafeStopReport;
 use domain::order::{SUPPLY_DEAD_V, VALVE_OPEN_UP_TO, supply_tolerance_v};
 use domain::profile::{Role, SafePump, SafeState};
-use domain::pump::{PumpLogEntry, PumpOutcome, PumpRequest, Therapy};
+use domain::pump::{PumpOutcome, PumpRequest, Therapy};
+use domain::{EventKind, Order};
 use drivers::instrument::Attach;
 use drivers::pump_link::PumpLink;
 use drivers::{Connect, Instrument, RunClock, Sample, Settings, Setup};
@@ -90,8 +91,8 @@ impl SafeStop {
 }
 
 /// Makes the station safe, within the bound of its safe state: the supply first, so that the board can hear, then
-/// pump and valve side by side, and the supply off at last if the rig file says so.
-pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopReport, Vec<PumpLogEntry>) {
+/// pump and valve side by side, and the supply off at last if the rig file says so. With the report comes what the pump's log told.
+pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopReport, Vec<EventKind>) {
     let began = clock.now();
     let until = clock.at(began + order.safe.within);
     let mut actions = Vec::new();
@@ -150,7 +151,7 @@ pub(crate) async fn execute(order: &SafeStop, clock: RunClock) -> (SafeStopRepor
     let unconfirmed: Vec<String> = [valve_trouble, pump_trouble, supply_trouble].into_iter().flatten().collect();
     let took_ms = u64::try_from(clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
     let (wanted, log_read, confirmed) = (order.safe.pump, evidence.whole, unconfirmed.is_empty());
-    (SafeStopReport { wanted, actions, log_read, confirmed, unconfirmed, took_ms }, evidence.entries)
+    (SafeStopReport { wanted, actions, log_read, confirmed, unconfirmed, took_ms }, evidence.told)
 }
 
 /// Sets the supply so that the board can hear, until that moment at most; what is wrong with it, if it is not there.
@@ -275,8 +276,10 @@ async fn attempt(
     let (mut link, _) = PumpLink::attach(&*order.connect, clock, order.settings).await.map_err(|f| f.to_string())?;
     if !evidence.tried {
         evidence.tried = true;
-        let share = evidence::WITHIN.min(order.safe.within / 4);
-        drop(timeout(share, evidence.read_log(&mut link, order.log_from)).await);
+        if let Some(log_from) = order.log_from {
+            let share = evidence::FIRST_WITHIN.min(order.safe.within / 4);
+            drop(timeout(share, evidence.read_log(&mut link, log_from)).await);
+        }
     }
     let (request, wanted) = match order.safe.pump {
         SafePump::Stopped => (PumpRequest::Stop, Therapy::Stopped),

@@ -161,7 +161,8 @@ pub struct SafeStopReport {
     pub wanted: SafePump,
     /// What was done, a sentence an action.
     pub actions: Vec<String>,
-    /// Whether the pump's log was read to its end: before the first command, and again once the pump was as wanted.
+    /// Whether the pump's log was read to its end once the pump was as wanted. Entries that it had overwritten by then are missing
+    /// all the same: [`EventKind::PumpLogGap`].
     pub log_read: bool,
     /// Whether the station confirmed it: the pump, and valve and supply where there are such.
     pub confirmed: bool,

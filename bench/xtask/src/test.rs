@@ -75,7 +75,8 @@ mod tests {
     fn the_runners_profile_names_modules_that_there_are() {
         let profile = include_str!("../../../.config/nextest.toml");
         let modules = include_str!("../../cli/tests/whole/main.rs");
-        assert!(profile.contains("\n[profile.side-by-side]\n"));
+        // As many go at once as there are cores.
+        assert!(profile.contains(&format!("\n[profile.side-by-side]\nthreads-required = {THREADS_PER_CORE}\n")));
         let lists =
             profile.split("test(/^(").skip(1).map(|rest| rest.split(")::/)").next().expect("a list of modules"));
         let names: Vec<&str> = lists.flat_map(|list| list.split('|')).collect();

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use domain::Event;
+use crate::server::{PATIENCE, eventually};
+use domain::{Event, EventKind};
 use serde_json::Value;
 use store::{Actor, Store, Submission};
 use tempfile::TempDir;
@@ -136,7 +137,21 @@ pub(crate) fn events(folder: &Path) -> (Vec<Event>, Option<String>) {
 
 /// Every event so far of a run that goes on: its folder is there a moment before its record is.
 pub(crate) fn events_so_far(folder: &Path) -> Vec<Event> {
-    if record::Reader::open(folder).is_ok() { events(folder).0 } else { Vec::new() }
+    match record::Reader::open(folder) {
+        Err(record::ReadError::Nothing { .. }) => Vec::new(),
+        _ => events(folder).0,
+    }
+}
+
+/// The only run of a folder, if there is one by now.
+pub(crate) fn only_run(runs: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(runs).ok()?.flatten().next().map(|entry| entry.path())
+}
+
+/// Waits until the only run of a folder has commanded its pump.
+pub(crate) fn commands(runs: &Path) {
+    let commanded = |event: &Event| matches!(event.kind, EventKind::Commanded { .. });
+    eventually("it commands", PATIENCE, || only_run(runs).is_some_and(|of| events_so_far(&of).iter().any(commanded)));
 }
 
 /// Every message of the simulators' truth: run time in s and volume delivered in uL.
@@ -162,6 +177,6 @@ pub(crate) fn delivered(truth: &[(f64, f64)], until_s: f64) -> f64 {
 /// When a mark was set, in s of run time.
 pub(crate) fn mark(folder: &Path, name: &str) -> f64 {
     let (events, _) = events(folder);
-    let marked = events.iter().find(|e| matches!(&e.kind, domain::EventKind::Marked { mark } if mark == name));
+    let marked = events.iter().find(|e| matches!(&e.kind, EventKind::Marked { mark } if mark == name));
     marked.expect("marked").t_ns.seconds()
 }

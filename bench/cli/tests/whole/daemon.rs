@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::common::{Bench, events, events_so_far};
 use crate::replay::replayed;
-use crate::server::{PATIENCE, Server, eventually, signal};
+use crate::server::{PATIENCE, SHOWN_WITHIN, Server, eventually, signal};
 use domain::EventKind;
 use serde_json::Value;
 
@@ -221,9 +221,7 @@ fn what_stands_still_as_a_whole_is_ended_and_keeps_nobody_out() {
 
 /// What is really so at a station: its pump is stopped.
 pub(crate) fn delivers_nothing(server: &Server, station: &str) {
-    eventually("the pump is stopped", Duration::from_secs(5), || {
-        server.state()["stations"][station]["rate_nl_per_h"] == 0
-    });
+    eventually("the pump is stopped", SHOWN_WITHIN, || server.state()["stations"][station]["rate_nl_per_h"] == 0);
 }
 
 fn said_by(output: &Output) -> String {

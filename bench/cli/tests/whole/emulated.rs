@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::common::{Bench, Done, begun_job, done, events};
 use crate::replay::replayed;
-use crate::server::{PATIENCE, Server, eventually, signal};
+use crate::server::{PATIENCE, SHOWN_WITHIN, Server, eventually, signal};
 use crate::stopped::{PROBED, stops_from_everywhere};
 
 const RIG: &str = include_str!("../../../../fixtures/rigs/emulated.yaml");
@@ -354,8 +354,7 @@ fn an_emulator_that_is_killed_takes_its_link_with_it_and_the_supply_goes_off() {
     signal(u32::try_from(emulator).expect("a process"), "KILL");
     let (server, done, _bench) = run.breaks(Duration::from_secs(25), "was away for longer than 3 s");
     assert!(actions(&done).contains("told the supply: output off; it confirmed"), "{}", actions(&done));
-    // The state file is written ten times a second.
-    eventually("the supply is off", Duration::from_secs(2), || server.state()["supply_output"] == false);
+    eventually("the supply is off", SHOWN_WITHIN, || server.state()["supply_output"] == false);
     server.stop();
 }
 
@@ -398,7 +397,7 @@ fn a_link_that_says_all_twice_and_one_that_comes_back_under_another_name_cost_no
     server.fault("pump", "vanish", true);
     std::thread::sleep(Duration::from_secs(2));
     server.fault("pump", "vanish", false);
-    eventually("a new name", Duration::from_secs(2), || server.port(&["stations", "1", "pump"]) != before);
+    eventually("a new name", SHOWN_WITHIN, || server.port(&["stations", "1", "pump"]) != before);
     passes(&done(&child.wait_with_output().expect("ended")));
     server.stop();
 }

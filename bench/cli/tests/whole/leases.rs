@@ -107,6 +107,16 @@ fn who_leases_a_probe_keeps_it_from_a_run_by_another_rig_file() {
     // It is the probe alone that is wanted twice.
     let taken = take(&of_probe("1366:0101:0002601ABD"));
     assert!(taken.status.success(), "{}", said(&taken.stderr));
+    // Nor has anybody a probe of a kind of which somebody may have any.
+    let elsewhere = |name: &str, place: &str, probe: &str| {
+        let text = of_a_lab.replace("by-id/usb-", place).replace("192.168.1.", &format!("{name}."));
+        bench.write(&format!("{name}.yaml"), &text.replace("1366:0101:0002601abc", probe))
+    };
+    let taken = take(&elsewhere("192.168.3", "by-id/usb-third-", "c251:f001"));
+    assert!(taken.status.success(), "{}", said(&taken.stderr));
+    let refused = take(&elsewhere("192.168.4", "by-id/usb-fourth-", "C251:F001:0001A2"));
+    let why = said(&refused.stderr);
+    assert!(refused.status.code() == Some(4) && why.contains("expected the probe c251:f001 to be free"), "{why}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Bench, done, events, events_so_far};
+use crate::common::{Bench, commands, done, events, events_so_far, only_run};
 use crate::daemon::{Daemon, LONG, delivers, delivers_nothing, id_of, process_with};
 use crate::notified::webhook;
 use crate::server::{PATIENCE, Server, eventually, signal};
@@ -19,9 +19,8 @@ fn signals_in_a_safe_stop_neither_hurry_it_nor_begin_another() {
     let rig = bench.mute_rig(|rig| rig);
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    let folder = || std::fs::read_dir(bench.path("runs")).ok()?.flatten().next().map(|entry| entry.path());
-    let is_begun = |event: &domain::Event| matches!(event.kind, EventKind::Commanded { .. });
-    eventually("it commands", PATIENCE, || folder().is_some_and(|of| events_so_far(&of).iter().any(is_begun)));
+    let folder = || only_run(&bench.path("runs"));
+    commands(&bench.path("runs"));
     let began = Instant::now();
     signal(child.id(), "INT");
     let is_stopping = |event: &domain::Event| matches!(event.kind, EventKind::SafeStopBegan { .. });

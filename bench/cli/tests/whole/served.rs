@@ -1,18 +1,13 @@
 //! The real path: simulators on pseudo-terminals in one process, the bench in another, in real time.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::common::{Bench, done, events, events_so_far};
-use crate::server::{PATIENCE, Server, eventually, signal};
+use crate::common::{Bench, commands, done, events, events_so_far, only_run};
+use crate::server::{PATIENCE, SHOWN_WITHIN, Server, eventually, signal};
 use domain::profile::Role;
 use domain::{EventKind, Order};
 use text::Source;
-
-fn only_run(runs: &Path) -> Option<PathBuf> {
-    std::fs::read_dir(runs).ok()?.next()?.ok().map(|e| e.path())
-}
 
 #[test]
 fn the_smoke_scenario_passes_over_pseudo_terminals() {
@@ -44,8 +39,7 @@ fn a_stopped_run_leaves_a_served_pump_stopped() {
     let done = done(&child.wait_with_output().expect("ended"));
     assert!(asked.elapsed() < Duration::from_secs(15));
     assert_eq!((done.code, done.summary["verdict"].as_str()), (5, Some("aborted")), "{}", done.stderr);
-    // The state file is written ten times a second.
-    eventually("the pump stands still", Duration::from_secs(1), || server.state()["therapy"] == "Stopped");
+    eventually("the pump stands still", SHOWN_WITHIN, || server.state()["therapy"] == "Stopped");
     server.stop();
 }
 
@@ -91,7 +85,7 @@ fn a_person_answers_a_prompt_and_leaves_a_note_while_the_run_goes_on() {
     let mut command = bench.command(&["run", &scenario, "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     let mut run = None;
-    eventually("there is a run", Duration::from_secs(5), || {
+    eventually("there is a run", PATIENCE, || {
         run = only_run(&bench.path("runs"));
         run.as_ref().is_some_and(|r| r.join("control.sock").exists())
     });
@@ -117,7 +111,7 @@ fn a_stop_that_leaves_the_station_unsafe_is_no_plain_stop() {
     let rig = bench.mute_rig(unpowered);
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    std::thread::sleep(Duration::from_secs(4));
+    commands(&bench.path("runs"));
     signal(child.id(), "TERM");
     let done = done(&child.wait_with_output().expect("ended"));
     assert_eq!((done.code, done.summary["verdict"].as_str()), (4, Some("error")), "{}", done.stderr);

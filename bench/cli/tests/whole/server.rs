@@ -110,6 +110,9 @@ pub(crate) fn signal(child: u32, name: &str) {
     assert!(status.success());
 }
 
+/// By when a server's state file, which is written ten times a second, shows what is so; on a machine that others use as well.
+pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(5);
+
 /// Waits for something to become true, at most so long.
 pub(crate) fn eventually(what: &str, within: Duration, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();

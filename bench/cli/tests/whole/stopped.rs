@@ -7,18 +7,13 @@ use std::time::Duration;
 
 use std::sync::Arc;
 
-use crate::common::{Bench, done, events, events_so_far};
-use crate::server::{PATIENCE, eventually};
+use crate::common::{Bench, done, events, events_so_far, only_run};
+use crate::server::{PATIENCE, eventually, signal};
 use domain::event::{Opened, SafeStopReport};
 use domain::fault::Fault;
 use domain::profile::SafePump;
 use domain::{Event, EventKind, RunVerdict};
 use engine::Engine;
-
-fn signal(child: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &child.to_string()]).status().expect("kill");
-    assert!(status.success());
-}
 
 #[test]
 fn a_signal_at_any_moment_leaves_the_station_safe_and_the_record_closed() {
@@ -42,7 +37,7 @@ fn a_killed_run_is_interrupted_and_its_record_readable() {
     let bench = Bench::new();
     let mut command = bench.command(&["run", "endurance/basal-72h", "--runs", "runs"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-    let run = || std::fs::read_dir(bench.path("runs")).ok()?.flatten().next().map(|entry| entry.path());
+    let run = || only_run(&bench.path("runs"));
     eventually("it is recorded", PATIENCE, || run().is_some_and(|run| !events_so_far(&run).is_empty()));
     signal(child.id(), "KILL");
     child.wait().expect("ended");

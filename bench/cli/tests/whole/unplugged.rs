@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{Bench, done, events};
-use crate::server::{PATIENCE, Server, eventually, signal};
+use crate::server::{PATIENCE, SHOWN_WITHIN, Server, eventually, signal};
 use domain::{EventKind, LinkFault};
 
 fn start(bench: &Bench, scenario: &str, rig: &str, more: &[&str]) -> Child {
@@ -32,7 +32,7 @@ fn a_short_occlusion_passes_over_real_ports() {
     let done = bench.run("smoke/short-occlusion", &["--rig", &server.rig()]);
     assert_eq!(done.code, 0, "{}\n{}", done.summary, done.stderr);
     assert_eq!(done.summary["tier"], "served");
-    eventually("valve open, pump stopped", Duration::from_secs(1), || {
+    eventually("valve open, pump stopped", SHOWN_WITHIN, || {
         let state = server.state();
         state["valve_closed"] == false && state["therapy"] == "Stopped"
     });
@@ -63,7 +63,7 @@ fn instruments_come_and_go_and_the_run_goes_on_with_gaps() {
     }
     server.fault("climate", "silent", false);
     server.fault("pump", "silent", false);
-    eventually("new names", Duration::from_secs(2), || {
+    eventually("new names", SHOWN_WITHIN, || {
         places.iter().zip(&before).all(|((_, _, place), before)| server.port(place) != *before)
     });
     let done = done(&child.wait_with_output().expect("ended"));
@@ -116,7 +116,7 @@ fn a_run_stopped_against_a_closed_valve_leaves_it_open_and_the_pump_still() {
     let done = done(&child.wait_with_output().expect("ended"));
     assert!(asked.elapsed() < Duration::from_secs(12));
     assert_eq!((done.code, done.summary["verdict"].as_str()), (5, Some("aborted")), "{}", done.stderr);
-    eventually("safe", Duration::from_secs(1), || {
+    eventually("safe", SHOWN_WITHIN, || {
         let state = server.state();
         state["valve_closed"] == false && state["therapy"] == "Stopped" && state["motor_running"] == false
     });

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use domain::event::{ClocksAt, Interruption, SafeStopReport};
 use domain::fault::Fault;
-use domain::pump::PumpLogEntry;
 use domain::time::{clock, duration_ns, span};
 use domain::{EventKind, RunTime, RunVerdict};
 use drivers::RunClock;
@@ -143,7 +142,7 @@ impl Past {
         self,
         cause: &str,
         station: &Station,
-        (report, evidence): (SafeStopReport, Vec<PumpLogEntry>),
+        (report, evidence): (SafeStopReport, Vec<EventKind>),
         stop_clock: RunClock,
         finished: &mut Finished,
     ) {
@@ -160,7 +159,7 @@ impl Past {
         let past = ((self.engine, self.missing), (self.next_seq, self.last));
         let run_clock = RunClock::that_reads(now);
         let mut stream = Stream::resume(past.0, run_clock, &station.profile.station, self.recorder, past.1);
-        let mut done: VecDeque<EventKind> = evidence.into_iter().map(EventKind::PumpLogged).collect();
+        let mut done: VecDeque<EventKind> = evidence.into();
         done.push_back(EventKind::SafeStopped(report));
         let mut pending = VecDeque::new();
         if let Some(ended) = self.ended {

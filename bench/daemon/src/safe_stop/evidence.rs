@@ -1,13 +1,12 @@
-//! What is read before anything is done, and of the pump's log once more behind it: that log, and the board's memory if a debug
-//! probe reaches it.
+//! The pump's log, and the board's memory if a debug probe reaches it: both are read before anything is commanded, the log once
+//! more when the pump is as wanted.
 //!
 //! Bounded: a station is not left unsafe for the sake of what it could tell.
 
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
-use domain::Order;
-use domain::pump::PumpLogEntry;
+use domain::{EventKind, Order};
 use drivers::RunClock;
 use drivers::debug_probe::Probe;
 use drivers::instrument::Instrument;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{RETRY, Target};
 
 /// The bound on reading the log before anything is commanded.
-pub(super) const WITHIN: Duration = Duration::from_secs(1);
+pub(super) const FIRST_WITHIN: Duration = Duration::from_secs(1);
 /// The bound on reading it once the pump is as wanted.
 const LAST_WITHIN: Duration = Duration::from_secs(3);
 /// The bound on letting a core run whose memory could not be read.
@@ -28,50 +27,49 @@ const MEMORY: &str = "memory.hex";
 /// What the pump's log held beyond what the run had read.
 #[derive(Default)]
 pub(super) struct Evidence {
-    pub(super) entries: Vec<PumpLogEntry>,
-    /// Whether it was read to its end.
+    /// Its entries in their order, and where some are missing that the pump had overwritten.
+    pub(super) told: Vec<EventKind>,
+    /// Whether it was read to its end once the pump was as wanted.
     pub(super) whole: bool,
     /// From which entry on it has not been read; `None` as long as no page came.
     next: Option<u32>,
-    /// Whether the pump had overwritten entries of it before they were read: it cannot be read to its end any more.
-    overwritten: bool,
     /// Whether reading it was tried before the first command.
     pub(super) tried: bool,
 }
 
 impl Evidence {
-    /// Reads the log on from where it was read to, and notes whether its end was reached.
-    pub(super) async fn read_log(&mut self, link: &mut PumpLink, log_from: Option<u32>) {
-        let Some(log_from) = log_from else { return };
-        self.whole = false;
+    /// Reads the log on from where it was read to; whether its end was reached.
+    pub(super) async fn read_log(&mut self, link: &mut PumpLink, log_from: u32) -> bool {
         let mut from = self.next.unwrap_or(log_from);
         while let Ok(page) = link.log(from).await {
             let end = page.entries.last().map_or(page.next, |e| e.index + 1);
-            self.overwritten |= page.oldest > from;
-            // A log that ends before what was read of it did not survive a reset: what it holds now was not read.
+            if page.oldest > from && page.next > from {
+                self.told.push(EventKind::PumpLogGap { from, to: page.oldest });
+            }
+            // A log that ends before what was read of it did not survive a reset: what it holds now was not read. One that holds as
+            // much again by now is not told from one that went on.
             from = if page.next < from { 0 } else { end };
             self.next = Some(from);
-            self.entries.extend(page.entries);
+            self.told.extend(page.entries.into_iter().map(EventKind::PumpLogged));
             if from >= page.next {
-                self.whole = !self.overwritten;
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Reads it to its end once the pump is as it is to be, which is to be known by that moment: one answer that is lost says
     /// nothing of what the pump has logged. A port that has gone does not come back within this.
     pub(super) async fn read_rest_of_log(&mut self, link: &mut PumpLink, log_from: Option<u32>, until: Instant) {
+        let Some(log_from) = log_from else { return };
         // A pump that is safe is not reported otherwise for the sake of its log.
         let bound = (Instant::now() + LAST_WITHIN).min(until - RETRY);
         let read = async {
-            self.read_log(link, log_from).await;
-            while !self.whole && !self.overwritten && log_from.is_some() {
+            while !self.read_log(link, log_from).await {
                 tokio::time::sleep(RETRY).await;
-                self.read_log(link, log_from).await;
             }
         };
-        drop(timeout_at(bound, read).await);
+        self.whole = timeout_at(bound, read).await.is_ok();
     }
 }
 

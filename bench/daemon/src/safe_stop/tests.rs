@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use domain::profile::Role;
-use domain::pump::{PumpOutcome, PumpRequest};
+use domain::pump::{PumpLogEntry, PumpOutcome, PumpRequest};
 use rig::{Bound, RigFile};
 use sim::TrueState;
 use text::Source;
@@ -31,52 +31,64 @@ fn station(case: &Case<'_>) -> Station {
 
 /// Lets the pump infuse against a closed valve, then makes the station safe: what was reported, and what is so.
 fn stop(case: &Case<'_>, change: impl FnOnce(SafeStop) -> SafeStop) -> (SafeStopReport, TrueState) {
-    let (report, _, state) = stop_and_read(case, change);
+    let (report, _, state) = stop_and_read(case, 1, change);
     (report, state)
 }
 
-/// The same, with the pump's log as it was read.
+/// The same after so many starts, with what the pump's log told.
 fn stop_and_read(
     case: &Case<'_>,
+    starts: u32,
     change: impl FnOnce(SafeStop) -> SafeStop,
-) -> (SafeStopReport, Vec<PumpLogEntry>, TrueState) {
+) -> (SafeStopReport, Vec<EventKind>, TrueState) {
     let station = station(case);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without I/O");
     runtime.block_on(async {
         let bound = station.bind(7);
         let clock = RunClock::new();
-        infuse_against_a_closed_valve(&station, &bound, clock).await;
+        infuse_against_a_closed_valve(&station, &bound, clock, starts).await;
         // The faults begin at 30 s.
         tokio::time::sleep(Duration::from_secs(40)).await;
         let order = change(SafeStop::of(&station, &bound.connectors, Some(0), Path::new("")).expect("a pump"));
         let began = clock.now();
-        let (report, entries) = execute(&order, clock).await;
+        let (report, told) = execute(&order, clock).await;
         let took = clock.now().since(began);
         assert!(took <= Duration::from_millis(10_100), "{took:?}");
         let state = bound.world.expect("simulated").state().stations["1"];
-        (report, entries, state)
+        (report, told, state)
     })
 }
 
 /// Each entry of a log stands there once, from the first to that of the stop.
 #[track_caller]
-fn is_whole(entries: &[PumpLogEntry]) {
+fn is_whole(told: &[EventKind]) {
+    let entries = entries(told);
     assert!(entries.iter().map(|e| e.index).eq(0..entries.len() as u32), "{entries:?}");
     let what: Vec<String> = entries.iter().map(|e| format!("{:?}", e.what)).collect();
     assert!(what.first().is_some_and(|what| what.contains("Booted")), "{what:?}");
     assert!(what.last().is_some_and(|what| what.to_lowercase().contains("stop")), "{what:?}");
 }
 
-async fn infuse_against_a_closed_valve(station: &Station, bound: &Bound, clock: RunClock) {
+fn entries(told: &[EventKind]) -> Vec<PumpLogEntry> {
+    let entry = |kind: &EventKind| if let EventKind::PumpLogged(entry) = kind { Some(entry.clone()) } else { None };
+    told.iter().filter_map(entry).collect()
+}
+
+async fn infuse_against_a_closed_valve(station: &Station, bound: &Bound, clock: RunClock, starts: u32) {
     let binding = |role| station.bindings.iter().find(|b| b.role == role).expect("bound");
     let (pump, valve) = (binding(Role::Pump), binding(Role::Valve));
     let connect = |name: &str| &*bound.connectors[name];
     let (mut link, _) =
         PumpLink::attach(connect(&pump.instrument), clock, pump.setup.settings).await.expect("it answers");
-    let start = PumpRequest::Start { dose: 1, rate_nl_per_h: 20_000 };
-    let answered = link.command(&start).await.expect("an answer");
-    assert!(matches!(answered.outcome, PumpOutcome::Accepted { .. }));
+    for dose in 1..=starts {
+        let start = PumpRequest::Start { dose: dose.into(), rate_nl_per_h: 20_000 };
+        let answered = link.command(&start).await.expect("an answer");
+        assert!(matches!(answered.outcome, PumpOutcome::Accepted { .. }));
+        if dose < starts {
+            link.command(&PumpRequest::Stop).await.expect("an answer");
+        }
+    }
     let attach = valve.entry.attach.expect("an instrument");
     let (mut valve, _) = attach(connect(&valve.instrument), clock, &valve.setup).await.expect("it answers");
     valve.order(&Order::Valve { closed: true }).await.expect("obeyed");
@@ -108,15 +120,31 @@ fn a_pump_that_does_not_confirm_is_made_safe_by_its_supply() {
 }
 
 #[test]
+fn what_a_pump_that_did_not_obey_has_logged_since_is_not_taken_as_read() {
+    let mut read_before = 0;
+    // Somewhere in this the log has been read and the pump has not been told to stop.
+    for offset_ms in 0..250 {
+        let dead = format!("{{device: pump, fault: silent, from: {:.3} s}}", 40.0 + f64::from(offset_ms) / 1e3);
+        let (report, told, state) = stop_and_read(&Case { faults: &dead, safe: SAFE }, 1, |order| order);
+        assert!(report.confirmed, "{dead}: {report:?}");
+        if state.supply_output == Some(false) {
+            assert!(!report.log_read, "{dead}: {report:?}");
+            read_before += u32::from(!told.is_empty());
+        }
+    }
+    assert!(read_before > 0, "the silence began between the first reading and the command");
+}
+
+#[test]
 fn a_pump_that_is_deaf_for_a_moment_is_stopped_and_its_log_is_read_to_its_end() {
     let mut asked_again = 0;
     // Somewhere in this its last reading begins.
     for offset_ms in 150..350 {
         let from_s = 40.0 + f64::from(offset_ms) / 1e3;
         let deaf = format!("{{device: pump, fault: silent, from: {from_s:.3} s, until: {:.3} s}}", from_s + 0.6);
-        let (report, entries, state) = stop_and_read(&Case { faults: &deaf, safe: SAFE }, |order| order);
+        let (report, told, state) = stop_and_read(&Case { faults: &deaf, safe: SAFE }, 1, |order| order);
         assert!(report.confirmed && report.log_read, "{deaf}: {report:?}");
-        is_whole(&entries);
+        is_whole(&told);
         // Nothing else was tried twice, and yet it took longer than all of it does.
         asked_again += u32::from(report.took_ms > 400 && report.actions.len() == 3);
         assert_eq!((therapy(&state).as_str(), state.supply_output), ("Stopped", Some(true)), "{deaf}: {report:?}");
@@ -127,9 +155,22 @@ fn a_pump_that_is_deaf_for_a_moment_is_stopped_and_its_log_is_read_to_its_end() 
 #[test]
 fn a_log_that_did_not_survive_a_reset_is_read_from_its_beginning() {
     let change = |order| SafeStop { log_from: Some(1_000), ..order };
-    let (report, entries, _) = stop_and_read(&Case { faults: "", safe: SAFE }, change);
+    let (report, told, _) = stop_and_read(&Case { faults: "", safe: SAFE }, 1, change);
     assert!(report.confirmed && report.log_read, "{report:?}");
-    is_whole(&entries);
+    is_whole(&told);
+}
+
+#[test]
+fn entries_that_were_overwritten_before_they_were_read_are_told_as_missing() {
+    let (report, told, _) = stop_and_read(&Case { faults: "", safe: SAFE }, 100, |order| order);
+    assert!(report.confirmed && report.log_read, "{report:?}");
+    let first = entries(&told).first().expect("entries").index;
+    assert!(first > 0 && told[0] == EventKind::PumpLogGap { from: 0, to: first }, "{:?}", told[0]);
+    let gaps = told.iter().filter(|kind| matches!(kind, EventKind::PumpLogGap { .. })).count();
+    assert_eq!(
+        (gaps, entries(&told).iter().map(|e| e.index).eq(first..first + entries(&told).len() as u32)),
+        (1, true)
+    );
 }
 
 #[test]
