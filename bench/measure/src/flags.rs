@@ -67,6 +67,11 @@ pub struct Flag {
 }
 
 impl Flag {
+    /// When the mass had stepped, in s of run time.
+    pub(crate) fn stepped_s(&self) -> f64 {
+        if self.kind == FlagKind::Gap { self.to_s } else { self.to_s - SETTLES_S }
+    }
+
     /// Whether it touches a span.
     #[must_use]
     pub fn touches(&self, from_s: f64, to_s: f64) -> bool {
@@ -132,7 +137,7 @@ pub(crate) fn flags(jumps: &[Jump], gaps: &Gaps) -> Vec<Flag> {
         }
         rest = others;
     }
-    let ended = |flag: &Flag, gap: &(f64, f64)| (flag.to_s - SETTLES_S - gap.1).abs() < 1e-6;
+    let ended = |flag: &Flag, gap: &(f64, f64)| (flag.stepped_s() - gap.1).abs() < 1e-6;
     let adjusted = |gap: &(f64, f64)| flags.iter().any(|f| f.kind == FlagKind::Adjustment && ended(f, gap));
     let silent: Vec<Flag> = gaps
         .kept

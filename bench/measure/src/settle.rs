@@ -13,11 +13,13 @@ use crate::interval::{Interval, Question};
 use crate::ledger::Ledger;
 use crate::meter::Metered;
 use crate::model::Model;
+use crate::settle::doubt::{Without, stepped_ul};
 use crate::settle::effects::{interrupted, undeclared};
 use crate::settle::objection::{implausible, objection};
 use crate::settle::release::Stored;
 use crate::settle::terms::{Weighed, volume_terms};
 
+mod doubt;
 mod effects;
 mod mean;
 mod objection;
@@ -65,6 +67,8 @@ pub(crate) struct Measured {
     pub(crate) left_out: Option<f64>,
     /// What that may be off by beside its uncertainty.
     pub(crate) left_out_within: f64,
+    /// The value without the steps of the mass that the device cannot be blamed for, if there were such.
+    pub(crate) blameless: Option<Without>,
     /// What a witness beside the balance has against it.
     pub(crate) against: Option<String>,
     /// What of it the rig's own line held, of a release.
@@ -169,6 +173,18 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
             shown(measured.value)
         ));
     }
+    if let (CheckVerdict::Fail, Some(without)) = (verdict, measured.blameless)
+        && !without.fails(band, limits)
+    {
+        verdict = CheckVerdict::Inconclusive;
+        reason = Some(format!(
+            "expected {}, and found {} {unit}, but {} {unit} without the steps of the mass that were downwards, or came while the \
+             balance was not read or shaken: the decision hangs on them",
+            limits.shown(&unit),
+            shown(measured.value),
+            shown(without.value)
+        ));
+    }
     if let Some(unknown) = measured.unknown {
         verdict = CheckVerdict::Inconclusive;
         let found = shown(measured.value);
@@ -270,8 +286,23 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
     let left_out = (!steps_g.is_empty()).then(without);
     let pulse_ul = ledger.setup.as_ref().map_or(0.0, |setup| setup.pulse_ul);
     let left_out_within = steps_g.len() as f64 * pulse_ul * scale;
+    let blameless = stepped_ul(ledger, &weighed, &conversion).map(|(stepped_ul, within_ul)| Without {
+        value: left_out.unwrap_or(value) - stepped_ul * scale,
+        within: left_out_within + within_ul * scale,
+    });
     let model = conversion.model(delivered_ul * scale);
-    Ok(Measured { value, budget, model, notes, left_out, left_out_within, against, stored: None, unknown: None })
+    Ok(Measured {
+        value,
+        budget,
+        model,
+        notes,
+        left_out,
+        left_out_within,
+        blameless,
+        against,
+        stored: None,
+        unknown: None,
+    })
 }
 
 /// What a flow meter saw, as it is shown.
@@ -305,7 +336,9 @@ fn worst(ledger: &Ledger, windows: &[Window], unit: ErrorUnit, limits: Limits) -
         let band = m.interval(value, ledger.rule(), limits).ok().and_then(|interval| interval.band);
         let decision = band.map(|band| decide_guarded(value, band, limits));
         let decision = decision.unwrap_or(Decision::Inconclusive);
+        let hangs = || m.blameless.zip(band).is_some_and(|(without, band)| !without.fails(band, limits));
         match decision {
+            Decision::Fail if hangs() => 1,
             Decision::Fail => 2_u8,
             Decision::Inconclusive => 1,
             Decision::Pass => 0,

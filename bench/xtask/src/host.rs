@@ -225,10 +225,11 @@ impl Lab {
         let run = self.run_of(id)?;
         let summary = parsed(&self.guest.says(&format!("cat /var/lib/dosebench/runs/{run}/summary.json"))?)?;
         let deviation = summary["deviations"][0].as_str().unwrap_or("no deviation");
-        let is_well = job["exit_code"] == 0 && job["runs"].as_array().map(Vec::len) == Some(1);
+        let runs = job["runs"].as_array().map_or(0, Vec::len);
+        let is_well = job["exit_code"] == 0 && runs == 1;
         let verdict = summary["verdict"].as_str().unwrap_or("no verdict");
         let why = summary["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let verdict = format!("{verdict}{why}; {deviation}");
+        let verdict = format!("{verdict}{why}, {runs} run, exit code {}; {deviation}", job["exit_code"]);
         expect("its run", &verdict, is_well && deviation.contains("was interrupted"))
     }
 

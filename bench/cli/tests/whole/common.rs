@@ -148,6 +148,15 @@ pub(crate) fn only_run(runs: &Path) -> Option<PathBuf> {
     std::fs::read_dir(runs).ok()?.flatten().next().map(|entry| entry.path())
 }
 
+/// The folder with what `cargo xtask firmware` has built.
+pub(crate) fn firmware() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_dosebench")).parent().and_then(Path::parent).expect("a target folder");
+    let image = beside.join("firmware/pump-board.elf");
+    let shown = image.display();
+    assert!(image.exists(), "expected the board's image at {shown}, but found none; run `cargo xtask firmware`");
+    beside.join("firmware")
+}
+
 /// Waits until the only run of a folder has commanded its pump.
 pub(crate) fn commands(runs: &Path) {
     let commanded = |event: &Event| matches!(event.kind, EventKind::Commanded { .. });

@@ -6,7 +6,6 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -14,21 +13,12 @@ use domain::EventKind;
 use domain::fault::AtStation;
 use serde_json::Value;
 
-use crate::common::{Bench, Done, begun_job, done, events};
+use crate::common::{Bench, Done, begun_job, done, events, firmware};
 use crate::replay::replayed;
 use crate::server::{PATIENCE, SHOWN_WITHIN, Server, eventually, signal};
 use crate::stopped::{PROBED, stops_from_everywhere};
 
 const RIG: &str = include_str!("../../../../fixtures/rigs/emulated.yaml");
-
-/// The folder with what `cargo xtask firmware` has built.
-pub(crate) fn firmware() -> PathBuf {
-    let beside = Path::new(env!("CARGO_BIN_EXE_dosebench")).parent().and_then(Path::parent).expect("a target folder");
-    let image = beside.join("firmware/pump-board.elf");
-    let shown = image.display();
-    assert!(image.exists(), "expected the board's image at {shown}, but found none; run `cargo xtask firmware`");
-    beside.join("firmware")
-}
 
 /// The library's rig as a file, its files by their paths, and this in the place of that.
 fn rig(bench: &Bench, changes: &[(&str, &str)]) -> String {

@@ -2,8 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::common::Bench;
-use crate::emulated::firmware;
+use crate::common::{Bench, firmware};
 use crate::server::{PATIENCE, Server, eventually, signal};
 use serde_json::Value;
 

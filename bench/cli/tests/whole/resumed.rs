@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-use crate::common::{Bench, begun_job, events, events_so_far};
+use crate::common::{Bench, begun_job, events, events_so_far, only_run};
 use crate::daemon::{Daemon, LONG, delivers_nothing, folder_of, id_of, process_with};
 use crate::replay::replayed;
 use crate::server::{PATIENCE, Server, eventually, signal};
@@ -24,12 +24,6 @@ steps:
   - check: {volume during: delivered, tolerance: ±50 % of commanded, because: that is coarse}
 ";
 
-/// The only run of a folder.
-fn run_in(runs: &Path) -> Option<PathBuf> {
-    let mut found = std::fs::read_dir(runs).ok()?.flatten().map(|entry| entry.path());
-    found.find(|folder| folder.join("record.mcap").is_file())
-}
-
 pub(crate) fn begun(bench: &Bench, rig: &str, text: &str) -> Child {
     let scenario = bench.write("goes-on.yaml", text);
     let mut command = bench.command(&["run", &scenario, "--rig", rig, "--runs", "runs"]);
@@ -47,11 +41,11 @@ fn is_in(folder: &Path, step: &str) -> bool {
 /// Kills a run that is at that step; its folder.
 pub(crate) fn killed_in(bench: &Bench, mut child: Child, step: &str) -> PathBuf {
     eventually("the step has begun", PATIENCE, || {
-        run_in(&bench.path("runs")).is_some_and(|folder| is_in(&folder, step))
+        only_run(&bench.path("runs")).is_some_and(|folder| is_in(&folder, step))
     });
     signal(child.id(), "KILL");
     child.wait().expect("ended");
-    run_in(&bench.path("runs")).expect("a run")
+    only_run(&bench.path("runs")).expect("a run")
 }
 
 pub(crate) fn recover(bench: &Bench, folder: &Path, rig: &str) -> (Output, Value) {
@@ -194,7 +188,7 @@ fn runs_of_two_versions_of_a_scenario_or_a_simulation_are_no_job() {
     };
     let made = bench.output(&["run", &rates("24 mL/day, 20 mL/day"), "--set", "rate=24 mL/day"]);
     assert_eq!(made.status.code(), Some(0));
-    let folder = run_in(&bench.path("runs")).expect("a run").display().to_string();
+    let folder = only_run(&bench.path("runs")).expect("a run").display().to_string();
     let mut store = bench.store();
     let simulated_otherwise = bench.rig("otherwise.yaml", "simulation: {delivered too much: 5 %}");
     let (as_it_was, turned) = ("24 mL/day, 20 mL/day", "20 mL/day, 24 mL/day");

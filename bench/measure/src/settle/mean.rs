@@ -6,6 +6,7 @@ use domain::check::{ErrorUnit, Window};
 
 use crate::budget::{Budget, Term};
 use crate::ledger::Ledger;
+use crate::settle::doubt::Without;
 use crate::settle::terms::SHARED;
 use crate::settle::{Measured, Of, measure as measure_one};
 
@@ -43,6 +44,14 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     let without = || all.iter().map(|m| m.left_out.unwrap_or(m.value)).sum::<f64>() / n;
     let left_out = any_left_out.then(without);
     let left_out_within = all.iter().map(|m| m.left_out_within).sum::<f64>() / n;
+    let blameless = all.iter().any(|m| m.blameless.is_some()).then(|| {
+        let each = |m: &Measured| {
+            let as_it_is = Without { value: m.left_out.unwrap_or(m.value), within: m.left_out_within };
+            m.blameless.unwrap_or(as_it_is)
+        };
+        let (value, within) = all.iter().map(each).fold((0.0, 0.0), |sum, m| (sum.0 + m.value, sum.1 + m.within));
+        Without { value: value / n, within: within / n }
+    });
     let budget = Budget { terms, unit: symbol.to_owned() };
     // The boluses share their factor; what was delivered is averaged with their errors.
     let delivered = all.iter().map(|m| m.model.delivered()).sum::<f64>() / n;
@@ -54,6 +63,7 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
         notes,
         left_out,
         left_out_within,
+        blameless,
         against: None,
         stored: None,
         unknown: None,

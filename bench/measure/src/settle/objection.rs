@@ -1,6 +1,6 @@
 //! What speaks against a pass although the value is within its limits.
 //!
-//! Each is a sentence. None of them touches a fail, and none of them makes anything better.
+//! Each is a sentence. None of them touches a fail (what may is in `doubt`), and none of them makes anything better.
 
 use domain::check::{Figure, Window};
 

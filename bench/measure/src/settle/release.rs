@@ -7,6 +7,7 @@ use domain::Limits;
 use domain::check::{DecisionRule, ErrorUnit, Window};
 use domain::quantity::{significant, with_uncertainty};
 
+use super::doubt::Without;
 use super::{Measured, Of};
 use crate::budget::{Budget, Distribution, Term};
 use crate::decision::{Decision, decide_guarded};
@@ -65,6 +66,7 @@ pub(super) fn measure(ledger: &Ledger, window: &Window, valve_opened: bool) -> R
         let back = displacement.value.ul();
         measured.value += back;
         measured.left_out = measured.left_out.map(|value| value + back);
+        measured.blameless = measured.blameless.map(|without| Without { value: without.value + back, ..without });
         measured.notes.push(format!("the valve took back {} when it opened, which is added", displacement.value));
         let distribution = Distribution::Rectangular { half_width: displacement.half_width.ul() };
         let source = "blank actuation, declared in the rig file";
