@@ -14,6 +14,10 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use crate::Failure;
 
+mod steady;
+
+use steady::Steady;
+
 /// Which daemon, unless it is said on the command line.
 pub(crate) const DAEMON: &str = "DOSEBENCH_DAEMON";
 /// The token that it is asked with, if it wants one.
@@ -22,6 +26,10 @@ const TOKEN: &str = "DOSEBENCH_TOKEN";
 const TRUST: &str = "DOSEBENCH_TRUST";
 /// How long an answer may take: the scenario is checked meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A stream has something every 2 s, and a file goes on; a connection over which so long nothing comes has died.
+const SILENT: Duration = Duration::from_secs(10);
+/// One that was given up so ends by itself; a stream that is cut then is asked for again.
+const ENDS: Duration = Duration::from_secs(6 * 3600);
 /// Longer than any answer but files.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
 /// So often a daemon that is away is asked again: it may be starting anew.
@@ -87,7 +95,12 @@ impl Client {
         };
         Ok(Self {
             agent: config().timeout_global(Some(PATIENCE)).build().into(),
-            streams: config().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE)).build().into(),
+            streams: config()
+                .timeout_connect(Some(PATIENCE))
+                .timeout_recv_response(Some(PATIENCE))
+                .timeout_recv_body(Some(ENDS))
+                .build()
+                .into(),
             url: url.trim_end_matches('/').to_owned(),
             token,
         })
@@ -106,8 +119,8 @@ impl Client {
 
     /// Copies a file to a place; how long it is.
     pub(crate) fn fetch(&self, path: &str, to: &mut impl std::io::Write) -> Result<u64, Failure> {
-        let mut answer = self.taken(path, self.known(self.streams.get(self.at(path))).call())?;
-        let copied = std::io::copy(&mut answer.body_mut().as_reader(), to);
+        let answer = self.taken(path, self.known(self.streams.get(self.at(path))).call())?;
+        let copied = std::io::copy(&mut Steady::new(answer.into_body().into_reader(), SILENT), to);
         copied.map_err(|why| Failure::bench(format!("expected all of {path} from {}, but {why}", self.url)))
     }
 
@@ -124,7 +137,7 @@ impl Client {
 
     fn stream(&self, path: &str, mut each: impl FnMut(Sent) -> bool) -> Result<(), Failure> {
         let answer = self.taken(path, self.known(self.streams.get(self.at(path))).call())?;
-        let mut lines = BufReader::new(answer.into_body().into_reader());
+        let mut lines = BufReader::new(Steady::new(answer.into_body().into_reader(), SILENT));
         let (mut sent, mut line) = (Sent::default(), String::new());
         loop {
             line.clear();

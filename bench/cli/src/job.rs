@@ -11,7 +11,7 @@ use daemon::Request;
 use domain::fault::AtStation;
 use domain::verdict::{BENCH_ERROR, STOPPED};
 use rig::Station;
-use store::{JobRun, Requeued, Store};
+use store::{JobRun, Place, Requeued, Store};
 
 use crate::signals::Signals;
 use crate::{Failure, load, runs, station};
@@ -141,10 +141,13 @@ impl Work {
     }
 
     /// Its station could not be confirmed safe: nothing begins there until somebody has looked.
-    pub(crate) fn left_unsafe(&mut self, why: &str) -> Result<(), Refused> {
+    pub(crate) fn left_unsafe(&mut self, at: &Station, why: &str) -> Result<(), Refused> {
         let reason = format!("job {} has left it, and it could not be confirmed safe: {why}", self.id);
         let job = self.store.job(self.id);
-        let noted = job.and_then(|job| self.store.quarantine(&job.rig, &job.station, &reason));
+        let ports = station::ports(at);
+        let noted = job.and_then(|job| {
+            self.store.quarantine(&Place { rig: &job.rig, station: &job.station, ports: &ports }, &reason)
+        });
         noted.map_err(|why| Refused::Unsettled(station::failure(why)))?;
         self.left_unsafe = Some(reason);
         Ok(())

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 use ::rig::Station;
 use domain::Temperature;
-use store::{Actor, Hold, Store, StoreError, Token, Use, Wanted};
+use store::{Actor, Hold, Place, Store, StoreError, Token, Use, Wanted};
 
 use crate::job::Refused;
 use crate::{Failure, user};
@@ -68,14 +68,25 @@ pub(crate) fn heed_quarantine(station: &Station, rig: &str) -> Result<(), Failur
     if ports(station).is_empty() || !Store::usual_folder().exists() {
         return Ok(());
     }
-    let name = &station.profile.station;
-    match store()?.quarantined(&rig_name(rig), name).map_err(failure)? {
+    let (name, rig, ports) = (&station.profile.station, rig_name(rig), ports(station));
+    match store()?.quarantined(&place(station, &rig, &ports)).map_err(failure)? {
         None => Ok(()),
         Some((why, since)) => Err(Failure::bench(format!(
             "expected a station that is known to be safe, but {name} is in quarantine since {since}: {why}; look at it, then \
-             `dosebench release {name} --because WHAT`"
+             `dosebench release {name} --rig {rig} --because WHAT`"
         ))),
     }
+}
+
+/// A station with ports, as the store keeps it apart.
+pub(crate) fn place<'a>(station: &'a Station, rig_name: &'a str, ports: &'a BTreeMap<String, Use>) -> Place<'a> {
+    Place { rig: rig_name, station: &station.profile.station, ports }
+}
+
+/// Lets nothing begin at a station that could not be confirmed safe.
+pub(crate) fn keep_apart(station: &Station, rig: &str, why: &str) -> Result<(), Failure> {
+    let (rig, ports) = (rig_name(rig), ports(station));
+    store()?.quarantine(&place(station, &rig, &ports), why).map_err(failure)
 }
 
 /// A run by hand has come to its steps there: what kept runs of jobs from that is over.
@@ -105,7 +116,8 @@ pub(crate) fn failure(error: StoreError) -> Failure {
         | StoreError::Duration(_)
         | StoreError::Nothing
         | StoreError::Named(_)
-        | StoreError::NoAccess(_) => Failure::input(error),
+        | StoreError::NoAccess(_)
+        | StoreError::NoQuarantine(_) => Failure::input(error),
         _ => Failure::bench(error),
     }
 }

@@ -1,8 +1,11 @@
 //! Progress on stderr: a bar with run time and step on a terminal, plain lines elsewhere.
 //!
-//! Nothing here decides anything.
+//! Nothing here decides anything, and nobody waits for it: a terminal that is held, or a pipe that nobody empties, must not keep whoever
+//! follows a run from stopping it. So it has a thread of its own, and what that cannot take is let go.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use daemon::{Notice, Progress};
@@ -12,17 +15,75 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::tell;
 
-/// Shows how a run goes on.
+/// How many words wait to be shown, at most.
+const WAITING: usize = 256;
+/// How long the last of them are waited for when the run is over.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
+/// What is to be shown.
+enum Shown {
+    Progress(Progress),
+    Notice(Notice),
+}
+
+/// Shows how a run goes on, and never waits for it.
 pub(crate) struct Display {
+    give: SyncSender<Shown>,
+    done: Receiver<()>,
+    last: Option<Progress>,
+}
+
+impl Display {
+    /// A display for a run that takes at least `total`.
+    pub(crate) fn new(run: &str, title: &str, total: Duration) -> Self {
+        let (give, shown) = sync_channel(WAITING);
+        let (say_done, done) = sync_channel(1);
+        let (run, title) = (run.to_owned(), title.to_owned());
+        thread::spawn(move || {
+            let mut screen = Screen::new(&run, &title, total);
+            for one in shown {
+                match one {
+                    Shown::Progress(progress) => screen.show(&progress),
+                    Shown::Notice(notice) => screen.notice(&notice),
+                }
+            }
+            screen.finish();
+            // Nobody may wait any more.
+            say_done.send(()).unwrap_or_default();
+        });
+        Self { give, done, last: None }
+    }
+
+    /// Shows where the run stands, if that has changed.
+    pub(crate) fn show(&mut self, progress: &Progress) {
+        if self.last.as_ref() != Some(progress) && self.give.try_send(Shown::Progress(progress.clone())).is_ok() {
+            self.last = Some(progress.clone());
+        }
+    }
+
+    /// Shows what people should hear of at once.
+    pub(crate) fn notice(&self, notice: Notice) {
+        // It is in the record as well.
+        drop(self.give.try_send(Shown::Notice(notice)));
+    }
+
+    /// The run is over: what waits is shown, if somebody takes it.
+    pub(crate) fn finish(self) {
+        drop(self.give);
+        self.done.recv_timeout(SHOWN_WITHIN).unwrap_or_default();
+    }
+}
+
+/// What is on the terminal.
+struct Screen {
     bar: Option<ProgressBar>,
     last: String,
     run: String,
     total: Duration,
 }
 
-impl Display {
-    /// A display for a run that takes at least `total`.
-    pub(crate) fn new(run: &str, title: &str, total: Duration) -> Self {
+impl Screen {
+    fn new(run: &str, title: &str, total: Duration) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total.as_secs().max(1));
             let style = ProgressStyle::with_template("{prefix} {wide_bar:.cyan/dim} {msg}");
@@ -36,8 +97,7 @@ impl Display {
         Self { bar, last: String::new(), run: run.to_owned(), total }
     }
 
-    /// Shows where the run stands.
-    pub(crate) fn show(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &Progress) {
         let position = &progress.position;
         let step = position.step.map_or(String::new(), |n| format!("step {n}/{} ", position.steps));
         let now = clock(Duration::from_nanos(progress.now.ns()));
@@ -53,8 +113,7 @@ impl Display {
         }
     }
 
-    /// Shows what people should hear of at once.
-    pub(crate) fn notice(&self, notice: &Notice) {
+    fn notice(&self, notice: &Notice) {
         match notice {
             Notice::Line(line) => self.line(line),
             Notice::Prompted(prompt) => self.line(&self.prompt(prompt)),
@@ -77,7 +136,7 @@ impl Display {
     }
 
     /// A line above the bar.
-    pub(crate) fn line(&self, line: &str) {
+    fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
             None => tell!("{line}"),
@@ -85,7 +144,7 @@ impl Display {
     }
 
     /// The run is over; the bar goes away.
-    pub(crate) fn finish(self) {
+    fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

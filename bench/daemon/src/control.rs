@@ -3,6 +3,7 @@
 //! One JSON object a line each way. The socket is reached through the folder's file descriptor, because a socket's
 //! path may have no more than 108 bytes and a folder's may.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
@@ -38,6 +39,9 @@ pub enum Message {
         prompt: String,
         /// One value, or `name=value, name=value`.
         value: String,
+        /// Or each entry's value by its name, as it stands.
+        #[serde(default)]
+        entries: BTreeMap<String, String>,
         /// Who answers.
         by: String,
     },

@@ -156,8 +156,7 @@ impl Loop {
                 }
                 _ = beats.tick(), if real => {
                     // Readings come in bursts: what came behind the first does not wait for the next.
-                    self.stream.look();
-                    None
+                    self.stream.look().or_else(|| self.stream.trouble())
                 }
             };
             if let Some(kind) = kind {
@@ -314,8 +313,8 @@ impl Loop {
                 drop(reply.send(Ok(())));
                 Some(EventKind::Remarked { text, by })
             }
-            Outside::Said { message: Message::Answer { prompt, value, by }, reply } => {
-                let answer = self.answer(&prompt, &value, by);
+            Outside::Said { message: Message::Answer { prompt, value, entries, by }, reply } => {
+                let answer = self.answer(&prompt, &value, entries, by);
                 let (kind, taken) = match answer {
                     Ok(kind) => (Some(kind), Ok(())),
                     Err(why) => (None, Err(why)),
@@ -326,10 +325,17 @@ impl Loop {
         }
     }
 
-    fn answer(&self, prompt: &str, value: &str, by: String) -> Result<EventKind, String> {
+    fn answer(
+        &self,
+        prompt: &str,
+        value: &str,
+        named: BTreeMap<String, String>,
+        by: String,
+    ) -> Result<EventKind, String> {
         let open = self.prompt.as_ref().filter(|p| p.name == prompt && self.stream.now() <= p.until_ns);
         let open = open.ok_or_else(|| format!("expected the name of an open prompt, but found '{prompt}'"))?;
-        let entries = operator::typed(open, value)?;
+        let entries =
+            if named.is_empty() { operator::typed(open, value)? } else { operator::named(open, value, named)? };
         Ok(EventKind::Answered(domain::event::Answer { prompt: prompt.to_owned(), entries, by, simulated: false }))
     }
 

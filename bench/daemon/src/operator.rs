@@ -2,6 +2,8 @@
 //!
 //! What a person types goes through here as well; whether it fits what was asked is `domain`'s to say.
 
+use std::collections::BTreeMap;
+
 use domain::RigProfile;
 use domain::event::{Answer, Prompt, PromptEntry};
 
@@ -42,6 +44,26 @@ pub(crate) fn typed(prompt: &Prompt, value: &str) -> Result<Vec<(String, String)
             })
             .collect::<Result<_, String>>()?,
     };
+    prompt.accepts(&entries)?;
+    Ok(entries)
+}
+
+/// The entries of an answer that names each, in the order in which they were asked for.
+///
+/// # Errors
+/// If there is a value without a name beside them, or an entry does not fit what was asked.
+pub(crate) fn named(
+    prompt: &Prompt,
+    value: &str,
+    mut named: BTreeMap<String, String>,
+) -> Result<Vec<(String, String)>, String> {
+    if !value.is_empty() {
+        return Err(format!("prompt {}: expected entries or a value, but found both", prompt.name));
+    }
+    let asked = prompt.entries.iter().filter_map(|entry| named.remove_entry(&entry.name)).collect::<Vec<_>>();
+    // What was not asked for is refused with its name.
+    let entries: Vec<(String, String)> =
+        asked.into_iter().chain(named).map(|(name, value)| (name, value.trim().to_owned())).collect();
     prompt.accepts(&entries)?;
     Ok(entries)
 }

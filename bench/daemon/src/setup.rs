@@ -2,8 +2,8 @@
 //!
 //! Nothing has moved when this is done.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,7 +86,8 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, SetupError> {
         format!("# dosebench {}; seed {}; parameters: {}\n", request.version, request.seed, parameters.join(", "));
     let files = [("scenario.yaml", &request.plan.resolved_yaml), ("rig.yaml", &request.rig_yaml)];
     for (name, text) in files {
-        let written = write(&folder.join(name), &format!("{header}{text}"));
+        // Whoever goes on behind a power cut reads it; a virtual run is made again.
+        let written = write(&folder.join(name), &format!("{header}{text}"), clock.is_some());
         written.inspect_err(|_| drop(fs::remove_dir_all(&folder)))?;
     }
     let metadata = Metadata {
@@ -172,8 +173,12 @@ fn new_folder(request: &Request, now: Timestamp) -> Result<(String, PathBuf), Se
     Err(io_error(&request.runs.join(base), io::ErrorKind::AlreadyExists.into()))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), SetupError> {
-    fs::write(path, text).map_err(|error| io_error(path, error))
+fn write(path: &Path, text: &str, syncs: bool) -> Result<(), SetupError> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        if syncs { file.sync_all() } else { Ok(()) }
+    });
+    written.map_err(|error| io_error(path, error))
 }
 
 fn io_error(path: &Path, error: io::Error) -> SetupError {

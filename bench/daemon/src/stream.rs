@@ -81,9 +81,15 @@ impl Stream {
         decisions
     }
 
-    /// Has what there is written, if that is due.
-    pub(crate) fn look(&mut self) {
-        self.writer.iter_mut().for_each(Writer::look);
+    /// Has what there is written, if that is due; what is to be said of the disk, as an input.
+    pub(crate) fn look(&mut self) -> Option<EventKind> {
+        let writer = self.writer.as_mut()?;
+        writer.look();
+        let took = domain::time::span(writer.slow()?);
+        let text = format!(
+            "the disk took {took} to take the record; what was read meanwhile would have been lost with this host"
+        );
+        Some(EventKind::Remarked { text, by: "dosebench".to_owned() })
     }
 
     /// The failure of the record as an input, once; from then on nothing is recorded.

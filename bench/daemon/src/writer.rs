@@ -22,6 +22,11 @@ const QUEUE: usize = 32;
 /// The bound on waiting for the disk before a command that delivers.
 const INTENT_WITHIN: Duration = Duration::from_secs(5);
 
+/// A sync that takes longer is on record, once it is done: what came meanwhile would have been lost with the host.
+const SLOW: Duration = Duration::from_secs(1);
+/// A disk that takes nothing for so long does not come back: a run that goes on would be lost with this process.
+const HANGS: Duration = Duration::from_secs(30);
+
 /// Why, if the thread panicked; an error of the disk is told before the thread ends.
 const ENDED: &str = "the record's thread ended before the run";
 
@@ -44,8 +49,10 @@ pub(crate) struct Writer {
     unsynced: bool,
     real: bool,
     synced: Instant,
-    /// The sync that was asked for last.
-    syncing: Option<Receiver<()>>,
+    /// The sync that was asked for last and is not known to be done, and when.
+    syncing: Option<(Receiver<()>, Instant)>,
+    /// How long one took that took long, until somebody has heard of it.
+    slow: Option<Duration>,
 }
 
 impl Writer {
@@ -59,7 +66,17 @@ impl Writer {
                 failed.get_or_init(|| error.to_string());
             }
         });
-        Self { jobs, thread, failure, batch: Vec::new(), unsynced: false, real, synced: Instant::now(), syncing: None }
+        Self {
+            jobs,
+            thread,
+            failure,
+            batch: Vec::new(),
+            unsynced: false,
+            real,
+            synced: Instant::now(),
+            syncing: None,
+            slow: None,
+        }
     }
 
     /// Why the record cannot be written, if it cannot.
@@ -79,17 +96,38 @@ impl Writer {
     /// From time to time by the wall clock, what there is is written and synced. Under virtual time a run that can be
     /// repeated from its seed loses nothing, and a chunk for each second would cost its speed.
     pub(crate) fn look(&mut self) {
-        if self.real && self.unsynced && self.synced.elapsed() >= EVERY {
+        if !self.real {
+            return;
+        }
+        self.settle();
+        if self.unsynced && self.synced.elapsed() >= EVERY {
             self.flush();
+        }
+    }
+
+    /// How long the disk took for what it has now, if that was long; once.
+    pub(crate) const fn slow(&mut self) -> Option<Duration> {
+        self.slow.take()
+    }
+
+    /// Looks whether the sync that was asked for last is done, and how long it took.
+    fn settle(&mut self) {
+        let Some((done, asked)) = &self.syncing else { return };
+        let took = asked.elapsed();
+        if done.try_recv() != Err(TryRecvError::Empty) {
+            self.syncing = None;
+            self.slow = self.slow.max(Some(took).filter(|took| *took > SLOW));
+        } else if took > HANGS {
+            self.fail(&format!("the disk has taken nothing for {}", domain::time::span(HANGS)));
         }
     }
 
     /// Asks for what there is to be written and synced soon, unless that was asked already and is not yet done.
     pub(crate) fn flush(&mut self) {
+        self.settle();
         self.synced = Instant::now();
-        let pending = self.syncing.as_ref().is_some_and(|done| done.try_recv() == Err(TryRecvError::Empty));
-        if !pending {
-            self.syncing = Some(self.sync());
+        if self.syncing.is_none() {
+            self.syncing = Some((self.sync(), self.synced));
             self.unsynced = false;
         }
     }
@@ -169,4 +207,42 @@ fn work(mut recorder: Recorder, jobs: &Receiver<Job>) -> Result<(), WriteError> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A writer whose disk was asked for a sync so long ago; to be dropped together with what the sync is waited for on.
+    fn asked(ago: Duration) -> (Writer, SyncSender<()>, Receiver<Job>) {
+        let (jobs, taken) = sync_channel(QUEUE);
+        let (said, done) = sync_channel(1);
+        let asked = Instant::now().checked_sub(ago).expect("this host has run for longer");
+        let (failure, thread) = (Arc::new(OnceLock::new()), thread::spawn(|| {}));
+        let (batch, synced) = (Vec::new(), Instant::now());
+        let syncing = Some((done, asked));
+        (Writer { jobs, thread, failure, batch, unsynced: false, real: true, synced, syncing, slow: None }, said, taken)
+    }
+
+    #[test]
+    fn a_disk_that_was_slow_is_told_of_once_it_has_taken_the_record() {
+        let (mut writer, said, _taken) = asked(Duration::from_secs(3));
+        writer.look();
+        assert_eq!(writer.slow(), None, "it has not taken it yet");
+        said.send(()).expect("waited for");
+        writer.look();
+        assert!(writer.slow().is_some_and(|took| took >= Duration::from_secs(3)));
+        assert_eq!((writer.slow(), writer.failure()), (None, None));
+        let (mut writer, said, _taken) = asked(Duration::ZERO);
+        said.send(()).expect("waited for");
+        writer.look();
+        assert_eq!(writer.slow(), None);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_a_record_that_cannot_be_written() {
+        let (mut writer, _said, _taken) = asked(HANGS + Duration::from_secs(1));
+        writer.look();
+        assert_eq!(writer.failure(), Some("the disk has taken nothing for 30 s"));
+    }
 }

@@ -1,7 +1,7 @@
 //! A run's course as a page shows it: a fold over its events into what fits on a screen, however long the run is.
 //!
-//! Each channel is kept in at most [`BUCKETS_MAX`] buckets of equal time, of each the least and the greatest value; when they are
-//! full, two become one. Nothing is decided here; what is told are the events' own words.
+//! Each channel is kept in at most [`BUCKETS_MAX`] buckets of equal time, of each the least, the greatest and the mean value; when they
+//! are full, two become one. Nothing is decided here; what is told are the events' own words.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -32,9 +32,33 @@ const TOLD_MAX: usize = 200;
 struct Series {
     unit: String,
     bucket_s: f64,
-    /// The least and the greatest value in each bucket from run time zero on, if there was one.
-    buckets: Vec<Option<(f64, f64)>>,
+    /// From run time zero on; none where there was no value.
+    buckets: Vec<Option<Bucket>>,
     last: (RunTime, f64, Status),
+}
+
+/// The values of a time, which are read at equal distances.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    low: f64,
+    high: f64,
+    sum: f64,
+    count: f64,
+}
+
+impl Bucket {
+    const fn of(value: f64) -> Self {
+        Self { low: value, high: value, sum: value, count: 1.0 }
+    }
+
+    fn and(self, other: Self) -> Self {
+        let (low, high) = (self.low.min(other.low), self.high.max(other.high));
+        Self { low, high, sum: self.sum + other.sum, count: self.count + other.count }
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
 }
 
 impl Series {
@@ -46,7 +70,7 @@ impl Series {
         }
         let mut index = (at.seconds() / self.bucket_s) as usize;
         while index >= BUCKETS_MAX {
-            let wider = self.buckets.chunks(2).map(|pair| pair.iter().flatten().copied().reduce(together));
+            let wider = self.buckets.chunks(2).map(|pair| pair.iter().flatten().copied().reduce(Bucket::and));
             self.buckets = wider.collect();
             self.bucket_s *= 2.0;
             index /= 2;
@@ -55,12 +79,8 @@ impl Series {
             self.buckets.resize(index + 1, None);
         }
         let bucket = &mut self.buckets[index];
-        *bucket = Some(bucket.map_or((value, value), |known| together(known, (value, value))));
+        *bucket = Some(bucket.map_or(Bucket::of(value), |known| known.and(Bucket::of(value))));
     }
-}
-
-fn together(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
-    (a.0.min(b.0), a.1.max(b.1))
 }
 
 /// Something that happened, for people.
@@ -288,11 +308,11 @@ fn part(name: &str, series: &Series, sent: &mut Sent) -> Value {
     // Buckets that have become wider are other ones.
     let from = if bucket_s.total_cmp(&series.bucket_s).is_eq() { from } else { 0 };
     let tail = series.buckets.get(from..).unwrap_or_default();
-    let side = |of: fn(&(f64, f64)) -> f64| tail.iter().map(|bucket| bucket.as_ref().map(of)).collect::<Vec<_>>();
+    let side = |of: fn(&Bucket) -> f64| tail.iter().map(|bucket| bucket.as_ref().map(of)).collect::<Vec<_>>();
     let (at, value, status) = series.last;
     let part = json!({
         "unit": series.unit, "value": value, "status": status.name(), "at_s": at.seconds(), "bucket_s": series.bucket_s, "from": from,
-        "low": side(|bucket| bucket.0), "high": side(|bucket| bucket.1),
+        "low": side(|bucket| bucket.low), "high": side(|bucket| bucket.high), "mean": side(Bucket::mean),
     });
     sent.channels.insert(name.to_owned(), (series.bucket_s, series.buckets.len().saturating_sub(1)));
     part
@@ -350,8 +370,12 @@ mod tests {
         assert!(series.buckets.len() <= BUCKETS_MAX && series.buckets.len() > BUCKETS_MAX / 2 - 1);
         assert_eq!(series.bucket_s, 256.0);
         let peak = series.buckets[100_000 / 256].expect("read");
-        assert_eq!(peak, (0.0, 9.0));
-        assert!(series.buckets.iter().all(|bucket| bucket.is_some_and(|(low, high)| low == 0.0 && high >= 1.0)));
+        assert_eq!((peak.low, peak.high), (0.0, 9.0));
+        // Of 256 seconds 128 are 1, and one that would be is 9.
+        assert!((peak.mean() - 136.0 / 256.0).abs() < 1e-12, "{peak:?}");
+        assert!(
+            series.buckets.iter().all(|bucket| bucket.is_some_and(|bucket| bucket.low == 0.0 && bucket.high >= 1.0))
+        );
         let mut sent = Sent::default();
         let whole = part("balance.mass", &series, &mut sent);
         assert_eq!(

@@ -194,7 +194,7 @@ impl Telling {
             }
         }
         for station in self.config.stations.keys() {
-            if let Some((why, since)) = self.store.quarantined(&self.config.rig, station)? {
+            if let Some((why, since)) = self.store.quarantined(&self.config.place(station))? {
                 let until = if self.store.is_quarantined_by_check(&self.config.rig, station)? {
                     "a check passes or "
                 } else {

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use serde::Serialize;
-use store::{Actor, Store, StoreError, Use};
+use store::{Actor, Place, Store, StoreError, Use};
 use utoipa::ToSchema;
 
 pub use api::description;
@@ -92,7 +92,15 @@ pub struct Instrument {
     pub due: Option<String>,
 }
 
+/// What a station uses that the rig has no more.
+static NO_PORTS: BTreeMap<String, Use> = BTreeMap::new();
+
 impl Config {
+    /// A station, as the store keeps it apart.
+    pub(crate) fn place<'a>(&'a self, station: &'a str) -> Place<'a> {
+        Place { rig: &self.rig, station, ports: self.stations.get(station).unwrap_or(&NO_PORTS) }
+    }
+
     /// Where its page is.
     pub(crate) fn page(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };

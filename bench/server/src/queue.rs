@@ -24,6 +24,7 @@ use crate::{Config, Ending, supervisor};
 mod ending;
 mod frozen;
 mod interrupted;
+mod left;
 
 /// How often it looks unasked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -72,6 +73,7 @@ impl Queue {
                 config,
                 store,
                 children,
+                left: BTreeMap::new(),
                 recoveries,
                 asked: BTreeSet::new(),
                 leaves: false,
@@ -107,6 +109,8 @@ struct Work {
     store: Store,
     /// What this daemon has started: they are to be waited for.
     children: BTreeMap<i64, Child>,
+    /// The processes that bring runs to their ends which somebody has begun by hand, by the runs' folders.
+    left: BTreeMap<String, Child>,
     /// The open runs that are to be gone on with, by their ids.
     recoveries: BTreeMap<String, Recovery>,
     /// The processes of cancelled jobs that were asked to stop: once each.
@@ -163,6 +167,11 @@ impl Work {
             };
             if let Err(why) = done {
                 error!(station = job.station, job = job.id, %why, "cannot go on");
+            }
+        }
+        for station in self.config.stations.clone().keys().filter(|_| begins) {
+            if let Err(why) = self.recover_left(station) {
+                error!(station, %why, "cannot look whether a run was left there");
             }
         }
         let waited_for: Vec<&String> = open.iter().map(|job| &job.station).collect();
@@ -261,7 +270,7 @@ impl Work {
             return Ok(Some(why.to_string()));
         }
         if let Some(why) = self.kept_apart(job, ports)? {
-            if self.store.quarantined(&self.config.rig, &job.station)?.is_none() {
+            if self.store.quarantined(&self.config.place(&job.station))?.is_none() {
                 // It is only being asked whether it answers.
                 self.keep_for(job);
             }
@@ -274,7 +283,7 @@ impl Work {
     /// Why no job begins at a station that nobody uses: it is in quarantine, or its instruments are being asked.
     fn kept_apart(&mut self, job: &Job, ports: &BTreeMap<String, Use>) -> Result<Option<String>, StoreError> {
         let (config, station) = (Arc::clone(&self.config), job.station.as_str());
-        let quarantined = self.store.quarantined(&config.rig, station)?;
+        let quarantined = self.store.quarantined(&config.place(station))?;
         let by_check = self.store.is_quarantined_by_check(&config.rig, station)?;
         let waits = |(why, since): (String, String)| format!("the station is in quarantine since {since}: {why}");
         // What a person must look at no check releases, and simulated instruments need none.
@@ -293,7 +302,7 @@ impl Work {
             Health::Bad(why) => {
                 warn!(station, %why, "its health check failed");
                 self.store.quarantine_by_check(&config.rig, station, &why)?;
-                Ok(self.store.quarantined(&config.rig, station)?.map(waits))
+                Ok(self.store.quarantined(&config.place(station))?.map(waits))
             }
         }
     }

@@ -174,18 +174,35 @@ pub(crate) fn recover(
     start(command, folder, lock)
 }
 
+/// Starts going on with a run that somebody has begun by hand and left, or bringing it to its end.
+pub(crate) fn recover_left(
+    config: &Config,
+    station: &str,
+    run_folder: &str,
+    folder: &Path,
+    close: bool,
+) -> io::Result<Child> {
+    let mut command = program(config, folder);
+    command.args(["recover", "--rig", &config.rig, "--station", station]);
+    if close {
+        command.arg("--close");
+    }
+    command.arg("--").arg(run_folder);
+    start(command, folder, Stdio::null())
+}
+
 /// How long ago a job was begun, in s.
 fn since(job: &Job) -> f64 {
     let began = job.started.as_ref().and_then(|started| started.parse::<jiff::Timestamp>().ok());
     began.map_or(0.0, |began| jiff::Timestamp::now().duration_since(began).as_secs_f64())
 }
 
-fn start(mut command: Command, folder: &Path, lock: File) -> io::Result<Child> {
+fn start(mut command: Command, folder: &Path, input: impl Into<Stdio>) -> io::Result<Child> {
     let path = folder.join(LOG);
     let is_new = !path.exists();
     let log = File::options().create(true).append(true).open(&path)?;
     if is_new {
         log.set_permissions(Permissions::from_mode(LOG_MODE))?;
     }
-    command.stdin(Stdio::from(lock)).stdout(Stdio::null()).stderr(Stdio::from(log)).process_group(0).spawn()
+    command.stdin(input).stdout(Stdio::null()).stderr(Stdio::from(log)).process_group(0).spawn()
 }

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Set, StoreError};
 use crate::lease::{self, Token};
+use crate::quarantine;
 use crate::store::{Change, FILE_MODE, Store, share, shown};
 
 /// How the name of a port's lock begins; a hold's begins with a number.
@@ -91,6 +92,8 @@ pub struct Holder {
 pub struct Hold {
     store: Store,
     id: i64,
+    /// Whether a run is made with them.
+    makes: bool,
     /// Let go behind the row.
     _lock: Lock,
 }
@@ -115,10 +118,12 @@ struct Known {
     reason: String,
     lease: Option<i64>,
     since: String,
+    /// The folder of the run that it makes, with the rig and the station.
+    run: Option<(String, String, String)>,
 }
 
 impl Known {
-    const FIELDS: &str = "id, lock, holder, reason, lease, since_ms";
+    const FIELDS: &str = "id, lock, holder, reason, lease, since_ms, run, rig, station";
 
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -128,6 +133,10 @@ impl Known {
             reason: row.get(3)?,
             lease: row.get(4)?,
             since: shown(row.get(5)?),
+            run: row
+                .get::<_, Option<String>>(6)?
+                .map(|run| Ok::<_, rusqlite::Error>((run, row.get(7)?, row.get(8)?)))
+                .transpose()?,
         })
     }
 }
@@ -163,12 +172,33 @@ impl Hold {
             Ok(Ok((insert(change, wanted, own, &name)?, lock)))
         });
         let (id, lock) = taken??;
-        Ok(Self { store, id, _lock: lock })
+        Ok(Self { store, id, makes: false, _lock: lock })
+    }
+
+    /// A run is made with them, in that folder, at that station of that rig, or none any more. If the process ends in the midst of it, or
+    /// lets them go, the station is kept apart until the run is brought to its end.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn makes(&mut self, run: Option<(&Path, &str, &str)>) -> Result<(), StoreError> {
+        let folder = run.map(|(folder, ..)| folder.display().to_string());
+        let (rig, station) = run.map(|(_, rig, station)| (rig, station)).unzip();
+        let id = self.id;
+        self.makes = run.is_some();
+        self.store.change(|change| {
+            let note = "UPDATE holds SET run = ?2, rig = ?3, station = ?4 WHERE id = ?1";
+            change.transaction.execute(note, params![id, folder, rig, station])?;
+            change.note("hold.makes", id, &json!({"run": folder}))
+        })
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        if self.makes {
+            // Its run was left: whoever meets the row finds that its lock is gone.
+            return;
+        }
         let id = self.id;
         // If this fails, whoever meets the row finds that its lock is gone.
         drop(self.store.change(|change| {
@@ -290,7 +320,7 @@ fn in_the_way(
         "SELECT {}, alone, setting FROM holds JOIN held ON hold = id WHERE resource = ?1 ORDER BY id",
         Known::FIELDS
     ))?;
-    let with_use = |row: &Row<'_>| Ok((Known::of(row)?, row.get(6)?, row.get(7)?));
+    let with_use = |row: &Row<'_>| Ok((Known::of(row)?, row.get(9)?, row.get(10)?));
     let known: Vec<(Known, bool, Option<String>)> = found.query_map([resource], with_use)?.collect::<Result<_, _>>()?;
     for (known, alone, setting) in known {
         let other = |wanted: &String| setting.as_ref().is_some_and(|setting| setting != wanted);
@@ -316,6 +346,11 @@ fn is_gone(change: &Change<'_>, known: &Known, locks: &Path) -> Result<bool, Sto
     let path = locks.join(&known.lock);
     if is_free(&path) != Some(true) {
         return Ok(false);
+    }
+    if let Some((run, rig, station)) = &known.run {
+        let mut own = change.transaction.prepare("SELECT resource FROM held WHERE hold = ?1 AND alone = 1")?;
+        let own: Vec<String> = own.query_map([known.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        quarantine::keep_apart_for(change, (rig, station), (run, &known.holder), &own)?;
     }
     change.transaction.execute("DELETE FROM holds WHERE id = ?1", [known.id])?;
     let detail = json!({"holder": known.holder, "reason": known.reason, "since": known.since});

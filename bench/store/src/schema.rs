@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps from an empty file; as many as there are versions.
-const STEPS: [&str; 6] = ["
+const STEPS: [&str; 7] = ["
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -149,6 +149,21 @@ CREATE TABLE recipients (
 ) STRICT, WITHOUT ROWID;
 -- The SHA-256 of the board's image that a job's runs have, in hexadecimal; empty where the station's file names none.
 ALTER TABLE jobs ADD COLUMN image_sha256 TEXT;
+", "
+-- The ports of a station in quarantine: nobody comes to them under another name.
+CREATE TABLE quarantined_ports (
+    resource TEXT NOT NULL,
+    rig TEXT NOT NULL,
+    station TEXT NOT NULL,
+    PRIMARY KEY (resource, rig, station),
+    FOREIGN KEY (rig, station) REFERENCES quarantines (rig, station) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+-- The folder of the run without an end for which a station is in quarantine.
+ALTER TABLE quarantines ADD COLUMN run TEXT;
+-- What a process does by hand with what it holds: the folder of its run, at which station of which rig.
+ALTER TABLE holds ADD COLUMN run TEXT;
+ALTER TABLE holds ADD COLUMN rig TEXT;
+ALTER TABLE holds ADD COLUMN station TEXT;
 "];
 
 /// Brings a file to this version.

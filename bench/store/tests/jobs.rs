@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use domain::fault::AtStation;
 use jiff::Timestamp;
-use store::{Actor, Cancelled, Job, JobRun, JobState, Requeued, Store, StoreError, Submission, Use};
+use store::{
+    Actor, Cancelled, Hold, Job, JobRun, JobState, Place, Requeued, Store, StoreError, Submission, Use, Wanted,
+};
 
 static NOTHING: BTreeMap<String, Use> = BTreeMap::new();
 
@@ -260,14 +262,18 @@ fn nothing_begins_at_a_station_in_quarantine_until_somebody_has_looked() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     submit(folder, "1", "x", 0);
-    open(folder).quarantine("rig", "1", "the pump went on").expect("done");
-    open(folder).quarantine("rig", "1", "a later reason").expect("done");
+    open(folder).quarantine(&Place { rig: "rig", station: "1", ports: &NOTHING }, "the pump went on").expect("done");
+    open(folder).quarantine(&Place { rig: "rig", station: "1", ports: &NOTHING }, "a later reason").expect("done");
     assert!(open(folder).claim_next_job("rig", "1").expect("looked").is_none());
-    let (why, _) = open(folder).quarantined("rig", "1").expect("looked").expect("it is");
+    let (why, _) =
+        open(folder).quarantined(&Place { rig: "rig", station: "1", ports: &NOTHING }).expect("looked").expect("it is");
     assert_eq!(why, "the pump went on", "the first reason stays");
-    assert_eq!(open(folder).quarantined("rig", "2").expect("looked"), None);
-    open(folder).release("rig", "1", "ben", "it stands still").expect("done");
-    assert!(matches!(open(folder).release("rig", "1", "ben", "again"), Err(StoreError::NoQuarantine(_))));
+    assert_eq!(open(folder).quarantined(&Place { rig: "rig", station: "2", ports: &NOTHING }).expect("looked"), None);
+    open(folder).release(&Place { rig: "rig", station: "1", ports: &NOTHING }, "ben", "it stands still").expect("done");
+    assert!(matches!(
+        open(folder).release(&Place { rig: "rig", station: "1", ports: &NOTHING }, "ben", "again"),
+        Err(StoreError::NoQuarantine(_))
+    ));
     assert!(open(folder).claim_next_job("rig", "1").expect("looked").is_some());
 }
 
@@ -288,15 +294,27 @@ fn a_station_where_one_run_after_the_other_fails_is_kept_apart_until_somebody_ha
     assert_eq!(ends(id[0], &AtStation::Untold), None, "somebody has stopped it");
     let why = fails(id[0]).expect("the third in a row");
     assert_eq!(why, "3 runs in a row could not be made there, the last one because the pump was away");
-    let (noted, _) = open(folder.path()).quarantined("rig", "1").expect("looked").expect("it is");
+    let (noted, _) = open(folder.path())
+        .quarantined(&Place { rig: "rig", station: "1", ports: &NOTHING })
+        .expect("looked")
+        .expect("it is");
     assert_eq!(noted, why);
     open(folder.path()).check_passed("rig", "1").expect("nothing is done");
-    assert!(open(folder.path()).quarantined("rig", "1").expect("looked").is_some(), "its other instruments answer");
-    open(folder.path()).release("rig", "1", "ben", "the plug").expect("done");
+    assert!(
+        open(folder.path())
+            .quarantined(&Place { rig: "rig", station: "1", ports: &NOTHING })
+            .expect("looked")
+            .is_some(),
+        "its other instruments answer"
+    );
+    open(folder.path()).release(&Place { rig: "rig", station: "1", ports: &NOTHING }, "ben", "the plug").expect("done");
     assert_eq!((fails(id[0]), fails(id[0])), (None, None), "somebody has looked");
     open(folder.path()).station_works("rig", "1").expect("by hand");
     assert_eq!(fails(id[0]), None);
-    assert_eq!(open(folder.path()).quarantined("rig", "2").expect("looked"), None);
+    assert_eq!(
+        open(folder.path()).quarantined(&Place { rig: "rig", station: "2", ports: &NOTHING }).expect("looked"),
+        None
+    );
 }
 
 #[test]
@@ -310,11 +328,67 @@ fn a_rig_has_one_daemon_and_a_file_of_an_earlier_version_goes_on() {
     assert!(open(folder).serve_rig("rig").is_ok());
     // The first version had neither jobs nor quarantines, the second one no tokens.
     let file = rusqlite::Connection::open(folder.join("bench.sqlite")).expect("the file");
-    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantines; DROP TABLE access; DROP TABLE notices; \
+    let drop_all = "DROP TABLE job_runs; DROP TABLE jobs; DROP TABLE quarantined_ports; DROP TABLE quarantines; \
+                    DROP TABLE access; DROP TABLE notices; \
                     DROP TABLE recipients; DROP TABLE station_failures; DROP TABLE matters; \
-                    ALTER TABLE held DROP COLUMN setting; PRAGMA user_version = 1;";
+                    ALTER TABLE held DROP COLUMN setting; ALTER TABLE holds DROP COLUMN run; \
+                    ALTER TABLE holds DROP COLUMN rig; ALTER TABLE holds DROP COLUMN station; PRAGMA user_version = 1;";
     file.execute_batch(drop_all).expect("as it was");
     drop(file);
     let id = submit(folder, "1", "x", 0);
     assert_eq!(job(folder, id).state, JobState::Queued);
+}
+
+fn ports() -> BTreeMap<String, Use> {
+    BTreeMap::from([("the pump".to_owned(), Use::Alone), ("the valves".to_owned(), Use::Shared)])
+}
+
+#[test]
+fn a_station_that_may_not_be_safe_is_kept_apart_by_its_ports_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut store, ports) = (open(folder.path()), ports());
+    let shared = BTreeMap::from([("the valves".to_owned(), Use::Shared)]);
+    let here = Place { rig: "rig", station: "1", ports: &ports };
+    let copy = Place { rig: "a copy", station: "A", ..here };
+    let beside = Place { rig: "rig", station: "2", ports: &shared };
+    store.quarantine(&here, "the pump went on").expect("done");
+    let (why, _) = store.quarantined(&copy).expect("looked").expect("it has the same pump");
+    assert_eq!(
+        why,
+        "the pump is that of station 1 of rig, where the pump went on; released by `dosebench release 1 --rig rig --because WHAT`"
+    );
+    assert_eq!(store.quarantined(&beside).expect("looked"), None, "what all may use keeps nobody out");
+    store.release(&copy, "anna", "it stands").expect("it is the same station");
+    assert_eq!(store.quarantined(&here).expect("looked"), None);
+    assert!(matches!(store.release(&here, "anna", "again"), Err(StoreError::NoQuarantine(_))));
+}
+
+#[test]
+fn a_run_by_hand_that_is_left_keeps_its_station_apart_until_it_has_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, ports) = (folder.path(), ports());
+    let here = Place { rig: "rig", station: "1", ports: &ports };
+    let wanted = Wanted { resources: &ports, holder: "anna", reason: "run x", lease: None };
+    let run = Path::new("/runs/x");
+    let mut store = open(path);
+    let mut hold = Hold::take(open(path), &wanted).expect("free");
+    hold.makes(Some((run, "rig", "1"))).expect("noted");
+    hold.makes(None).expect("its run is over");
+    drop(hold);
+    assert!(store.holders().expect("looked").is_empty());
+    assert_eq!(store.quarantined(&here).expect("looked"), None);
+    let mut hold = Hold::take(open(path), &wanted).expect("free");
+    hold.makes(Some((run, "rig", "1"))).expect("noted");
+    assert_eq!(store.holders().expect("looked").len(), 1);
+    drop(hold);
+    // Whoever wants the ports finds that nobody has them any more.
+    assert!(store.refusal(&wanted).expect("looked").is_none());
+    let (why, _) = store.quarantined(&here).expect("looked").expect("it is");
+    assert!(why.starts_with("anna has left run /runs/x there without its end, and the pump may deliver;"), "{why}");
+    assert_eq!(store.left_run(&here).expect("looked").as_deref(), Some("/runs/x"));
+    store.left_run_has_ended(Path::new("/runs/another")).expect("noted");
+    assert!(store.quarantined(&here).expect("looked").is_some());
+    store.left_run_has_ended(run).expect("noted");
+    assert_eq!((store.quarantined(&here).expect("looked"), store.left_run(&here).expect("looked")), (None, None));
+    assert!(store.verify_audit(None).is_ok());
 }

@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
-use crate::Failure;
 use crate::client::{Client, Which, run_id, segment};
 use crate::output::say;
+use crate::{Failure, load, station};
 
 /// Arguments of `cancel` and `acknowledge`.
 #[derive(clap::Args)]
@@ -53,11 +53,21 @@ pub(crate) struct ReleaseArgs {
     /// What was found there; it stands in the audit log
     #[arg(long)]
     because: String,
+    /// The rig file, where no daemon serves the rig
+    #[arg(long, conflicts_with = "daemon")]
+    rig: Option<String>,
     #[command(flatten)]
     daemon: Which,
 }
 
 pub(crate) fn release(args: &ReleaseArgs) -> Result<u8, Failure> {
+    if let Some(named) = &args.rig {
+        let rig = load::whole_rig(&load::rig_source(named)?)?;
+        let of = rig.station(Some(&args.station)).map_err(Failure::input)?;
+        let (name, ports) = (station::rig_name(named), station::ports(of));
+        let released = station::store()?.release(&station::place(of, &name, &ports), &crate::user(), &args.because);
+        return released.map(|()| 0).map_err(station::failure);
+    }
     let client = Client::of(&args.daemon)?;
     let body = json!({"by": crate::user(), "because": args.because});
     client.post(&format!("/api/v1/stations/{}/release", segment(&args.station)), &body)?;

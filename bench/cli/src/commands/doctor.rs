@@ -162,7 +162,9 @@ fn state(rig: &RigFile, named: &str) -> Vec<Found> {
     let rig_of_daemon = crate::station::rig_name(named);
     for of in rig.stations() {
         let name = &of.profile.station;
-        if let Ok(Some((why, since))) = store.quarantined(&rig_of_daemon, name) {
+        if let Ok(Some((why, since))) =
+            store.quarantined(&crate::station::place(of, &rig_of_daemon, &crate::station::ports(of)))
+        {
             let said =
                 format!("in quarantine since {since}: {why}; look, then `dosebench release {name} --because WHAT`");
             found.push((format!("station {name}"), Is::Wrong, said));

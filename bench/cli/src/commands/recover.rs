@@ -84,9 +84,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         told.clone_from(&recovered.at_station);
         recovered.verdict.name().clone_into(&mut verdict);
         codes.extend(recovered.record_trouble.is_some().then_some(BENCH_ERROR));
-        if let (false, Some(job)) = (is_safe, &mut job) {
-            let why = recovered.reason.as_deref().unwrap_or("its record says so");
-            job.left_unsafe(why).map_err(Failure::from)?;
+        let why = recovered.reason.as_deref().unwrap_or("its record says so");
+        match &mut job {
+            Some(job) if !is_safe => job.left_unsafe(station, why).map_err(Failure::from)?,
+            None => settled(&folder, args, station, (is_safe, why))?,
+            Some(_) => {}
         }
     }
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -119,6 +121,20 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         }
     }
     Ok(code)
+}
+
+/// What keeps the station of a run apart that somebody has begun by hand: nothing any more, or that it is not known to be safe.
+fn settled(folder: &Path, args: &Args, at: &Station, (is_safe, why): (bool, &str)) -> Result<(), Failure> {
+    if station::ports(at).is_empty() {
+        return Ok(());
+    }
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    if is_safe {
+        return station::store()?.left_run_has_ended(&folder).map_err(station::failure);
+    }
+    let rig = args.rig.clone().unwrap_or_else(|| folder.join("rig.yaml").display().to_string());
+    let reason = format!("run {} was brought to its end, and it could not be confirmed safe: {why}", folder.display());
+    station::keep_apart(at, &rig, &reason)
 }
 
 /// The station of a run: as it is named, or as its record tells.

@@ -4,10 +4,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use daemon::interrupted::outlives_its_run;
-use daemon::{Finished, Handle, Outside, Request};
+use daemon::{Finished, Handle, Request};
 use domain::RunVerdict;
 use domain::fault::AtStation;
 use domain::stated::OverdueAccepted;
@@ -20,20 +20,19 @@ use crate::job::{self, Refused};
 use crate::output::{say, tell, tell_raw};
 use crate::reported::summary;
 use crate::served::ServedRig;
-use crate::signals::{LEAVE, Signals};
+use crate::signals::Signals;
 use crate::successor::Successor;
-use crate::terminal::Display;
 use crate::{BENCH_ERROR, Failure, image, load, station};
 
+mod follow;
 mod results;
 
+pub(crate) use follow::{follow, left_as_it_is};
 use results::junit;
 pub(crate) use results::print_result;
 
 /// The purpose of a run whose report goes before a regulator.
 const VERIFICATION: &str = "verification";
-/// How often signals and progress are looked at.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
@@ -83,7 +82,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
     let at = rig.station(args.wanted.station.as_deref()).map_err(Failure::input)?;
     let image = images(at)?;
     let served = if rig.is_emulated() { Some(behind_ports(args, &mut requests)?) } else { None };
-    let _hold = hold(&requests, args)?;
+    let mut hold = hold(&requests, args)?;
     let planned = requests.len();
     let mut codes = job.as_deref().map_or_else(|| Ok(Vec::new()), |job| job.codes_of_made_runs(&requests, at))?;
     let mut folders = Vec::new();
@@ -99,13 +98,14 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         if let Some(job) = job.as_deref_mut() {
             job.has_image(image()?)?;
         }
-        let begun = begin(request.clone(), planned, job.as_deref_mut());
+        let begun = begin(request.clone(), planned, job.as_deref_mut(), (hold.as_mut(), &args.rig));
         let Ok(handle) = begun.inspect_err(|why| tell!("error: {why}")) else {
+            // Nothing has moved.
+            makes_none(hold.as_mut())?;
             codes.push(BENCH_ERROR);
             break;
         };
         folders.push(handle.folder.clone());
-        let run = handle.run.clone();
         let time = args.wanted.budget.map(|budget| budget.saturating_sub(began.elapsed()));
         let outlives = served.is_none() && outlives_its_run(&request.station);
         let successor =
@@ -115,16 +115,15 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
             return Err(left(args, &folders, planned, left_as_it_is(&finished)));
         }
         safe &= finished.safe;
-        left_unsafe |= noted_as_unsafe(&finished, outlives, job.as_deref_mut())?;
-        let (verdict, mut code) = conclude(args, &finished);
-        if left_unsafe && code == STOPPED {
-            // The code of a stop says that the station was left safe.
-            code = BENCH_ERROR;
-        }
+        left_unsafe |= outlives && noted_as_unsafe(&finished, (at, &args.rig), job.as_deref_mut())?;
+        makes_none(hold.as_mut())?;
+        let (verdict, code) = conclude(args, &finished);
+        // The code of a stop says that the station was left safe.
+        let code = if left_unsafe && code == STOPPED { BENCH_ERROR } else { code };
         // What is simulated is there for each run anew, and what was stopped might have come to its steps.
         let told = if outlives && !Signals::stopped() { &finished.at_station } else { &AtStation::Untold };
         let noted = match job.as_deref_mut() {
-            Some(job) => job.run_ended(&run, (&verdict, code), told),
+            Some(job) => job.run_ended(&run_of(&finished), (&verdict, code), told),
             None => by_hand(at, &args.rig, told),
         };
         let kept_apart = noted.inspect_err(|why| tell_raw(&why.text)).unwrap_or(false);
@@ -182,16 +181,32 @@ fn hold(requests: &[Request], args: &Args) -> Result<Option<store::Hold>, Refuse
     let Some(of) = requests.first().map(|request| &request.station) else { return Ok(None) };
     let bath = |request: &Request| request.plan.bath.as_ref().map(|bath| bath.at_c.value);
     let needs = store::needs_of_all(requests.iter().map(|request| station::needs(of, bath(request))));
+    let hold = station::hold(of, needs, &format!("run {}", args.scenarios.join(", ")))?;
+    // Behind that: whoever takes the ports finds out whether a run was left there.
     if args.job.is_none() {
         station::heed_quarantine(of, &args.rig)?;
     }
-    station::hold(of, needs, &format!("run {}", args.scenarios.join(", ")))
+    Ok(hold)
 }
 
-/// Keeps the station of a job apart that could not be confirmed safe; whether it did. A simulated pump ends with its run.
-fn noted_as_unsafe(finished: &Finished, outlives: bool, job: Option<&mut job::Work>) -> Result<bool, Refused> {
-    let Some(job) = job.filter(|_| outlives && !finished.safe) else { return Ok(false) };
-    job.left_unsafe(finished.reason.as_deref().unwrap_or("it did not confirm"))?;
+/// Keeps a station apart that could not be confirmed safe; whether it did. A simulated pump ends with its run.
+fn noted_as_unsafe(
+    finished: &Finished,
+    (at, rig): (&Station, &str),
+    job: Option<&mut job::Work>,
+) -> Result<bool, Refused> {
+    if finished.safe {
+        return Ok(false);
+    }
+    let why = finished.reason.as_deref().unwrap_or("it did not confirm");
+    match job {
+        Some(job) => job.left_unsafe(at, why)?,
+        None => {
+            let run = finished.folder.display();
+            let reason = format!("run {run} by hand has left it, and it could not be confirmed safe: {why}");
+            station::keep_apart(at, rig, &reason)?;
+        }
+    }
     Ok(true)
 }
 
@@ -262,74 +277,36 @@ fn plans(args: &Args, scenario: &str, station: &Station) -> Result<Vec<Plan>, Fa
 }
 
 /// Sets a run up, has its job know of it, and starts it.
-fn begin(request: Request, planned: usize, job: Option<&mut job::Work>) -> Result<Handle, String> {
+fn begin(
+    request: Request,
+    planned: usize,
+    job: Option<&mut job::Work>,
+    (hold, rig): (Option<&mut store::Hold>, &str),
+) -> Result<Handle, String> {
     if judges_nothing(&request.plan) {
         tell!("note: {} has no check of its own; its pass says only that no alarm came", request.scenario);
     }
+    let station = Arc::clone(&request.station.profile);
     let ready = daemon::set_up(request).map_err(|e| e.to_string())?;
     if let Some(job) = job {
         job.runs(&ready.run, &ready.folder, planned).map_err(|failure| failure.text.trim().to_owned())?;
+    } else if let Some(hold) = hold {
+        // If this process ends in its midst, the run is found by its folder, from wherever that is looked for.
+        let folder = std::path::absolute(&ready.folder).map_err(|e| e.to_string())?;
+        let makes = hold.makes(Some((&folder, &station::rig_name(rig), &station.station)));
+        makes.map_err(|why| why.to_string())?;
     }
     ready.start().map_err(|e| e.to_string())
 }
 
-/// Follows a run to its end; a signal stops it, and so does the end of its time. One whose loop stands still is taken over by its
-/// successor, in this process's place: whatever holds the loop, its ports and its threads are gone then.
-pub(crate) fn follow(
-    handle: Handle,
-    plan: &Plan,
-    signals: &Signals,
-    left: Option<Duration>,
-    successor: Option<Successor>,
-) -> Finished {
-    let began = Instant::now();
-    let (mut left, mut successor) = (left, successor);
-    let mut display = Display::new(&handle.run, &plan.title, plan.duration());
-    loop {
-        let finished = handle.is_finished();
-        while let Ok(notice) = handle.notices.try_recv() {
-            display.notice(&notice);
-        }
-        if let Some(name) = signals.next() {
-            let cause = format!("stopped by {name}");
-            let wanted = if name == LEAVE && successor.is_some() { Outside::Leave } else { Outside::Stop { cause } };
-            // A loop that stands still hears neither, and its successor would not know of it.
-            successor = successor.map(Successor::that_closes);
-            drop(handle.outside.send(wanted));
-        }
-        if let Some(budget) = left.take_if(|left| began.elapsed() >= *left) {
-            let cause = format!("its time was over, the budget left it {}", domain::time::span(budget));
-            successor = successor.map(Successor::that_closes);
-            drop(handle.outside.send(Outside::Stop { cause }));
-        }
-        if let Some(stood) = handle.stood_still()
-            && let Some(successor) = successor.take()
-        {
-            let stood = domain::time::span(stood);
-            tell!("error: {}: its loop has stood still for {stood}; the run is taken over", handle.folder.display());
-            let why = successor.take_over(left.map(|left| left.saturating_sub(began.elapsed())));
-            let reason =
-                format!("its loop stands still, and nothing could take it over ({why}); go and look at the pump");
-            return Finished::error(handle.folder, reason);
-        }
-        job::beat();
-        if let Ok(progress) = handle.progress.try_lock() {
-            display.show(&progress);
-        }
-        if finished {
-            display.finish();
-            return handle.join();
-        }
-        std::thread::sleep(LOOK);
-    }
+/// The run that was made with a hold is over, and its station safe or kept apart.
+fn makes_none(hold: Option<&mut store::Hold>) -> Result<(), Failure> {
+    hold.map_or(Ok(()), |hold| hold.makes(None)).map_err(station::failure)
 }
 
-/// What is said of a run that has not ended.
-pub(crate) fn left_as_it_is(finished: &Finished) -> Failure {
-    let folder = finished.folder.display();
-    Failure::bench(format!(
-        "the run was left as it is, for the host restarts, and its pump goes on by itself; `dosebench recover {folder}` goes on with it"
-    ))
+/// A run's id.
+fn run_of(finished: &Finished) -> String {
+    finished.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Makes a run's files and prints its result; the verdict and the exit code that it calls for.

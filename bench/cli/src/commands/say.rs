@@ -2,11 +2,14 @@
 //!
 //! Both go over the socket in the run's folder and come back with whether they were taken.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use daemon::control::{Message, say};
+use serde_json::{Value, json};
+use store::Store;
 
-use crate::{Failure, runs, user};
+use crate::{Failure, runs, station, user};
 
 /// Arguments of `answer`.
 #[derive(clap::Args)]
@@ -17,6 +20,9 @@ pub(crate) struct AnswerArgs {
     prompt: String,
     /// The value, or 'NAME=VALUE, NAME=VALUE' where several are asked for
     value: Option<String>,
+    /// An entry's value, as it stands; once for each that is asked for
+    #[arg(long = "entry", value_name = "NAME=VALUE", value_parser = entry)]
+    entries: Vec<(String, String)>,
     /// Who answers; the user of this process unless given
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -43,14 +49,35 @@ pub(crate) struct NoteArgs {
 pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
     let (value, by) = (args.value.clone().unwrap_or_default(), args.by.clone().unwrap_or_else(user));
-    let message = Message::Answer { prompt: args.prompt.clone(), value, by };
-    say(&folder, &message).map_err(Failure::input)?;
-    Ok(0)
+    let entries = args.entries.iter().cloned().collect::<BTreeMap<_, _>>();
+    let detail = json!({"prompt": args.prompt, "value": value, "entries": entries, "by": by});
+    let message = Message::Answer { prompt: args.prompt.clone(), value, entries, by };
+    said(&folder, &message, ("run.answered", detail))
 }
 
 pub(crate) fn note(args: &NoteArgs) -> Result<u8, Failure> {
     let folder = runs::find(&args.run, &args.runs)?;
-    say(&folder, &Message::Note { text: args.text.clone(), by: args.by.clone().unwrap_or_else(user) })
-        .map_err(Failure::input)?;
+    let by = args.by.clone().unwrap_or_else(user);
+    let detail = json!({"text": args.text, "by": by});
+    said(&folder, &Message::Note { text: args.text.clone(), by }, ("run.remarked", detail))
+}
+
+/// Says something to a run; that somebody does, and whether it was taken, is in the audit log of a host that has one.
+fn said(folder: &Path, message: &Message, (action, detail): (&str, Value)) -> Result<u8, Failure> {
+    let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut store = if Store::usual_folder().exists() { Some(station::store()?) } else { None };
+    if let Some(store) = &mut store {
+        store.note_of_run(action, &run, &detail).map_err(station::failure)?;
+    }
+    let taken = say(folder, message);
+    if let (Some(store), Err(why)) = (&mut store, &taken) {
+        store.note_of_run("run.word_refused", &run, &json!({"word": action, "why": why})).map_err(station::failure)?;
+    }
+    taken.map_err(Failure::input)?;
     Ok(0)
+}
+
+fn entry(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, but found '{text}'"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

@@ -238,7 +238,9 @@ fn busy(bench: &Bench, daemon: &Daemon) -> There {
     let run = daemon.wait(ended)["runs"][0]["run"].as_str().expect("a run").to_owned();
     let mut store = Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store");
     let rig = store.job(ended).expect("it is known").rig;
-    store.quarantine(&rig, "2", "the line is changed").expect("noted");
+    store
+        .quarantine(&store::Place { rig: &rig, station: "2", ports: &BTreeMap::new() }, "the line is changed")
+        .expect("noted");
     let waits = id_of(&daemon.tell(bench, &["submit", "smoke/short-bolus", "--station", "2"]));
     let there = [
         ("{id}", waits.to_string()),

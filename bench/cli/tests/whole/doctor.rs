@@ -21,7 +21,12 @@ fn he_names_what_is_wrong_and_what_to_do() {
     let rig = bench.write("rig.yaml", &text);
     let mut store = Store::open(&bench.path("state"), Actor("a test".to_owned())).expect("a store");
     let named = std::fs::canonicalize(&rig).expect("the rig").display().to_string();
-    store.quarantine(&named, "1", "the pump went on").expect("done");
+    store
+        .quarantine(
+            &store::Place { rig: &named, station: "1", ports: &std::collections::BTreeMap::new() },
+            "the pump went on",
+        )
+        .expect("done");
     let (code, wrong) = said(&["--rig", &rig]);
     assert_eq!(code, Some(4), "{wrong}");
     for line in [

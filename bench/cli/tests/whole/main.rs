@@ -3,6 +3,7 @@
 mod access;
 mod analyze;
 mod bath;
+mod by_hand;
 mod command_line;
 mod common;
 mod coverage;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use store::JobState;
 
 /// It delivers for a while, and may go on.
-const GOES_ON: &str = "scenario: Goes on
+pub(crate) const GOES_ON: &str = "scenario: Goes on
 resume: {within: 2 min}
 weighing: {before: 13 s, after: 13 s, evaporation changes at most: 100 ug/s}
 steps:
@@ -163,7 +163,12 @@ fn who_stops_the_daemon_cancels_nothing_and_what_is_left_waits_for_whoever_looks
     let mut store = bench.store();
     let job = store.job(id).expect("it is known");
     assert_eq!((job.state, job.runs.len(), job.runs[0].exit_code), (JobState::Queued, 1, Some(4)), "{job:?}");
-    store.quarantine(&job.rig, "1", "the line is changed").expect("noted");
+    store
+        .quarantine(
+            &store::Place { rig: &job.rig, station: "1", ports: &std::collections::BTreeMap::new() },
+            "the line is changed",
+        )
+        .expect("noted");
     let daemon = Daemon::start(&bench, &rig);
     eventually("it says why it waits", PATIENCE, || {
         daemon.job(id)["reason"].as_str().is_some_and(|why| why.contains("the line is changed"))

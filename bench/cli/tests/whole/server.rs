@@ -2,11 +2,12 @@
 //!
 //! It is reached as anybody would: by its rig file, its state file and its control socket.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) struct Server {
     child: Child,
     pub(crate) rig: PathBuf,
+    /// Names of terminals that have vanished.
+    kept: RefCell<Vec<(String, File)>>,
 }
 
 impl Server {
@@ -32,7 +35,7 @@ impl Server {
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
         let rig = PathBuf::from(line.trim());
         assert!(rig.is_absolute() && rig.is_file(), "{line}");
-        Self { child, rig }
+        Self { child, rig, kept: RefCell::default() }
     }
 
     pub(crate) fn rig(&self) -> String {
@@ -70,22 +73,37 @@ impl Server {
 
     /// Switches a device's fault on or off.
     pub(crate) fn fault(&self, device: &str, fault: &str, on: bool) {
+        if fault == "vanish" && on {
+            // A server of another test would have its name next, and the run that looks for it find that one.
+            self.kept.borrow_mut().extend(self.names());
+        }
         let line = format!("{{\"fault\":{{\"device\":\"{device}\",\"fault\":\"{fault}\",\"on\":{on}}}}}");
         let answer = self.plant("1", &line);
         assert_eq!(answer["done"], true, "{line}: {answer}");
+        if fault == "vanish" && !on {
+            // What is still there has its name anyway.
+            self.kept.borrow_mut().retain(|(path, _)| !Path::new(path).exists());
+        }
     }
 
     /// Its terminals' names, kept for as long as these are: a server of another test would have them next, and a run that looks for
     /// its own find that one.
     pub(crate) fn kept_names(&self) -> Vec<File> {
+        self.names().into_iter().map(|(_, file)| file).collect()
+    }
+
+    /// Its terminals' names, each with its terminal.
+    fn names(&self) -> Vec<(String, File)> {
         let rig = std::fs::read_to_string(&self.rig).expect("a rig file");
         let paths = rig.lines().filter_map(|line| line.trim().strip_prefix("serial: "));
         let flags = rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NONBLOCK;
         let open = |path: &str| {
             let mut options = File::options();
-            options.read(true).custom_flags(i32::try_from(flags.bits()).expect("flags")).open(path).expect("a terminal")
+            options.read(true).custom_flags(i32::try_from(flags.bits()).expect("flags"));
+            // One that has vanished already has none.
+            Some((path.to_owned(), options.open(path).ok()?))
         };
-        let kept: Vec<File> = paths.map(open).collect();
+        let kept: Vec<(String, File)> = paths.filter_map(open).collect();
         assert!(!kept.is_empty(), "it has terminals: {rig}");
         kept
     }

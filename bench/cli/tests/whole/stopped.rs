@@ -1,13 +1,15 @@
 //! Signals at any moment, torn records, and ports that are not there.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use std::sync::Arc;
 
-use crate::common::{Bench, done, events, events_so_far, only_run};
+use crate::common::{Bench, commands, done, events, events_so_far, only_run};
+use crate::resumed::GOES_ON;
 use crate::server::{PATIENCE, eventually, signal};
 use domain::event::{Opened, SafeStopReport};
 use domain::fault::Fault;
@@ -109,6 +111,30 @@ fn a_reader_that_goes_away_does_not_end_a_run() {
         let status = Command::new("bash").args(["-c", &line]).current_dir(bench.folder.path()).status().expect("bash");
         assert_eq!(status.code(), Some(code), "{redirect}");
     }
+}
+
+/// A terminal that somebody holds, or a pipe that nobody empties.
+#[test]
+fn a_screen_that_takes_nothing_keeps_no_signal_from_a_run() {
+    let bench = Bench::new();
+    let rig = include_str!("../../../../fixtures/rigs/virtual.yaml")
+        .replace("clock: {virtual from: \"2026-01-05T08:00:00Z\"}", "clock: real");
+    let (rig, scenario) = (bench.write("real.yaml", &rig), bench.write("goes-on.yaml", GOES_ON));
+    let (reader, mut screen) = std::io::pipe().expect("a pipe");
+    // It holds as much: the next byte waits.
+    screen.write_all(&[b'.'; 65_536]).expect("room");
+    let mut command = bench.command(&["run", &scenario, "--rig", &rig, "--runs", "runs"]);
+    let mut child = command.stdout(Stdio::null()).stderr(screen).spawn().expect("started");
+    drop(command);
+    commands(&bench.path("runs"));
+    signal(child.id(), "TERM");
+    let mut code = None;
+    eventually("it stops", PATIENCE, || {
+        code = child.try_wait().expect("looked").map(|status| status.code());
+        code.is_some()
+    });
+    assert_eq!(code, Some(Some(5)));
+    drop(reader);
 }
 
 #[test]

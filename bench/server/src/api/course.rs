@@ -168,9 +168,9 @@ struct One {
 /// Runs' courses for a page
 ///
 /// Server-sent events: about one `course` a second and run, its data JSON, with the run's id as `run`. `channels` has of each channel
-/// its last value and the least and greatest values (`low`, `high`) in buckets of `bucket_s` from run time zero on, from bucket `from`
-/// on; what was sent of it before is to be cut there, or thrown away where `bucket_s` has changed. `told` is what happened since the
-/// last message, `silent_s` for how long the record has not grown. The stream ends when all runs have.
+/// its last value and the least, greatest and mean values (`low`, `high`, `mean`) in buckets of `bucket_s` from run time zero on, from
+/// bucket `from` on; what was sent of it before is to be cut there, or thrown away where `bucket_s` has changed. `told` is what
+/// happened since the last message, `silent_s` for how long the record has not grown. The stream ends when all runs have.
 #[utoipa::path(get, path = "/api/v1/courses", tag = "runs", params(Asked), responses(
     (status = 200, description = "The courses", body = String, content_type = "text/event-stream"),
     (status = 400, description = "No runs are named", body = Problem),

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::new_job::{NewJob, check, sensible, visible};
 use super::object::Object;
 use super::problem::Problem;
-use super::{Shared, blocking};
+use super::{Shared, blocking, in_turn};
 use crate::caller::Caller;
 use crate::work::{self, Task};
 
@@ -203,9 +203,9 @@ pub(crate) async fn submit(
     };
     let (config, of_station) = (std::sync::Arc::clone(&shared.config), station.clone());
     let folder = shared.with(|store| Ok(store.work_folder(&work::scratch())?)).await?;
-    let helper = shared.helper().await;
-    let (task, needs) = blocking(move || check(&config, &of_station, &task, folder).map(|needs| (task, needs))).await?;
-    drop(helper);
+    let checked =
+        in_turn(&shared.checks, move || check(&config, &of_station, &task, folder).map(|needs| (task, needs)));
+    let (task, needs) = checked.await?;
     let rig = shared.config.rig.clone();
     let (name, submitter) = (new.submitter.clone(), caller.signed(&new.submitter));
     let job = shared.with_as((&caller, &name), move |store| {

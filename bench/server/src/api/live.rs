@@ -66,7 +66,8 @@ struct SentEvent {
 /// behind an event. The last one has a type of its own: `end`, the record has its end, with the number of events as data;
 /// `interrupted`, the job is over and the record lacks its end; `problem`, the record cannot be read, with why as data.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/events", tag = "runs",
-    params(("run" = String, Path, description = "Its id"), Wanted), responses(
+    params(("run" = String, Path, description = "Its id"), Wanted,
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that was seen, in the place of `from`")), responses(
         (status = 200, description = "The events", body = SentEvent, content_type = "text/event-stream"),
         (status = 400, description = "No such number", body = Problem),
         (status = 403, description = "The request was not meant for this daemon", body = Problem),

@@ -30,7 +30,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use store::{Actor, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,8 +46,10 @@ use problem::Problem;
 const BODY_MAX: usize = 3 * 1024 * 1024;
 /// So many follow runs at once, at most: each has a thread.
 const WATCHERS_MAX: usize = 400;
-/// So many requests have a process of their own at once, at most: others wait.
-const HELPERS_MAX: usize = 4;
+/// So many scenarios are checked at once, at most: others wait.
+const CHECKS_MAX: usize = 4;
+/// So many words to runs are under way at once, at most: no check keeps an answer waiting.
+const WORDS_MAX: usize = 4;
 /// How long such a process may take.
 pub(crate) const HELPER_WITHIN: Duration = Duration::from_secs(15);
 /// How long a request may take until its answer begins.
@@ -64,8 +66,10 @@ pub(crate) struct Shared {
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) courses: course::Courses,
     pub(crate) sessions: Sessions,
-    /// Who starts a process of this program for a request.
-    pub(crate) helpers: Arc<Semaphore>,
+    /// Who checks a scenario, in a process of this program.
+    pub(crate) checks: Arc<Semaphore>,
+    /// Who says something to a run, in a process of this program.
+    pub(crate) words: Arc<Semaphore>,
     /// Becomes true when the daemon ends.
     pub(crate) over: watch::Receiver<bool>,
 }
@@ -88,12 +92,6 @@ impl Shared {
         self.as_actor(Actor(caller.actor(claimed, &self.config.actor.0)), work).await
     }
 
-    /// Leave to start a process; others wait meanwhile.
-    pub(crate) async fn helper(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed.
-        Arc::clone(&self.helpers).acquire_owned().await.ok()
-    }
-
     async fn as_actor<T: Send + 'static>(
         &self,
         actor: Actor,
@@ -108,6 +106,21 @@ impl Shared {
         })
         .await
     }
+}
+
+/// Does something on a thread that may wait, as one of so many at once; others wait meanwhile.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    // It is never closed.
+    let turn = Arc::clone(turns).acquire_owned().await.ok();
+    blocking(move || {
+        // A client that goes away meanwhile does not give his turn to another before the work is done.
+        let _turn = turn;
+        work()
+    })
+    .await
 }
 
 /// Does something on a thread that may wait.
@@ -239,13 +252,15 @@ impl Api {
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
             courses,
             sessions: Sessions::default(),
-            helpers: Arc::new(Semaphore::new(HELPERS_MAX)),
+            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
+            words: Arc::new(Semaphore::new(WORDS_MAX)),
             over: is_over.clone(),
         };
         let (router, _) = routes().split_for_parts();
         let router: Router = router
             .merge(page::routes())
             .fallback(async || Problem::missing("expected a path of the API, see /api/v1/openapi.json"))
+            .method_not_allowed_fallback(async || Problem::no_such_method())
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .layer(from_fn_with_state(shared.clone(), admit))
             .layer(from_fn(within))

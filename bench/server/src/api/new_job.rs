@@ -17,6 +17,9 @@ use crate::work::{self, Task};
 
 /// The longest text of a field but the scenario's.
 const TEXT_MAX: usize = 1000;
+/// So many parameters at most, of so many characters in all: they go into a command line.
+const SETS_MAX: usize = 256;
+const SETS_LENGTH_MAX: usize = 65_536;
 /// A job may have no more time than this, and no less than a second.
 const BUDGET_MAX_S: f64 = 31.0 * 86_400.0;
 
@@ -39,8 +42,9 @@ pub(super) struct NewJob {
     /// What the run is for.
     #[serde(default)]
     pub(super) purpose: Purpose,
-    /// Parameters as name and value, in order.
+    /// Parameters as name and value, in order; 256 at most, of 65 536 characters in all.
     #[serde(default)]
+    #[schema(max_items = 256)]
     pub(super) set: Vec<(String, String)>,
     /// The seed of everything random in simulators.
     #[serde(default = "one")]
@@ -99,12 +103,20 @@ pub(super) fn visible(name: &str, text: &str) -> Result<(), Problem> {
         "none".to_owned()
     } else if length > TEXT_MAX {
         format!("{length}")
-    } else if text.chars().any(char::is_control) {
+    } else if text.chars().any(|c| c.is_control() || is_unseen(c)) {
         "one that cannot be seen".to_owned()
     } else {
         return Ok(());
     };
     Err(Problem::input(format!("{name}: expected 1 to {TEXT_MAX} characters that can be seen, but found {found}")))
+}
+
+/// Whether a character has no shape, or turns the direction of others: a name of them looks like another or like none.
+const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// Whether the fields can be meant.
@@ -120,6 +132,12 @@ pub(super) fn sensible(new: &NewJob) -> Result<(), Problem> {
     let sets = new.set.iter().flat_map(|(name, value)| [("set", name), ("set", value)]);
     for (name, text) in all.chain(sets) {
         visible(name, text)?;
+    }
+    let (sets, length) = (new.set.len(), new.set.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>());
+    if sets > SETS_MAX || length > SETS_LENGTH_MAX {
+        return Err(Problem::input(format!(
+            "set: expected {SETS_MAX} parameters of {SETS_LENGTH_MAX} characters in all at most, but found {sets} of {length}"
+        )));
     }
     if new.set.iter().any(|(name, _)| name.contains('=')) {
         return Err(Problem::input("set: expected a parameter's name, but found one with '='"));
@@ -165,7 +183,10 @@ pub(super) fn check(
     });
     let checked = checked.map_err(|why| Problem::ours(format!("the scenario cannot be checked: {why}")))?;
     let Some((status, said)) = checked else {
-        return Err(Problem::busy("expected the scenario to be checked in time, but it was not; try again later"));
+        let most = HELPER_WITHIN.as_secs();
+        return Err(Problem::input(format!(
+            "expected a scenario that is checked within {most} s, but it takes longer; submit fewer steps or variants at once"
+        )));
     };
     match status.code() {
         Some(0) => {

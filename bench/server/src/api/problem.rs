@@ -48,6 +48,14 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// The path has no such method.
+    pub(crate) fn no_such_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "expected a method that the path has, but found another; see 'Allow' and /api/v1/openapi.json",
+        )
+    }
+
     /// It is too late for that, or too early.
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)

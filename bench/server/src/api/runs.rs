@@ -2,6 +2,7 @@
 //!
 //! They are read from their folders; what is said to one goes the way that people's words go.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -16,9 +17,12 @@ use utoipa::ToSchema;
 use super::new_job::visible;
 use super::object::Object;
 use super::problem::Problem;
-use super::{HELPER_WITHIN, Shared, blocking};
+use super::{HELPER_WITHIN, Shared, blocking, in_turn};
 use crate::caller::Caller;
 use crate::{place, work};
+
+/// More than any prompt asks for.
+const ENTRIES_MAX: usize = 64;
 
 /// A run.
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,6 +109,9 @@ pub(crate) struct Answer {
     /// One value, or `name=value, name=value`.
     #[serde(default)]
     value: String,
+    /// Or each entry's value by its name, as it stands.
+    #[serde(default)]
+    entries: BTreeMap<String, String>,
     /// Who answers; nobody has verified that.
     #[schema(min_length = 1)]
     by: String,
@@ -142,15 +149,27 @@ pub(crate) async fn answer(
     run: Result<Path<String>, PathRejection>,
     answer: Object<Answer>,
 ) -> Result<StatusCode, Problem> {
-    let (Path(run), Object(Answer { prompt, value, by })) = (run?, answer);
+    let (Path(run), Object(Answer { prompt, value, entries, by })) = (run?, answer);
     visible("prompt", &prompt)?;
     visible("by", &by)?;
     if !value.is_empty() {
         visible("value", &value)?;
     }
+    if entries.len() > ENTRIES_MAX {
+        return Err(Problem::input(format!("entries: expected {ENTRIES_MAX} at most, but found {}", entries.len())));
+    }
     // As options, so that nothing that is said begins one.
-    say(&shared, &run, vec!["answer".into(), format!("--by={}", caller.signed(&by)), "--".into()], vec![prompt, value])
-        .await
+    let mut before = vec!["answer".to_owned(), format!("--by={}", caller.signed(&by))];
+    for (name, value) in entries {
+        visible("entries", &name)?;
+        visible("entries", &value)?;
+        if name.contains('=') {
+            return Err(Problem::input("entries: expected an entry's name, but found one with '='"));
+        }
+        before.push(format!("--entry={name}={value}"));
+    }
+    before.push("--".to_owned());
+    say(&shared, &run, before, vec![prompt, value]).await
 }
 
 /// Adds a remark to the record
@@ -183,8 +202,7 @@ pub(crate) async fn note(
 async fn say(shared: &Shared, run: &str, before: Vec<String>, behind: Vec<String>) -> Result<StatusCode, Problem> {
     let folder = folder(shared, run).await?;
     let config = std::sync::Arc::clone(&shared.config);
-    let _helper = shared.helper().await;
-    blocking(move || {
+    in_turn(&shared.words, move || {
         let mut command = work::program(&config, &config.runs);
         command.args(before).arg(folder).args(behind);
         command.stdout(Stdio::null());

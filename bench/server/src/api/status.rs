@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use store::{Job, JobState, Store, StoreError, Use, Wanted};
+use store::{Job, JobState, Place, Store, StoreError, Use, Wanted};
 use utoipa::ToSchema;
 
 use super::jobs::JobView;
@@ -59,7 +59,7 @@ impl StationView {
         open: &[Job],
     ) -> Result<Self, StoreError> {
         let job = open.iter().find(|job| job.station == *station && job.state == JobState::Running);
-        let quarantined = store.quarantined(rig, station)?;
+        let quarantined = store.quarantined(&Place { rig, station, ports })?;
         let wanted = Wanted { resources: ports, holder: "", reason: "", lease: None };
         let taken = match job {
             None if !ports.is_empty() => store.refusal(&wanted)?.map(|why| why.to_string()),
@@ -151,9 +151,9 @@ pub(crate) async fn release(
     let (Path(station), Object(Release { by, because })) = (station?, release);
     visible("by", &by)?;
     visible("because", &because)?;
-    let (name, rig) = (by.clone(), shared.config.rig.clone());
+    let (name, config) = (by.clone(), std::sync::Arc::clone(&shared.config));
     let by = caller.signed(&by);
-    shared.with_as((&caller, &name), move |store| Ok(store.release(&rig, &station, &by, &because)?)).await?;
+    shared.with_as((&caller, &name), move |store| Ok(store.release(&config.place(&station), &by, &because)?)).await?;
     shared.waker.wake();
     Ok(StatusCode::NO_CONTENT)
 }

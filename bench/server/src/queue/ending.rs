@@ -34,6 +34,8 @@ impl Work {
         self.leaves = ending == Ending::Leave;
         let until = Instant::now() + STOPPED_WITHIN;
         let mut left = vec!["what runs, which the store does not tell".to_owned()];
+        let by = if self.leaves { Signal::USR1 } else { Signal::TERM };
+        let mut asks = true;
         loop {
             self.look(false);
             // A store that fails now may tell at the next look.
@@ -47,6 +49,7 @@ impl Work {
                     self.ask(job, if leaves { Signal::USR1 } else { Signal::TERM });
                 }
             }
+            left.extend(self.end_left(by, std::mem::take(&mut asks)));
             if left.is_empty() || Instant::now() > until {
                 return left;
             }

@@ -97,7 +97,7 @@ impl Work {
                          the pump, then at this host",
                         job.id
                     );
-                    self.store.quarantine(&self.config.rig, station, &why)?;
+                    self.store.quarantine(&self.config.place(station), &why)?;
                 }
             }
             Some(_) => {}

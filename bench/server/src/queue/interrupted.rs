@@ -13,12 +13,12 @@ use super::Work;
 use crate::work;
 
 /// After so many tries, an interrupted run is left to people.
-const RECOVERIES_MAX: u32 = 3;
+pub(super) const RECOVERIES_MAX: u32 = 3;
 /// The pause before the next one.
 const RECOVER_AGAIN: Duration = Duration::from_secs(5);
 /// The tries to bring an interrupted run to its end.
 pub(super) struct Recovery {
-    tries: u32,
+    pub(super) tries: u32,
     /// Not again before.
     pub(super) next: Instant,
 }
@@ -33,7 +33,7 @@ impl Recovery {
     }
 
     /// Counts a try; whether there was an earlier one, which has failed.
-    fn begin_try(&mut self) -> bool {
+    pub(super) fn begin_try(&mut self) -> bool {
         self.wait();
         self.tries += 1;
         self.tries > 1
@@ -65,7 +65,7 @@ impl Work {
                 "run {run} was interrupted and could not be brought to an end; go and look at the pump, then try `dosebench \
                  recover {run_folder}`"
             );
-            self.store.quarantine(&self.config.rig, &job.station, &why)?;
+            self.store.quarantine(&self.config.place(&job.station), &why)?;
             return self.store.end_job(job.id, code_of(job), Some(&why));
         }
         let ports = self.config.stations.get(&job.station).cloned();
@@ -73,7 +73,7 @@ impl Work {
             // A run begins with a stop and ends safe. A lease says nothing of what the pump does meanwhile.
             let what = format!("run {run} was interrupted, and its pump may deliver: {why}");
             if matches!(why, StoreError::Leased { .. }) {
-                self.store.quarantine(&self.config.rig, &job.station, &what)?;
+                self.store.quarantine(&self.config.place(&job.station), &what)?;
             }
             warn!(job = job.id, station = job.station, "{what}");
             self.recovery(run).wait();
@@ -90,7 +90,7 @@ impl Work {
         Ok(())
     }
 
-    fn recovery(&mut self, run: &str) -> &mut Recovery {
+    pub(super) fn recovery(&mut self, run: &str) -> &mut Recovery {
         self.recoveries.entry(run.to_owned()).or_insert_with(Recovery::new)
     }
 }
