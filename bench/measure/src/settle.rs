@@ -78,6 +78,22 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// Of which nothing else is to be said.
+    const fn of(value: f64, budget: Budget, model: Model, notes: Vec<String>) -> Self {
+        Self {
+            value,
+            budget,
+            model,
+            notes,
+            left_out: None,
+            left_out_within: 0.0,
+            blameless: None,
+            against: None,
+            stored: None,
+            unknown: None,
+        }
+    }
+
     /// The uncertainty about a value, which is this one or what it is without something.
     fn interval(&self, value: f64, rule: DecisionRule, limits: Limits) -> Result<Interval, BudgetError> {
         self.budget.interval(Some(&self.model), &Question { value, limits, rule })
@@ -163,26 +179,12 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
             ));
         }
     }
-    if let (CheckVerdict::Fail, Some(stored)) = (verdict, &measured.stored)
-        && !stored.fails_without(&measured, ledger.rule(), limits)
-    {
+    if let Some(excuse) = excuse(ledger, &measured, band, limits, &shown).filter(|_| verdict == CheckVerdict::Fail) {
         verdict = CheckVerdict::Inconclusive;
+        let found = shown(measured.value);
         reason = Some(format!(
-            "expected {}, and found {} {unit}, but {stored}: the decision hangs on them",
-            limits.shown(&unit),
-            shown(measured.value)
-        ));
-    }
-    if let (CheckVerdict::Fail, Some(without)) = (verdict, measured.blameless)
-        && !without.fails(band, limits)
-    {
-        verdict = CheckVerdict::Inconclusive;
-        reason = Some(format!(
-            "expected {}, and found {} {unit}, but {} {unit} without the steps of the mass that were downwards, or came while the \
-             balance was not read or shaken: the decision hangs on them",
-            limits.shown(&unit),
-            shown(measured.value),
-            shown(without.value)
+            "expected {}, and found {found} {unit}, but {excuse}: the decision hangs on them",
+            limits.shown(&unit)
         ));
     }
     if let Some(unknown) = measured.unknown {
@@ -213,6 +215,25 @@ fn judge(ledger: &Ledger, figure: &Figure, measured: Measured, limits: Limits) -
         model: Some(measured.model),
         interval: Some(interval),
     }
+}
+
+/// What a value may have in it that is none of the device's, without which it is no failure.
+fn excuse(
+    ledger: &Ledger,
+    measured: &Measured,
+    band: f64,
+    limits: Limits,
+    shown: &dyn Fn(f64) -> String,
+) -> Option<String> {
+    let stored = measured.stored.filter(|stored| !stored.fails_without(measured, ledger.rule(), limits));
+    let blameless = measured.blameless.filter(|without| !without.fails(band, limits)).map(|without| {
+        format!(
+            "{} {} without the steps of the mass that were downwards, or came while the balance was not read or shaken",
+            shown(without.value),
+            measured.budget.unit
+        )
+    });
+    stored.map(|stored| stored.to_string()).or(blameless)
 }
 
 /// What may be left out of a figure.
@@ -291,18 +312,7 @@ fn measure(ledger: &Ledger, window: &Window, of: Of, unit: ErrorUnit) -> Result<
         within: left_out_within + within_ul * scale,
     });
     let model = conversion.model(delivered_ul * scale);
-    Ok(Measured {
-        value,
-        budget,
-        model,
-        notes,
-        left_out,
-        left_out_within,
-        blameless,
-        against,
-        stored: None,
-        unknown: None,
-    })
+    Ok(Measured { left_out, left_out_within, blameless, against, ..Measured::of(value, budget, model, notes) })
 }
 
 /// What a flow meter saw, as it is shown.

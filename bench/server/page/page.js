@@ -59,11 +59,20 @@ function span(seconds) {
   return `${d ? `${d} d ` : ""}${two(h)}:${two(m)}:${two(s % 60)}`;
 }
 
+// A run time below a plot, where there is little room.
+const time = seconds => seconds === 0 ? "0" : seconds < 86400 ? span(seconds) : span(seconds).slice(0, -3);
+
 // Enough digits to see a change, and no more.
 function shown(value) {
   const size = Math.abs(value);
   if (size === 0) return "0";
   return size >= 1000 ? value.toFixed(0) : size >= 0.001 ? String(Number(value.toPrecision(6))) : value.toExponential(3);
+}
+
+// What was typed for a quantity: its only comma is a decimal one, and a bare number is in the unit that is asked for.
+function quantity(typed, unit) {
+  const point = typed.replace(/^([-+]?\d*),(\d+)(?![\d.,])/, "$1.$2");
+  return /^[-+.\deE]+$/.test(point) ? `${point} ${unit}` : point;
 }
 
 const UNITS = { degC: "°C", uL: "µL", "uL/h": "µL/h" };
@@ -74,38 +83,83 @@ const unit = symbol => UNITS[symbol] || symbol;
 const stations = new Map();
 // Readings and records that are older are marked: the slowest instruments of a rig are read each ten seconds.
 const OLD_S = 60;
+// A run's news come each second: where none have come for so long, nothing will over that connection, whatever the browser thinks.
+const SILENT_S = 15;
+// Seconds that only go on: nobody sets this clock.
+const clock = () => performance.now() / 1000;
 
 // Plots are drawn once a frame, whatever has come, and not where nobody sees them.
 const unpainted = new Set();
 
 function paint(plot) {
   if (unpainted.size === 0) requestAnimationFrame(() => {
-    for (const { canvas, kept, now_s } of unpainted) draw(canvas, kept, now_s);
+    for (const { canvas, kept, now_s } of unpainted) {
+      const from_s = begins(now_s);
+      draw(canvas, kept, from_s, now_s, [from_s, now_s].map(time));
+    }
     unpainted.clear();
   });
   unpainted.add(plot);
 }
 
+// Whether plots show the last hour or the whole run; there is something to choose where a run is longer.
+const HOUR_S = 3600;
+let lately = stored("reach") === "hour";
+const begins = now_s => lately ? Math.max(0, now_s - HOUR_S) : 0;
+
+function reach() {
+  $("#reach").hidden = ![...stations.values()].some(station => station.run && station.now_s > HOUR_S);
+  for (const button of $("#reach").children) button.setAttribute("aria-pressed", String((button.dataset.reach === "hour") === lately));
+}
+
+const repaint = () => stations.forEach(station => station.channels.forEach(paint));
+
 // One stream for all runs: a browser has few connections to a host.
 let source = null;
 let streamed = "";
+// When news last came, or began to be waited for; when the stream was begun; whether nothing has come for too long.
+let heard_s = 0;
+let begun_s = 0;
+let silent = false;
 
 function stream() {
-  const runs = [...stations.values()].map(station => station.run).filter(Boolean);
-  const wanted = runs.join(",");
-  if (wanted === streamed && source?.readyState !== EventSource.CLOSED) return;
+  const wanted = [...stations.values()].map(station => station.run).filter(Boolean).join(",");
+  if (wanted !== streamed) {
+    heard_s = clock();
+    silent &&= Boolean(wanted);
+  }
+  if (wanted !== streamed || source?.readyState === EventSource.CLOSED) listen(wanted);
+}
+
+// The old one is closed first: it may hold a connection that is dead.
+function listen(wanted) {
   source?.close();
   streamed = wanted;
   source = null;
   if (!wanted) return;
-  stations.forEach(station => station.clear());
-  source = new EventSource(`${API}courses?runs=${encodeURIComponent(wanted)}`);
-  source.addEventListener("course", event => {
+  begun_s = clock();
+  stations.forEach(station => { station.anew = true; });
+  const begun = source = new EventSource(`${API}courses?runs=${encodeURIComponent(wanted)}`);
+  begun.addEventListener("course", event => {
+    if (source !== begun) return;
+    heard_s = clock();
+    silent = false;
+    linked();
     const course = JSON.parse(event.data);
     for (const station of stations.values()) if (station.run === course.run) station.take(course);
   });
   // It asks again by itself, or is begun anew at the next look where it was refused.
-  source.addEventListener("error", () => stations.forEach(station => station.clear()));
+  begun.addEventListener("error", () => stations.forEach(station => { station.anew = true; }));
+}
+
+// A connection may die without a word: then it is given up, and the page says that nothing comes.
+function listened() {
+  if (streamed) {
+    silent ||= clock() - heard_s > SILENT_S;
+    if (clock() - Math.max(heard_s, begun_s) > SILENT_S) listen(streamed);
+    linked();
+  }
+  stations.forEach(station => station.age());
 }
 
 class Station {
@@ -117,6 +171,7 @@ class Station {
     $("h2", this.article).textContent = `Station ${name}`;
     this.channels = new Map();
     this.loud = [];
+    this.now_s = 0;
     $(".release button", this.article).addEventListener("click", () => this.release());
     $(".prompt", this.article).addEventListener("submit", event => this.answer(event));
     $(".note", this.article).addEventListener("submit", event => this.note(event));
@@ -139,16 +194,21 @@ class Station {
     this.run = run;
     this.loud = [];
     this.trouble = "";
-    this.seen = Date.now();
+    this.now_s = 0;
+    this.seen_s = clock();
+    this.silent_s = 0;
     this.clear();
+    this.age();
+    reach();
     $(".alarms", this.article).replaceChildren();
     $(".run", this.article).hidden = !run;
     this.ask(null);
     alarm();
   }
 
-  // A stream that begins anew sends all that there is.
+  // A stream that begins anew sends all that there is; until it does, what was there stays.
   clear() {
+    this.anew = false;
     this.channels.clear();
     for (const part of [".plots", ".told"]) $(part, this.article).replaceChildren();
   }
@@ -159,17 +219,27 @@ class Station {
   }
 
   // What is shown may be old: the run's record has not grown, or nothing has come from the daemon.
-  age(silent_s) {
-    const old = Math.max(silent_s ?? 0, (Date.now() - this.seen) / 1000);
-    const text = this.run && old > OLD_S ? `nothing new for ${span(old)}; what is shown is old` : "";
-    const shown = $(".old", this.article);
-    if (shown.textContent !== text) shown.textContent = text;
+  age() {
+    const unheard_s = clock() - this.seen_s;
+    const old_s = this.silent_s + unheard_s;
+    const said = $(".old", this.article);
+    if (!this.run || (unheard_s <= SILENT_S && old_s <= OLD_S)) {
+      if (said.hasChildNodes()) said.replaceChildren();
+      return;
+    }
+    // It is said once to whoever hears the page; for how long is only seen.
+    if (!said.hasChildNodes()) said.append("nothing new", element("span", "", { "aria-hidden": "true" }), "; what is shown is old");
+    $("span", said).textContent = ` for ${span(old_s)}`;
   }
 
   take(course) {
-    this.seen = Date.now();
+    if (this.anew) this.clear();
+    this.seen_s = clock();
+    this.silent_s = course.silent_s ?? 0;
+    this.now_s = course.now_s;
     this.trouble = course.trouble ?? "";
-    this.age(course.silent_s);
+    this.age();
+    reach();
     const doing = course.doing;
     const place = doing?.step ? `step ${doing.step} of ${course.steps}: ${doing.name}` : doing?.name ?? "waiting";
     $(".doing", this.article).replaceChildren(`${course.title || this.run} — ${place}`, element("small", doing?.what ?? ""));
@@ -218,8 +288,10 @@ class Station {
     const said = [part.status === "ok" ? "" : part.status, old].filter(Boolean).join(", ");
     of.value.textContent = said ? `${text} (${said})` : text;
     of.figure.classList.toggle("stale", part.status === "overload" || old !== "");
-    const limits = extremes(of.kept);
-    const between = limits ? `, between ${shown(limits[0])} and ${shown(limits[1])} since the run began` : "";
+    const from_s = begins(now_s);
+    const limits = extremes(of.kept, from_s);
+    const since = from_s > 0 ? "in the last hour" : "since the run began";
+    const between = limits ? `, between ${shown(limits[0])} and ${shown(limits[1])} ${since}` : "";
     of.canvas.setAttribute("aria-label", `${name}: ${of.value.textContent}${between}`);
     of.now_s = now_s;
     paint(of);
@@ -248,10 +320,10 @@ class Station {
     const form = event.target;
     const entries = this.prompt.entries.map(entry => {
       const typed = $(`[name="${CSS.escape(entry.name)}"]`, form).value.trim();
-      const value = entry.unit && /^[-+.\deE]+$/.test(typed) ? `${typed} ${entry.unit}` : typed;
-      return this.prompt.entries.length > 1 || value.includes("=") ? `${entry.name}=${value}` : value;
+      return [entry.name, entry.unit ? quantity(typed, entry.unit) : typed];
     });
-    await this.say(form, "answers", { prompt: this.prompt.name, value: entries.join(", "), by: who() });
+    const answer = entries.length ? { entries: Object.fromEntries(entries) } : { value: "" };
+    await this.say(form, "answers", { prompt: this.prompt.name, ...answer, by: who() });
   }
 
   async note(event) {
@@ -284,25 +356,43 @@ class Station {
 
 // ---- tables ----
 
-const shownRows = new WeakMap();
+// Fills a table, each row with its key, and leaves alone what has not changed: whoever reads it or is about to press a button keeps
+// his place.
+function rows(table, all, none) {
+  const body = $("tbody", table);
+  const held = body.contains(document.activeElement) ? document.activeElement : null;
+  const at = held?.closest("tr");
+  const place = [...body.children].indexOf(at);
+  const known = new Map([...body.children].map(row => [row.dataset.key, row]));
+  const made = all.map(([key, ...cells]) => row(key, cells));
+  if (!made.length) {
+    made.push(element("tr", null, { "data-key": "none" }));
+    made[0].append(element("td", none, { colspan: $("thead tr", table).children.length, class: "none" }));
+  }
+  const now = made.map(row => {
+    const is = known.get(row.dataset.key);
+    if (!is) return row;
+    [...row.children].forEach((cell, i) => { if (!is.children[i].isEqualNode(cell)) is.children[i].replaceWith(cell); });
+    return is;
+  });
+  for (const row of known.values()) if (!now.includes(row)) row.remove();
+  now.forEach((row, i) => { if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null); });
+  if (!held || document.activeElement === held) return;
+  // The same control, made anew or moved; else the row where it was, or the one that has come there.
+  const same = held.isConnected ? held : [...body.querySelectorAll("a, button")].find(control => control.isEqualNode(held));
+  const instead = same ?? (at.isConnected ? at : now[Math.min(place, now.length - 1)]);
+  if (!same) instead.tabIndex = -1;
+  instead.focus({ preventScroll: true });
+}
 
-// Fills a table where what it shows has changed: whoever reads it or is about to press a button keeps his place.
-function rows(table, all, none, key) {
-  const now = JSON.stringify(key);
-  if (shownRows.get(table) === now) return;
-  shownRows.set(table, now);
-  const columns = $("thead tr", table).children.length;
-  const body = all.length ? all.map(cells => {
-    const row = element("tr");
-    row.append(...cells.map(cell => {
-      const made = element("td");
-      made.append(...[cell].flat().map(part => part instanceof Node ? part : document.createTextNode(part ?? "")));
-      return made;
-    }));
-    return row;
-  }) : [element("tr")];
-  if (!all.length) body[0].append(element("td", none, { colspan: columns, class: "none" }));
-  $("tbody", table).replaceChildren(...body);
+function row(key, cells) {
+  const made = element("tr", null, { "data-key": key });
+  made.append(...cells.map(cell => {
+    const made = element("td");
+    made.append(...[cell].flat().map(part => part instanceof Node ? part : document.createTextNode(part ?? "")));
+    return made;
+  }));
+  return made;
 }
 
 const moment = text => text ? new Date(text).toLocaleString() : "";
@@ -317,8 +407,8 @@ function queue(jobs) {
     });
     const small = [made(job), job.reason].filter(Boolean).map(text => element("small", text));
     const state = [job.cancelled_by ? "is being cancelled" : job.state, ...small];
-    return [String(job.id), job.scenario, job.station, job.submitter, state, job.cancelled_by ? "" : cancel];
-  }), "nothing waits", jobs.map(job => [job.id, job.state, job.reason, job.cancelled_by, made(job)]));
+    return [job.id, String(job.id), job.scenario, job.station, job.submitter, state, job.cancelled_by ? "" : cancel];
+  }), "nothing waits");
 }
 
 // How far a job has got that makes several runs.
@@ -340,28 +430,48 @@ function acknowledgement(job) {
   return [button];
 }
 
+// The runs whose files are there, asked where a run is new, and now and then: a policy removes old ones.
+let filed = new Set();
+let asked = new Set();
+let asked_s = 0;
+const FILED_S = 30;
+
+async function file(jobs) {
+  const runs = jobs.flatMap(job => job.runs.map(run => run.run));
+  if (runs.every(run => asked.has(run)) && clock() - asked_s < FILED_S) return;
+  filed = new Set((await ask("runs")).runs);
+  asked = new Set(runs);
+  asked_s = clock();
+}
+
 function past(jobs) {
   rows($("#past"), jobs.map(job => {
     const runs = job.runs.map(run => element("div", run.verdict ?? "interrupted", { class: run.verdict ?? "error" }));
     const reports = job.runs.map(run => {
       const line = element("div");
+      // A policy removes nothing but what passed.
+      if (run.verdict && !filed.has(run.run)) {
+        line.append(run.run, element("small", run.verdict === "pass" ? "removed by the retention policy" : "its files are not there"));
+        return line;
+      }
       const href = `${API}runs/${encodeURIComponent(run.run)}/files/report.html`;
       line.append(element("a", run.run, { href, target: "_blank", rel: "noopener" }));
       return line;
     });
     const verdict = [...(runs.length ? runs : ["no run"]), ...(job.reason ? [element("small", job.reason)] : []), ...acknowledgement(job)];
-    return [moment(job.ended), job.scenario, job.station, job.submitter, verdict, reports];
-  }), "nothing has run yet", jobs.map(job => [job.id, job.runs, job.acknowledged_by]));
+    return [job.id, moment(job.ended), job.scenario, job.station, job.submitter, verdict, reports];
+  }), "nothing has run yet");
 }
 
 function health(rig) {
   const today = new Date().toISOString().slice(0, 10);
   const soon = new Date(Date.now() + 30 * 86400e3).toISOString().slice(0, 10);
   rows($("#health"), rig.instruments.map(of => {
-    const due = !of.due ? "" : element("span", of.due, { class: of.due < today ? "bad" : of.due < soon ? "doubt" : "good" });
-    if (due) due.append(of.due < today ? " overdue" : of.due < soon ? " soon" : "");
-    return [of.station, of.instrument, of.driver, of.port, of.certificate ?? "none given", due];
-  }), "no instruments", [today, rig.instruments]);
+    const how = !of.due ? "" : of.due < today ? "bad" : of.due < soon ? "doubt" : "good";
+    const due = (of.due ? [of.due, of.due < today ? "overdue" : of.due < soon ? "soon" : ""] : []).filter(Boolean);
+    const said = due.flatMap(text => [element("span", text, { class: how }), " "]);
+    return [`${of.station} ${of.instrument}`, of.station, of.instrument, said, of.certificate ?? "none given", of.driver, of.port];
+  }), "no instruments");
 }
 
 // ---- the whole ----
@@ -381,10 +491,11 @@ async function look() {
       if (!stations.has(view.station)) stations.set(view.station, new Station(view.station));
       stations.get(view.station).show(view, status.jobs.find(job => job.id === view.job));
     }
+    $("#stations").classList.toggle("two", stations.size === 2);
     $("#stations").classList.toggle("many", stations.size > 2);
     stream();
-    stations.forEach(station => station.age());
     alarm();
+    await file(jobs.ended);
     queue(jobs.open);
     past(jobs.ended);
     linked("connected");
@@ -396,15 +507,19 @@ async function look() {
     if (again) setTimeout(look);
     else if (why.status === 401) await wanted(token ? why.message : "");
     else linked(why.status ? why.message : "the daemon does not answer; what is shown is old", true);
-    stations.forEach(station => station.age());
   } finally {
     asking = false;
   }
 }
 
-function linked(text, broken = false) {
+// How it stands with the daemon; and nothing is well while its runs' news do not come.
+let standing = ["connecting", false];
+
+function linked(...now) {
+  if (now.length) standing = now;
+  const [text, broken] = silent && !standing[1] ? ["no news of the runs comes; what is shown is old", true] : standing;
   const link = $("#link");
-  link.classList.toggle("broken", broken);
+  link.classList.toggle("broken", Boolean(broken));
   if (link.textContent !== text) link.textContent = text;
 }
 
@@ -443,6 +558,17 @@ $("#who").value = stored("who") || "";
 $("#who").addEventListener("change", () => { stored("who", who()); shout(""); });
 document.addEventListener("submit", () => shout(""), true);
 $("#token-change").addEventListener("click", () => wanted(""));
+$("#reach").addEventListener("click", event => {
+  const chosen = event.target.dataset.reach;
+  if (!chosen) return;
+  stored("reach", chosen);
+  lately = chosen === "hour";
+  reach();
+  repaint();
+});
+addEventListener("resize", repaint);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+setInterval(listened, 1000);
 setInterval(() => { $("#clock").textContent = new Date().toLocaleTimeString(); }, 1000);
 if (token) await begin().catch(() => {});
 await look();

@@ -56,18 +56,7 @@ pub(super) fn measure(ledger: &Ledger, windows: &[Window], unit: ErrorUnit) -> R
     // The boluses share their factor; what was delivered is averaged with their errors.
     let delivered = all.iter().map(|m| m.model.delivered()).sum::<f64>() / n;
     let model = all[0].model.of(delivered);
-    Ok(Measured {
-        value: mean,
-        budget,
-        model,
-        notes,
-        left_out,
-        left_out_within,
-        blameless,
-        against: None,
-        stored: None,
-        unknown: None,
-    })
+    Ok(Measured { left_out, left_out_within, blameless, ..Measured::of(mean, budget, model, notes) })
 }
 
 fn averaged(term: &Term, all: &[Measured]) -> Term {

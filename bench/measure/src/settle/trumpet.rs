@@ -126,18 +126,7 @@ pub(super) fn measure(
     let unknown = scattered.or(flagged);
     let budget = Budget { terms, unit: "%".to_owned() };
     let model = conversion.model(value + 100.0);
-    Ok(Measured {
-        value,
-        budget,
-        model,
-        notes,
-        left_out,
-        left_out_within: 0.0,
-        blameless: None,
-        against,
-        stored: None,
-        unknown,
-    })
+    Ok(Measured { left_out, against, unknown, ..Measured::of(value, budget, model, notes) })
 }
 
 /// From when to when each window is that such a figure looks at, in s of run time, whether its ends were read or not.
