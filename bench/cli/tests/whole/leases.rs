@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::common::{Bench, firmware};
+use crate::common::{Bench, events_so_far, firmware, only_run};
 use crate::server::{PATIENCE, Server, eventually, signal};
 use serde_json::Value;
 
@@ -58,14 +58,14 @@ fn a_leased_station_is_its_holders() {
     assert!(with("", &["lease", "take", &rig, "--for", "1 min", "--because", "x"]).status.success());
     assert!(bench.output(&["lease", "return", "--id", "2", "--because", "the token is lost"]).status.success());
     let verified = said(&bench.output(&["audit", "verify"]).stdout);
-    assert!(verified.starts_with("6 entries as they were written, the last has "), "{verified}");
+    assert!(verified.starts_with("8 entries as they were written, the last has "), "{verified}");
     let head = verified.rsplit(' ').next().expect("a hash").to_owned();
     assert!(bench.output(&["audit", "verify", "--noted", &head]).status.success());
     assert_eq!(bench.output(&["audit", "verify", "--noted", &"1".repeat(64)]).status.code(), Some(4));
     let shown = said(&bench.output(&["audit", "show"]).stdout);
     let entries: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
     let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
-    let of_run = ["hold.taken", "hold.ended"];
+    let of_run = ["hold.taken", "hold.makes", "hold.makes", "hold.ended"];
     assert_eq!(actions, [&["lease.taken"], &of_run[..], &["lease.returned", "lease.taken", "lease.broken"]].concat());
 }
 
@@ -119,15 +119,15 @@ fn who_leases_a_probe_keeps_it_from_a_run_by_another_rig_file() {
 }
 
 #[test]
-fn two_runs_never_share_a_station_and_a_killed_one_keeps_nobody_out() {
+fn two_runs_never_share_a_station_and_a_killed_one_keeps_it_until_it_is_brought_to_its_end() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
     let rig = server.rig();
-    let start = || {
-        let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--runs", "first"]);
+    let start = |runs: &str| {
+        let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--runs", runs]);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
     };
-    let mut first = start();
+    let mut first = start("first");
     let in_use = || said(&bench.output(&["lease", "list"]).stdout).starts_with("in use  ");
     eventually("the station is in use", PATIENCE, in_use);
     let second = bench.output(&["run", "smoke/short-bolus", "--rig", &rig, "--runs", "second"]);
@@ -139,9 +139,13 @@ fn two_runs_never_share_a_station_and_a_killed_one_keeps_nobody_out() {
     let mut other = bench.command(&["run", "smoke/short-bolus", "--rig", &rig, "--station", "2", "--runs", "other"]);
     let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     eventually("both are in use", PATIENCE, || said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2);
+    let run = || only_run(&bench.path("first"));
+    eventually("it is recorded", PATIENCE, || run().is_some_and(|run| !events_so_far(&run).is_empty()));
     signal(first.id(), "KILL");
     first.wait().expect("ended");
-    let mut third = start();
+    let run = run().expect("a run").display().to_string();
+    assert_eq!(bench.output(&["recover", &run]).status.code(), Some(4));
+    let mut third = start("third");
     eventually("the third has it", PATIENCE, || said(&bench.output(&["lease", "list"]).stdout).lines().count() == 2);
     for child in [&mut other, &mut third] {
         signal(child.id(), "TERM");

@@ -44,7 +44,7 @@ fn a_stopped_run_leaves_a_served_pump_stopped() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out() {
+fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_no_port() {
     let bench = Bench::new();
     let server = Server::start(&bench, "virtual");
     let _kept = server.kept_names();
@@ -59,6 +59,8 @@ fn a_server_that_goes_away_is_a_bench_error_and_a_killed_client_locks_nobody_out
     eventually("the bench reads", PATIENCE, || attached("killed"));
     signal(child.id(), "KILL");
     child.wait().expect("ended");
+    let left = only_run(&bench.path("killed")).expect("a run").display().to_string();
+    assert_eq!(bench.output(&["recover", &left]).status.code(), Some(4));
     let mut command = bench.command(&["run", "smoke/short-bolus", "--rig", &impatient, "--runs", "second", "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     eventually("the bench reads again", PATIENCE, || attached("second"));
