@@ -10,6 +10,16 @@ use record::Reader;
 
 use crate::Failure;
 
+/// The id of the run in a folder, which is the folder's name.
+pub(crate) fn id(folder: &Path) -> String {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The one path of a run's folder, from wherever and through whatever link it is named.
+pub(crate) fn whole_path(folder: &Path) -> PathBuf {
+    std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
 /// The folder of a run.
 pub(crate) fn find(run: &str, runs: &Path) -> Result<PathBuf, Failure> {
     let candidates = [PathBuf::from(run), runs.join(run)];

@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             Some(_) => {}
         }
     }
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = runs::id(&folder);
     match summary(&folder) {
         Ok(summary) => {
             if args.json {
@@ -128,7 +128,7 @@ fn settled(folder: &Path, args: &Args, at: &Station, (is_safe, why): (bool, &str
     if station::ports(at).is_empty() {
         return Ok(());
     }
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = runs::whole_path(folder);
     if is_safe {
         return station::store()?.left_run_has_ended(&folder).map_err(station::failure);
     }

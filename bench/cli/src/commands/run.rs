@@ -22,7 +22,7 @@ use crate::reported::summary;
 use crate::served::ServedRig;
 use crate::signals::Signals;
 use crate::successor::Successor;
-use crate::{BENCH_ERROR, Failure, image, load, station};
+use crate::{BENCH_ERROR, Failure, image, load, runs, station};
 
 mod follow;
 mod results;
@@ -123,7 +123,7 @@ fn run_all(args: &Args, mut job: Option<&mut job::Work>) -> Result<u8, Refused> 
         // What is simulated is there for each run anew, and what was stopped might have come to its steps.
         let told = if outlives && !Signals::stopped() { &finished.at_station } else { &AtStation::Untold };
         let noted = match job.as_deref_mut() {
-            Some(job) => job.run_ended(&run_of(&finished), (&verdict, code), told),
+            Some(job) => job.run_ended(&runs::id(&finished.folder), (&verdict, code), told),
             None => by_hand(at, &args.rig, told),
         };
         let kept_apart = noted.inspect_err(|why| tell_raw(&why.text)).unwrap_or(false);
@@ -292,7 +292,7 @@ fn begin(
         job.runs(&ready.run, &ready.folder, planned).map_err(|failure| failure.text.trim().to_owned())?;
     } else if let Some(hold) = hold {
         // If this process ends in its midst, the run is found by its folder, from wherever that is looked for.
-        let folder = std::path::absolute(&ready.folder).map_err(|e| e.to_string())?;
+        let folder = runs::whole_path(&ready.folder);
         let makes = hold.makes(Some((&folder, &station::rig_name(rig), &station.station)));
         makes.map_err(|why| why.to_string())?;
     }
@@ -302,11 +302,6 @@ fn begin(
 /// The run that was made with a hold is over, and its station safe or kept apart.
 fn makes_none(hold: Option<&mut store::Hold>) -> Result<(), Failure> {
     hold.map_or(Ok(()), |hold| hold.makes(None)).map_err(station::failure)
-}
-
-/// A run's id.
-fn run_of(finished: &Finished) -> String {
-    finished.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Makes a run's files and prints its result; the verdict and the exit code that it calls for.

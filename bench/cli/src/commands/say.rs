@@ -64,7 +64,7 @@ pub(crate) fn note(args: &NoteArgs) -> Result<u8, Failure> {
 
 /// Says something to a run; that somebody does, and whether it was taken, is in the audit log of a host that has one.
 fn said(folder: &Path, message: &Message, (action, detail): (&str, Value)) -> Result<u8, Failure> {
-    let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let run = runs::id(folder);
     let mut store = if Store::usual_folder().exists() { Some(station::store()?) } else { None };
     if let Some(store) = &mut store {
         store.note_of_run(action, &run, &detail).map_err(station::failure)?;
